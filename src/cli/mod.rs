@@ -1,0 +1,1 @@
+//! Arguments, progress, printing and exit codes.

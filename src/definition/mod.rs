@@ -1,0 +1,1 @@
+//! The data folders as types: queues, statements, fixtures.

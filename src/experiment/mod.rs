@@ -1,0 +1,1 @@
+//! The pipelines: they emit events and return a run.

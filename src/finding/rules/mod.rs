@@ -1,0 +1,1 @@
+//! The rules, one a file; `RULES` is the list everything else is derived from.

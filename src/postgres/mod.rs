@@ -1,0 +1,1 @@
+//! Servers: found, started, connected to; databases created, cloned and dropped.

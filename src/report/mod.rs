@@ -1,0 +1,1 @@
+//! What a run looks like: one view, then one file a format.

@@ -1,0 +1,99 @@
+//! What happens while something long runs, as plain values. Progress bars, logs and dashboards listen.
+
+use std::sync::Arc;
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunEvent {
+    /// Another invocation holds the cluster; this one waits.
+    ServerBusy {
+        /// Who holds it, for example `pgq-analyze compare-plans (process 4711)`.
+        holder: String,
+    },
+    /// A server is being set up for the first time (initdb).
+    ServerCreating {
+        /// Its version.
+        version: String,
+    },
+    /// A server is up.
+    ServerReady {
+        /// Its version.
+        version: String,
+        /// The directory of its binaries.
+        bin_dir: String,
+    },
+    /// Something an earlier run left behind was removed.
+    Reaped {
+        /// What it was.
+        what: String,
+    },
+    /// A fixture is being built; `done` of `total` steps of the named stage are through.
+    FixtureProgress {
+        /// Name of the queue.
+        queue: String,
+        /// Name of the fixture.
+        fixture: String,
+        /// What is being done, for example `loading rows`.
+        stage: &'static str,
+        /// Done so far.
+        done: u64,
+        /// Of how many; 0 where it is not known.
+        total: u64,
+    },
+    /// A fixture is ready to be copied.
+    FixtureReady {
+        /// Name of the queue.
+        queue: String,
+        /// Name of the fixture.
+        fixture: String,
+        /// Number of jobs in it.
+        jobs: u64,
+        /// Whether it was there already.
+        cached: bool,
+        /// How long that took, in milliseconds.
+        elapsed_ms: f64,
+    },
+    /// So many variants will be measured in all.
+    VariantsPlanned {
+        /// Their number.
+        total: usize,
+    },
+    /// A variant is being measured.
+    VariantStarted {
+        /// Name of the queue.
+        queue: String,
+        /// Name of the fixture.
+        fixture: String,
+        /// Statement and variant, for example `fetch batch-100`.
+        variant: String,
+    },
+    /// A variant is through, measured or failed.
+    VariantFinished {
+        /// The error, where it failed.
+        error: Option<String>,
+    },
+    /// Something the user should know, once.
+    Warning(String),
+}
+
+/// Where events go. Cheap to clone.
+#[derive(Clone)]
+pub struct Events(Arc<dyn Fn(RunEvent) + Send + Sync>);
+
+impl Events {
+    /// Sends every event to `listener`.
+    pub fn new(listener: impl Fn(RunEvent) + Send + Sync + 'static) -> Self {
+        Events(Arc::new(listener))
+    }
+
+    /// Nobody listens.
+    #[must_use]
+    pub fn ignored() -> Self {
+        Events::new(|_| ())
+    }
+
+    /// Tells the listener.
+    pub fn emit(&self, event: RunEvent) {
+        (self.0)(event);
+    }
+}

@@ -1,0 +1,97 @@
+//! Results as data: what a run was, where it ran, what it found. `run.json` is these types, format 1.
+
+pub mod environment;
+pub mod event;
+pub mod plan_result;
+pub mod store;
+
+use serde::{Deserialize, Serialize};
+
+pub use environment::Environment;
+pub use plan_result::PlanResult;
+
+/// The version of `run.json` that this program writes.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// A run: everything that `run.json` holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Version of this format; [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// Sorts by time, for example `20261121T091304Z-plans-3f9a`.
+    pub run_id: String,
+    /// What was done.
+    pub kind: RunKind,
+    /// Whether it came to its end.
+    pub status: RunStatus,
+    /// The command line, never with a password.
+    pub command: Vec<String>,
+    /// Where it ran, with what.
+    pub environment: Environment,
+    /// Where the time went.
+    pub timing: Timing,
+    /// The program's largest resident set, in bytes (0 where the system does not tell).
+    pub peak_rss_bytes: u64,
+    /// What was measured, in the order it was measured.
+    pub results: Vec<PlanResult>,
+    /// What could not be measured, and why.
+    pub failures: Vec<Failure>,
+}
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunKind {
+    /// `compare-plans`: plans of statements on fixtures.
+    Plans,
+}
+
+impl RunKind {
+    /// The name used in run ids and in `run.json`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            RunKind::Plans => "plans",
+        }
+    }
+}
+
+/// Whether a run came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    /// Still being written: a reader that finds this in a finished folder looks at a run that was killed.
+    Running,
+    /// Everything asked for was tried.
+    Complete,
+    /// Stopped by a signal; what had been measured is kept.
+    Interrupted,
+    /// Stopped by an error that left nothing to go on with; what had been measured is kept.
+    Failed,
+}
+
+/// Where the time of a run went, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Making disposable copies of fixtures ready (create, connect, prewarm) and dropping them.
+    pub clone_ms: f64,
+    /// Statements under measurement and those that feed them.
+    pub execute_ms: f64,
+    /// The whole run, server start and fixture builds included.
+    pub total_ms: f64,
+}
+
+/// Something that could not be measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The queue it belongs to.
+    pub queue: String,
+    /// The fixture it was measured on.
+    pub fixture: String,
+    /// The statement, as in [`PlanResult::statement`]; none if the fixture could not be built.
+    pub statement: Option<String>,
+    /// The variant; none if the fixture could not be built.
+    pub variant: Option<String>,
+    /// The error with its causes: the object, the reason, the next step.
+    pub message: String,
+}

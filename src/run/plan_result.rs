@@ -1,0 +1,147 @@
+//! One statement of one variant, measured in one plan mode on one fixture.
+
+use serde::{Deserialize, Serialize};
+
+use crate::finding::Finding;
+use crate::stats::percentile::percentile;
+
+/// How PostgreSQL plans a prepared statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlanMode {
+    /// Planned for the values bound.
+    Custom,
+    /// Planned once, without looking at the values.
+    Generic,
+}
+
+impl PlanMode {
+    /// The name used in JSON, file names and tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            PlanMode::Custom => "custom",
+            PlanMode::Generic => "generic",
+        }
+    }
+}
+
+/// One entry of `results` in a run of kind `plans`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanResult {
+    /// Server version, for example `15.18`.
+    pub postgres: String,
+    /// Name of the queue.
+    pub queue: String,
+    /// Name of the fixture.
+    pub fixture: String,
+    /// Name of the operation, for example `fetch`.
+    pub operation: String,
+    /// Name of the variant, for example `batch-100`.
+    pub variant: String,
+    /// The statement file's name without `.sql`, then, where the file holds several statements, `/` and the statement's name.
+    pub statement: String,
+    /// How this plan was made.
+    pub plan_mode: PlanMode,
+    /// Which plan PostgreSQL settles on by itself after several executions; none where it was not tried.
+    pub auto_plan: Option<PlanMode>,
+    /// Whether the generic plan has the custom plan's shape. Where it has, only the custom plan is executed and listed.
+    pub generic_shape: GenericShape,
+    /// Identifies the plan's shape: equal for equal plans.
+    pub shape: String,
+    /// The plan in one line.
+    pub digest: String,
+    /// Rows the statement returned, or, where it returns none, rows it wrote.
+    pub rows: u64,
+    /// Pages of the first execution on a fresh copy.
+    pub buffers: BufferCounts,
+    /// WAL of the first execution on a fresh copy.
+    pub wal: WalCounts,
+    /// `buffers.total` over `rows`; none without rows.
+    pub pages_per_row: Option<f64>,
+    /// Planning times of the samples, in milliseconds.
+    pub planning_ms: Summary,
+    /// Execution times of the samples, in milliseconds.
+    pub execution_ms: Summary,
+    /// What the rules found in this plan, worst first.
+    pub findings: Vec<Finding>,
+    /// The file under the run folder with PostgreSQL's EXPLAIN JSON, untouched.
+    pub dump: String,
+}
+
+/// How the generic plan relates to the custom one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GenericShape {
+    /// Same shape.
+    Same,
+    /// Another shape; it has an entry of its own.
+    Differs,
+    /// The statement takes no parameter: there is but one plan.
+    None,
+}
+
+/// Pages touched by a statement, in blocks (8 kB unless the server was built otherwise).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BufferCounts {
+    /// Found in shared buffers.
+    pub hit: u64,
+    /// Read into shared buffers.
+    pub read: u64,
+    /// Made dirty.
+    pub dirtied: u64,
+    /// Written out by this statement.
+    pub written: u64,
+    /// Temporary pages read and written.
+    pub temp: u64,
+    /// `hit + read`.
+    pub total: u64,
+}
+
+/// WAL written by a statement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WalCounts {
+    /// Records.
+    pub records: u64,
+    /// Full-page images.
+    pub fpi: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// A small sample of times in milliseconds. Percentiles the sample does not support are none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Number of samples.
+    pub n: usize,
+    /// Least.
+    pub min: Option<f64>,
+    /// Median.
+    pub p50: Option<f64>,
+    /// 95th percentile.
+    pub p95: Option<f64>,
+    /// 99th percentile.
+    pub p99: Option<f64>,
+    /// Greatest.
+    pub max: Option<f64>,
+    /// The samples in the order they were taken.
+    pub samples: Vec<f64>,
+}
+
+impl Summary {
+    /// Summarises samples given in the order they were taken.
+    #[must_use]
+    pub fn of(samples: Vec<f64>) -> Self {
+        let mut sorted = samples.clone();
+        sorted.sort_by(f64::total_cmp);
+        Summary {
+            n: samples.len(),
+            min: sorted.first().copied(),
+            p50: percentile(&sorted, 50),
+            p95: percentile(&sorted, 95),
+            p99: percentile(&sorted, 99),
+            max: sorted.last().copied(),
+            samples,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Run folders: files written whole and renamed into place.

@@ -1,0 +1,1 @@
+//! Lexing SQL: split statements, find `:name`, normalise text; knows no server.

@@ -1,0 +1,3 @@
+//! Statistics, one textbook concept a file.
+
+pub mod percentile;

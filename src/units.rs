@@ -1,0 +1,1 @@
+//! Pages, bytes, milliseconds: one `Display` each, used where people read (inside, the unit is in the name).
