@@ -1,1 +1,12 @@
 //! Servers: found, started, connected to; databases created, cloned and dropped.
+
+pub mod account;
+pub mod binaries;
+pub mod cache_directory;
+pub mod cluster;
+pub mod connect;
+pub mod database;
+pub mod lock;
+pub mod profile;
+pub mod server;
+pub mod version;

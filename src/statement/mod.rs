@@ -1,1 +1,50 @@
 //! A definition made executable: defaults evaluated, `fetched` fed, values passed through in binary.
+
+pub mod evaluate;
+pub mod execute;
+pub mod generic;
+pub mod relation;
+pub mod value;
+
+use thiserror::Error;
+
+use crate::definition::statement::StatementFile;
+use crate::sql::position::Position;
+
+/// Why a statement could not be made executable or run.
+#[derive(Debug, Error)]
+pub enum StatementError {
+    /// The server refused a statement, an expression or a type of a user's file.
+    #[error("{path}:{position}: variant {variant}: {message}")]
+    InFile {
+        /// The file, as the user knows it.
+        path: String,
+        /// Where in the file.
+        position: Position,
+        /// The variant.
+        variant: String,
+        /// What is wrong, and what to do.
+        message: String,
+    },
+    /// The connection failed, or a statement of our own did.
+    #[error("cannot {action}: {}", crate::postgres::database::server_message(source))]
+    Server {
+        /// What was tried.
+        action: &'static str,
+        /// What the server says.
+        source: tokio_postgres::Error,
+    },
+}
+
+impl StatementError {
+    /// An error at a place of a statement file.
+    #[must_use]
+    pub fn in_file(file: &StatementFile, position: Position, variant: &str, message: String) -> StatementError {
+        StatementError::InFile { path: file.source.path.clone(), position, variant: variant.to_owned(), message }
+    }
+
+    /// Makes an error of what a statement of our own met.
+    pub fn server(action: &'static str) -> impl FnOnce(tokio_postgres::Error) -> StatementError {
+        move |source| StatementError::Server { action, source }
+    }
+}

@@ -1,0 +1,129 @@
+//! One plan mode of one statement in one fresh copy: a sample for the counts, then samples for the times.
+
+use std::time::{Duration, Instant};
+
+use tokio_postgres::Client;
+
+use super::{ExplainError, options};
+use crate::plan::node::Plan;
+use crate::postgres::version::Version;
+use crate::statement::execute::Executable;
+use crate::statement::generic::Prepared;
+use crate::statement::value::{RawText, as_parameters};
+
+/// A transaction that has its number before the statement starts: assigning one may write to WAL.
+const BEGIN: &str = "begin; select pg_current_xact_id()";
+
+/// Undoes a sample. Advisory locks of the session survive a rollback.
+const UNDO: &str = "rollback; select pg_advisory_unlock_all()";
+
+/// How many samples to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sampling {
+    /// Samples for the times, at most.
+    pub samples: usize,
+    /// Time for one variant, both plan modes together.
+    pub budget: Duration,
+}
+
+/// However slow a statement is, this many samples are taken (unless fewer were asked for).
+const LEAST_SAMPLES: usize = 3;
+
+impl Sampling {
+    /// Whether another sample is due, with `taken` so far and this deadline.
+    fn goes_on(&self, taken: usize, deadline: Instant) -> bool {
+        taken < self.samples && (taken < LEAST_SAMPLES || Instant::now() < deadline)
+    }
+}
+
+/// What EXPLAIN is asked about.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'e> {
+    /// The statement itself with bound values: a custom plan.
+    Custom,
+    /// A prepared statement, executed under `force_generic_plan`.
+    Generic(&'e Prepared),
+}
+
+/// What the samples gave.
+#[derive(Clone, Debug)]
+pub struct Measurement {
+    /// What EXPLAIN printed for the first sample, untouched.
+    pub dump: String,
+    /// The same, read.
+    pub plan: Plan,
+    /// Planning times of the other samples, in milliseconds.
+    pub planning_ms: Vec<f64>,
+    /// Execution times of the other samples, in milliseconds.
+    pub execution_ms: Vec<f64>,
+}
+
+/// Explains a statement in one session.
+#[derive(Clone, Copy, Debug)]
+pub struct Explainer<'e> {
+    /// The session's client.
+    pub client: &'e Client,
+    /// The server's version.
+    pub version: Version,
+    /// The statement with its values.
+    pub executable: &'e Executable<'e>,
+    /// What to explain.
+    pub target: Target<'e>,
+}
+
+impl Explainer<'_> {
+    /// The plan as the planner makes it, not executed. This also warms the catalog caches.
+    ///
+    /// # Errors
+    /// What the server says, with the place in the file.
+    pub async fn plan_only(&self) -> Result<Plan, ExplainError> {
+        let text = self.explain(options::planning()).await?;
+        self.read(&text)
+    }
+
+    /// Executes: the first time for the counts, then for the times until there are enough or the deadline is over.
+    ///
+    /// # Errors
+    /// What the server says, with the place in the file.
+    pub async fn measure(&self, sampling: Sampling, deadline: Instant) -> Result<Measurement, ExplainError> {
+        let dump = self.execute(&options::counting(self.version)).await?;
+        let plan = self.read(&dump)?;
+        let (mut planning_ms, mut execution_ms) = (Vec::new(), Vec::new());
+        let timing = options::timing(self.version);
+        while sampling.goes_on(execution_ms.len(), deadline) {
+            let sample = self.read(&self.execute(&timing).await?)?;
+            planning_ms.extend(sample.planning_ms);
+            execution_ms.extend(sample.execution_ms);
+        }
+        Ok(Measurement { dump, plan, planning_ms, execution_ms })
+    }
+
+    async fn execute(&self, options: &str) -> Result<String, ExplainError> {
+        self.client.simple_query(BEGIN).await.map_err(ExplainError::copy("begin a sample in"))?;
+        let text = self.explain(options).await?;
+        self.client.simple_query(UNDO).await.map_err(ExplainError::copy("undo a sample in"))?;
+        Ok(text)
+    }
+
+    async fn explain(&self, options: &str) -> Result<String, ExplainError> {
+        let prefix = format!("explain ({options}) ");
+        let run = async {
+            match self.target {
+                Target::Custom => {
+                    let query = format!("{prefix}{}", self.executable.text());
+                    let statement = self.client.prepare_typed(&query, &self.executable.types()).await?;
+                    self.client.query_one(&statement, &as_parameters(&self.executable.values())).await
+                }
+                Target::Generic(prepared) => self.client.query_one(&format!("{prefix}{}", prepared.execute()), &[]).await,
+            }
+        };
+        let row = run.await.map_err(|error| self.executable.failed(&error, prefix.chars().count()))?;
+        Ok(row.get::<_, RawText>(0).0)
+    }
+
+    fn read(&self, text: &str) -> Result<Plan, ExplainError> {
+        let fail = |source| ExplainError::Plan { statement: self.executable.place(), source };
+        let plans = Plan::parse(text).map_err(fail)?;
+        plans.into_iter().next().ok_or_else(|| fail(crate::plan::json::PlanError::Empty))
+    }
+}

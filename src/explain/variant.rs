@@ -1,0 +1,197 @@
+//! Everything that is measured of one statement of one variant: custom and generic plan, and which of them is chosen.
+
+use std::time::{Duration, Instant};
+
+use tokio_postgres::{Client, Row};
+
+use super::ExplainError;
+use super::copies::{Copies, Copy};
+use super::sample::{Explainer, Measurement, Sampling, Target};
+use crate::definition::queue::Queue;
+use crate::definition::operation::Operation;
+use crate::definition::statement::{Statement, StatementFile, Variant};
+use crate::plan::shape::PlanShape;
+use crate::postgres::version::Version;
+use crate::run::plan_result::{GenericShape, PlanMode};
+use crate::statement::StatementError;
+use crate::statement::evaluate::{self, Purpose};
+use crate::statement::execute::Executable;
+use crate::statement::generic::Prepared;
+use crate::statement::relation::Relation;
+
+/// The relation that the queue's fetch leaves behind.
+const FETCHED: &str = "fetched";
+
+/// What is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'d> {
+    /// The queue.
+    pub queue: &'d Queue,
+    /// The statement file.
+    pub file: &'d StatementFile,
+    /// Its statement; those before it in the file run first, unmeasured.
+    pub statement: &'d Statement,
+    /// The variant.
+    pub variant: &'d Variant,
+}
+
+impl Subject<'_> {
+    /// The statement's name in results: the file's, and where the file holds several, the statement's own.
+    #[must_use]
+    pub fn statement_name(&self) -> String {
+        match &self.statement.name {
+            Some(name) if self.file.statements.len() > 1 => format!("{}/{name}", self.file.name),
+            _ => self.file.name.clone(),
+        }
+    }
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct Measured {
+    /// The plan made for the values.
+    pub custom: Measurement,
+    /// The plan made without them, executed only where it has another shape.
+    pub generic: Option<Measurement>,
+    /// How the two relate.
+    pub generic_shape: GenericShape,
+    /// Which one PostgreSQL settles on; none without parameters.
+    pub auto_plan: Option<PlanMode>,
+    /// Time spent on statements.
+    pub executed: Duration,
+}
+
+/// Measures one subject on fresh copies.
+///
+/// # Errors
+/// If a copy cannot be made, or the server refuses the statement or what feeds it.
+pub async fn measure(copies: &mut Copies<'_>, version: Version, subject: Subject<'_>, sampling: Sampling) -> Result<Measured, ExplainError> {
+    let copy = copies.open().await?;
+    let started = Instant::now();
+    let deadline = started + sampling.budget;
+    let outcome = measure_custom(&copy, version, subject, sampling, deadline).await;
+    let mut executed = started.elapsed();
+    copies.finish(copy).await;
+    let (custom, planned) = outcome?;
+    let mut measured = Measured { custom, generic: None, generic_shape: planned.generic_shape, auto_plan: planned.auto_plan, executed };
+    if planned.generic_shape == GenericShape::Differs {
+        let copy = copies.open().await?;
+        let started = Instant::now();
+        let deadline = started + sampling.budget.saturating_sub(executed);
+        let outcome = measure_generic(&copy, version, subject, sampling, deadline).await;
+        executed += started.elapsed();
+        copies.finish(copy).await;
+        measured.generic = Some(outcome?);
+        measured.executed = executed;
+    }
+    Ok(measured)
+}
+
+/// What planning alone tells.
+struct Planned {
+    generic_shape: GenericShape,
+    auto_plan: Option<PlanMode>,
+}
+
+async fn measure_custom(
+    copy: &Copy,
+    version: Version,
+    subject: Subject<'_>,
+    sampling: Sampling,
+    deadline: Instant,
+) -> Result<(Measurement, Planned), ExplainError> {
+    let client = &*copy.session;
+    let executable = prepare(copy, subject).await?;
+    let explainer = Explainer { client, version, executable: &executable, target: Target::Custom };
+    let custom_shape = PlanShape::of(&explainer.plan_only().await?);
+    let mut planned = Planned { generic_shape: GenericShape::None, auto_plan: None };
+    let mut deadline = deadline;
+    if !executable.parameters().is_empty() {
+        let prepared = Prepared::prepare(client, "pgqa_auto", &executable).await?;
+        planned.auto_plan = Some(prepared.auto_plan(client, &executable).await?);
+        let generic = prepare_generic(client, &executable).await?;
+        let explainer = Explainer { target: Target::Generic(&generic), ..explainer };
+        let generic_shape = PlanShape::of(&explainer.plan_only().await?);
+        client.batch_execute("reset plan_cache_mode").await.map_err(ExplainError::copy("reset"))?;
+        planned.generic_shape = if generic_shape == custom_shape { GenericShape::Same } else { GenericShape::Differs };
+        if planned.generic_shape == GenericShape::Differs {
+            deadline -= deadline.saturating_duration_since(Instant::now()) / 2;
+        }
+    }
+    Ok((explainer.measure(sampling, deadline).await?, planned))
+}
+
+async fn measure_generic(
+    copy: &Copy,
+    version: Version,
+    subject: Subject<'_>,
+    sampling: Sampling,
+    deadline: Instant,
+) -> Result<Measurement, ExplainError> {
+    let client = &*copy.session;
+    let executable = prepare(copy, subject).await?;
+    let generic = prepare_generic(client, &executable).await?;
+    let explainer = Explainer { client, version, executable: &executable, target: Target::Generic(&generic) };
+    explainer.plan_only().await?;
+    explainer.measure(sampling, deadline).await
+}
+
+/// Prepares the statement under `force_generic_plan`, which stays on.
+async fn prepare_generic(client: &Client, executable: &Executable<'_>) -> Result<Prepared, ExplainError> {
+    let prepared = Prepared::prepare(client, "pgqa_generic", executable).await?;
+    client.batch_execute("set plan_cache_mode = force_generic_plan").await.map_err(ExplainError::copy("set"))?;
+    Ok(prepared)
+}
+
+/// Brings a copy to where the subject can be measured: feeds it, runs the statements before it, binds its values.
+async fn prepare<'d>(copy: &Copy, subject: Subject<'d>) -> Result<Executable<'d>, ExplainError> {
+    let Subject { queue, file, statement, variant } = subject;
+    let client = &*copy.session;
+    let mut relations = Vec::new();
+    if file.is_fed(variant) {
+        relations.push(feed(client, queue, file, variant).await?);
+    }
+    let purpose = Purpose::Measure(variant);
+    let before = file.statements.iter().position(|one| std::ptr::eq(one, statement)).unwrap_or(0);
+    run_in_order(client, file, &file.statements[..before], purpose, &mut relations).await?;
+    let values = evaluate::parameters(client, file, statement, purpose, &relations).await?;
+    Ok(Executable::new(file, statement, &variant.name, &values))
+}
+
+/// Runs the queue's fetch and commits it: what is completed afterwards is claimed as it would be in real life.
+async fn feed(client: &Client, queue: &Queue, file: &StatementFile, variant: &Variant) -> Result<Relation, StatementError> {
+    let fail = |message: String| StatementError::in_file(file, variant.position, &variant.name, message);
+    let fetch = queue.serving(Operation::Fetch).ok_or_else(|| fail(format!("queue {} has no fetch to feed it", queue.name)))?;
+    let rows = run_in_order(client, fetch, &fetch.statements, Purpose::Feed(variant), &mut Vec::new()).await?;
+    if rows.is_empty() {
+        return Err(fail(format!("the fetch that feeds it ({}) returns no job: use a fixture with jobs that are ready", fetch.source.path)));
+    }
+    Relation::gather(client, FETCHED, &rows).await
+}
+
+/// Runs statements of one file in one transaction; each leaves its rows to the later ones. Returns the last rows there were.
+async fn run_in_order(
+    client: &Client,
+    file: &StatementFile,
+    statements: &[Statement],
+    purpose: Purpose<'_>,
+    relations: &mut Vec<Relation>,
+) -> Result<Vec<Row>, StatementError> {
+    let mut last = Vec::new();
+    if statements.is_empty() {
+        return Ok(last);
+    }
+    client.batch_execute("begin").await.map_err(StatementError::server("begin a transaction"))?;
+    for statement in statements {
+        let values = evaluate::parameters(client, file, statement, purpose, relations).await?;
+        let rows = Executable::new(file, statement, &purpose.variant().name, &values).run(client).await?;
+        if let Some(name) = &statement.name {
+            relations.push(Relation::gather(client, name, &rows).await?);
+        }
+        if !rows.is_empty() {
+            last = rows;
+        }
+    }
+    client.batch_execute("commit").await.map_err(StatementError::server("commit"))?;
+    Ok(last)
+}

@@ -1,0 +1,87 @@
+//! Connections that are owned: one session, one backend, gone when the owner lets go of it.
+
+use std::ops::Deref;
+use std::path::Path;
+
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Config, NoTls};
+
+use super::cache_directory::PORT;
+
+/// The superuser of managed clusters.
+const SUPERUSER: &str = "postgres";
+
+/// Where a server is reached: enough to connect to any of its databases.
+#[derive(Clone, Debug)]
+pub struct Address {
+    config: Config,
+}
+
+impl Address {
+    /// The managed server with its socket in this directory.
+    #[must_use]
+    pub fn socket(directory: &Path) -> Address {
+        let mut config = Config::new();
+        config.host_path(directory).port(PORT).user(SUPERUSER).application_name(env!("CARGO_PKG_NAME"));
+        Address { config }
+    }
+
+    /// The driver's configuration for one database of this server.
+    #[must_use]
+    pub fn database(&self, name: &str) -> Config {
+        let mut config = self.config.clone();
+        config.dbname(name);
+        config
+    }
+
+    /// Opens a session of one's own.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn connect(&self, database: &str) -> Result<Session, tokio_postgres::Error> {
+        let (client, connection) = self.database(database).connect(NoTls).await?;
+        let driver = tokio::spawn(async move {
+            // An error here reaches the owner through the statement it is waiting for.
+            let _ = connection.await;
+        });
+        Ok(Session { client: Some(client), driver: Some(driver) })
+    }
+}
+
+/// A connection that is used by its owner alone.
+#[derive(Debug)]
+pub struct Session {
+    client: Option<Client>,
+    driver: Option<JoinHandle<()>>,
+}
+
+impl Session {
+    /// Ends the session and waits until everything was said to the server.
+    pub async fn close(mut self) {
+        drop(self.client.take());
+        if let Some(driver) = self.driver.take() {
+            let _ = driver.await;
+        }
+    }
+
+    /// The client, to begin a transaction with.
+    pub fn client(&mut self) -> &mut Client {
+        self.client.as_mut().expect("a session has its client until it is closed")
+    }
+}
+
+impl Deref for Session {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        self.client.as_ref().expect("a session has its client until it is closed")
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(driver) = self.driver.take() {
+            driver.abort();
+        }
+    }
+}

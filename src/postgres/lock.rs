@@ -1,0 +1,74 @@
+//! A lock file that one process holds for as long as it lives, and that says who it is.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::run::event::{Events, RunEvent};
+
+/// How long to wait between two tries.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A lock that is held. The system releases it when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock, waiting for as long as another process has it, and tells `events` for whom. `holder` is what the next one is told.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, locked or written.
+    pub async fn take(path: &Path, holder: &str, events: &Events) -> std::io::Result<Lock> {
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut told = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            if !told {
+                let mut text = String::new();
+                file.rewind()?;
+                file.read_to_string(&mut text)?;
+                // The holder writes its name right after it took the lock: an empty file is a moment's matter.
+                told = !text.is_empty();
+                if told {
+                    events.emit(RunEvent::ServerBusy { holder: text });
+                }
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(holder.as_bytes())?;
+        Ok(Lock { _file: file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_second_waits_and_is_told_for_whom() {
+        let top = tempfile::tempdir().expect("a temporary directory");
+        let path = top.path().join("lock");
+        let first = Lock::take(&path, "the first (process 1)", &Events::ignored()).await.expect("locks");
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let listener = Arc::clone(&heard);
+        let events = Events::new(move |event| listener.lock().expect("not poisoned").push(event));
+        let second = tokio::spawn(async move { Lock::take(&path, "the second", &events).await });
+        tokio::time::sleep(3 * PAUSE).await;
+        assert!(!second.is_finished());
+        drop(first);
+        second.await.expect("no panic").expect("locks");
+        let expected = RunEvent::ServerBusy { holder: "the first (process 1)".to_owned() };
+        assert_eq!(*heard.lock().expect("not poisoned"), [expected]);
+    }
+}

@@ -1,0 +1,92 @@
+//! One statement of a file with its parameters numbered and bound, ready to be sent.
+
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row};
+
+use super::StatementError;
+use super::evaluate::BoundParameter;
+use super::value::{RawValue, as_parameters, type_of};
+use crate::definition::statement::{Statement, StatementFile};
+use crate::postgres::database::server_message;
+use crate::sql::template::Bound;
+
+/// A statement that can be sent.
+#[derive(Clone, Debug)]
+pub struct Executable<'d> {
+    file: &'d StatementFile,
+    statement: &'d Statement,
+    variant: &'d str,
+    bound: Bound,
+    parameters: Vec<BoundParameter>,
+}
+
+impl<'d> Executable<'d> {
+    /// Numbers the parameters of one statement of `file` in the order they first appear and binds their values.
+    #[must_use]
+    pub fn new(file: &'d StatementFile, statement: &'d Statement, variant: &'d str, values: &[BoundParameter]) -> Executable<'d> {
+        let names = statement.template.parameters();
+        let number = |name: &str| names.iter().position(|known| *known == name).map_or(0, |index| index + 1);
+        let bound = statement.template.bind(|name| format!("${}", number(name)));
+        let parameters = names.iter().filter_map(|name| values.iter().find(|value| value.name == *name)).cloned().collect();
+        Executable { file, statement, variant, bound, parameters }
+    }
+
+    /// The statement with `$1`, `$2` … for its parameters.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.bound.text
+    }
+
+    /// Its parameters in the order of their numbers.
+    #[must_use]
+    pub fn parameters(&self) -> &[BoundParameter] {
+        &self.parameters
+    }
+
+    /// Their types.
+    #[must_use]
+    pub fn types(&self) -> Vec<Type> {
+        self.parameters.iter().map(|parameter| type_of(parameter.oid)).collect()
+    }
+
+    /// Their values.
+    #[must_use]
+    pub fn values(&self) -> Vec<RawValue> {
+        self.parameters.iter().map(|parameter| parameter.value.clone()).collect()
+    }
+
+    /// The variant it is bound for.
+    #[must_use]
+    pub fn variant(&self) -> &str {
+        self.variant
+    }
+
+    /// Runs the statement and returns its rows.
+    ///
+    /// # Errors
+    /// What the server says, with the place in the file.
+    pub async fn run(&self, client: &Client) -> Result<Vec<Row>, StatementError> {
+        let run = async {
+            let prepared = client.prepare_typed(self.text(), &self.types()).await?;
+            client.query(&prepared, &as_parameters(&self.values())).await
+        };
+        run.await.map_err(|error| self.failed(&error, 0))
+    }
+
+    /// File and place of the statement, for errors.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.file.source.path, self.file.position_in(self.statement, 0))
+    }
+
+    /// Turns what the server said about this statement, sent with `prefix` characters in front, into an error at its place in the file.
+    #[must_use]
+    pub fn failed(&self, error: &tokio_postgres::Error, prefix: usize) -> StatementError {
+        let position = match error.as_db_error().and_then(tokio_postgres::error::DbError::position) {
+            Some(tokio_postgres::error::ErrorPosition::Original(position)) => (*position as usize).saturating_sub(prefix),
+            _ => 1,
+        };
+        let place = self.file.position_in(self.statement, self.bound.source_offset(position));
+        StatementError::in_file(self.file, place, self.variant, server_message(error))
+    }
+}
