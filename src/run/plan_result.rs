@@ -3,28 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
+pub use crate::plan::PlanMode;
 use crate::stats::percentile::percentile;
-
-/// How PostgreSQL plans a prepared statement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PlanMode {
-    /// Planned for the values bound.
-    Custom,
-    /// Planned once, without looking at the values.
-    Generic,
-}
-
-impl PlanMode {
-    /// The name used in JSON, file names and tables.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            PlanMode::Custom => "custom",
-            PlanMode::Generic => "generic",
-        }
-    }
-}
 
 /// One entry of `results` in a run of kind `plans`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
