@@ -1,1 +1,21 @@
 //! The data folders as types: queues, statements, fixtures.
+
+mod digest;
+pub mod fixture;
+pub mod library;
+pub mod operation;
+pub mod option;
+pub mod queue;
+pub mod script;
+pub mod source;
+pub mod statement;
+mod suggestion;
+mod toml_file;
+
+pub use fixture::Fixture;
+pub use library::{Library, LibraryError};
+pub use operation::Operation;
+pub use option::OptionValue;
+pub use queue::Queue;
+pub use source::{DefinitionError, Source};
+pub use statement::StatementFile;

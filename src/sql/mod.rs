@@ -1,1 +1,9 @@
-//! Lexing SQL: split statements, find `:name`, normalise text; knows no server.
+//! Lexing SQL: split statements, find `:name`; knows no server.
+
+pub mod position;
+pub mod split;
+pub mod template;
+pub mod token;
+
+pub use position::Position;
+pub use template::{Bound, Template, TemplateError};

@@ -1,0 +1,244 @@
+//! Where definitions come from: the built-in ones, embedded when the program was compiled, or the user's own, read from a path.
+
+use std::path::Path;
+use std::{fs, io};
+
+use super::fixture::Fixture;
+use super::queue::Queue;
+use super::source::{DefinitionError, Source};
+use super::suggestion;
+
+/// The name and the content of files.
+type Files = &'static [(&'static str, &'static str)];
+
+// `QUEUES: &[(&str, Files)]`, the folders under queries/, and `FIXTURES: Files`, the files under fixtures/; written by build.rs.
+include!(concat!(env!("OUT_DIR"), "/built_in.rs"));
+
+/// Queues and fixtures by name or path.
+#[derive(Clone, Copy, Debug)]
+pub struct Library {
+    queues: &'static [(&'static str, Files)],
+    fixtures: Files,
+}
+
+/// A definition that could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    /// No built-in definition has this name.
+    #[error(
+        "there is no built-in {kind} `{name}`; {help}`pgq-analyze {list} list` lists all; to name a path, write a `/` in it: `{path}`"
+    )]
+    Unknown {
+        /// `queue` or `fixture`.
+        kind: &'static str,
+        /// What was asked for.
+        name: String,
+        /// The nearest name there is, or nothing.
+        help: String,
+        /// The subcommand that lists them.
+        list: &'static str,
+        /// The same as a path.
+        path: String,
+    },
+    /// A path that cannot be read.
+    #[error("{path}: cannot read {what}; {help}")]
+    Unreadable {
+        /// The path as shown to the user.
+        path: String,
+        /// What was looked for there.
+        what: &'static str,
+        /// What to do about it.
+        help: &'static str,
+        /// The reason.
+        source: io::Error,
+    },
+    /// A path that is a folder where a file is meant, or the reverse.
+    #[error("{path}: this is {found}; {help}")]
+    WrongKind {
+        /// The path as shown to the user.
+        path: String,
+        /// What it is.
+        found: &'static str,
+        /// What to name instead.
+        help: &'static str,
+    },
+    /// Something is wrong in the definition.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+}
+
+impl Library {
+    /// The definitions that are part of the program, and any path.
+    #[must_use]
+    pub fn built_in() -> Library {
+        Library {
+            queues: QUEUES,
+            fixtures: FIXTURES,
+        }
+    }
+
+    /// Names of the built-in queues, sorted.
+    #[must_use]
+    pub fn queue_names(&self) -> Vec<&'static str> {
+        self.queues.iter().map(|(name, _)| *name).collect()
+    }
+
+    /// Names of the built-in fixtures, sorted.
+    #[must_use]
+    pub fn fixture_names(&self) -> Vec<&'static str> {
+        self.fixtures.iter().map(|(name, _)| *name).collect()
+    }
+
+    /// The queue in the folder `argument` if that contains a `/`, else the built-in one of this name.
+    ///
+    /// # Errors
+    /// A name that is not built in, a path that cannot be read, and whatever is wrong in the queue.
+    pub fn queue(&self, argument: &str) -> Result<Queue, LibraryError> {
+        if argument.contains('/') {
+            return queue_at(argument);
+        }
+        let Some((name, files)) = self.queues.iter().find(|(name, _)| *name == argument) else {
+            return Err(unknown("queue", "queues", argument, self.queue_names()));
+        };
+        let folder = format!("queries/{name}");
+        let sources = files
+            .iter()
+            .map(|(file, text)| Source::new(format!("{folder}/{file}"), *text))
+            .collect();
+        Ok(Queue::parse(name, &folder, sources)?)
+    }
+
+    /// The fixture in the file `argument` if that contains a `/`, else the built-in one of this name.
+    ///
+    /// # Errors
+    /// A name that is not built in, a path that cannot be read, and whatever is wrong in the fixture.
+    pub fn fixture(&self, argument: &str) -> Result<Fixture, LibraryError> {
+        if argument.contains('/') {
+            return fixture_at(argument);
+        }
+        let Some((name, text)) = self.fixtures.iter().find(|(name, _)| *name == argument) else {
+            return Err(unknown(
+                "fixture",
+                "fixtures",
+                argument,
+                self.fixture_names(),
+            ));
+        };
+        Ok(Fixture::parse(Source::new(
+            format!("fixtures/{name}.toml"),
+            *text,
+        ))?)
+    }
+}
+
+fn unknown(
+    kind: &'static str,
+    list: &'static str,
+    name: &str,
+    known: Vec<&'static str>,
+) -> LibraryError {
+    let help = suggestion::nearest(name, known)
+        .map_or_else(String::new, |meant| format!("did you mean `{meant}`? "));
+    LibraryError::Unknown {
+        kind,
+        name: name.to_owned(),
+        help,
+        list,
+        path: format!("./{name}"),
+    }
+}
+
+fn queue_at(argument: &str) -> Result<Queue, LibraryError> {
+    let unreadable = |source| LibraryError::Unreadable {
+        path: argument.to_owned(),
+        what: "this folder",
+        help: "name a folder with queue.toml, schema.sql, populate.sql and statement files",
+        source,
+    };
+    let path = Path::new(argument);
+    if path.is_file() {
+        let help = "name the folder that holds queue.toml";
+        return Err(LibraryError::WrongKind {
+            path: argument.to_owned(),
+            found: "a file",
+            help,
+        });
+    }
+    let folder = argument.trim_end_matches('/');
+    let mut sources = Vec::new();
+    for entry in fs::read_dir(path).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?.path();
+        let name = entry
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let wanted = name == "queue.toml" || (name.ends_with(".sql") && !name.starts_with('.'));
+        if wanted && !entry.is_dir() {
+            sources.push(read(
+                &entry,
+                format!("{folder}/{name}"),
+                "this file",
+                "check that it may be read",
+            )?);
+        }
+    }
+    // `.` and `..` name no folder; what they stand for does.
+    let resolved = path.canonicalize().map_err(unreadable)?;
+    let name = path
+        .file_name()
+        .or(resolved.file_name())
+        .map_or_else(|| "queue".into(), |name| name.to_string_lossy());
+    Ok(Queue::parse(&name, folder, sources)?)
+}
+
+fn fixture_at(argument: &str) -> Result<Fixture, LibraryError> {
+    if Path::new(argument).is_dir() {
+        let help = "name a file, for example `./my-fixture.toml`";
+        return Err(LibraryError::WrongKind {
+            path: argument.to_owned(),
+            found: "a folder",
+            help,
+        });
+    }
+    let help = "name a .toml file that describes a fixture";
+    Ok(Fixture::parse(read(
+        Path::new(argument),
+        argument.to_owned(),
+        "this file",
+        help,
+    )?)?)
+}
+
+/// Reads a file; `shown` is its path as shown to the user.
+fn read(
+    path: &Path,
+    shown: String,
+    what: &'static str,
+    help: &'static str,
+) -> Result<Source, LibraryError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(source) => {
+            return Err(LibraryError::Unreadable {
+                path: shown,
+                what,
+                help,
+                source,
+            });
+        }
+    };
+    String::from_utf8(bytes)
+        .map(|text| Source::new(shown.clone(), text))
+        .map_err(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            let readable = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
+            Source::new(shown, readable)
+                .error(valid, "this is not UTF-8")
+                .help("save the file as UTF-8")
+                .into()
+        })
+}
+
+#[cfg(test)]
+mod tests;
