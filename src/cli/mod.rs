@@ -1,1 +1,54 @@
 //! Arguments, progress, printing and exit codes.
+
+pub mod args;
+pub mod commands;
+pub mod exit;
+pub mod interrupt;
+pub mod progress;
+pub mod selection;
+pub mod server;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command};
+use exit::{Exit, Usage};
+
+/// Runs the program: parses its arguments, does what they ask, and tells the system how it ended.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version go to stdout and are no error; a failure to print has nobody left to be told.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start: {error}");
+            return Exit::Failed.into();
+        }
+    };
+    match runtime.block_on(run(arguments)) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            if error.is::<Usage>() { Exit::Usage.into() } else { Exit::Failed.into() }
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
+    let Arguments { command, common } = arguments;
+    match command {
+        Command::ComparePlans(arguments) => commands::compare_plans::run(&arguments, &common).await,
+        Command::Queues(arguments) => commands::queues::run(&arguments.action),
+        Command::Fixtures(arguments) => commands::fixtures::run(&arguments.action, &common).await,
+        Command::Rules(arguments) => commands::rules::run(&arguments.action),
+        Command::ExtractQueries(arguments) => commands::extract_queries::run(&arguments, &common).await,
+    }
+}

@@ -67,6 +67,14 @@ pub enum LibraryError {
     Definition(#[from] DefinitionError),
 }
 
+impl LibraryError {
+    /// Whether a name was asked for that no built-in definition has.
+    #[must_use]
+    pub fn is_unknown_name(&self) -> bool {
+        matches!(self, LibraryError::Unknown { .. })
+    }
+}
+
 impl Library {
     /// The definitions that are part of the program, and any path.
     #[must_use]

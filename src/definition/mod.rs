@@ -19,3 +19,4 @@ pub use option::OptionValue;
 pub use queue::Queue;
 pub use source::{DefinitionError, Source};
 pub use statement::StatementFile;
+pub use suggestion::nearest;

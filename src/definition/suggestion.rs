@@ -1,7 +1,8 @@
 //! "Did you mean": the known word nearest to one that is not known.
 
 /// The word of `known` that `word` was probably meant to be; none where nothing is close.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let distance = |candidate: &str| strsim::damerau_levenshtein(&word.to_lowercase(), candidate);
     let close = (word.chars().count() / 3).max(1);
     known

@@ -1,1 +1,6 @@
-//! The pipelines: they emit events and return a run.
+//! The pipelines: they emit events and fill a run.
+
+pub mod environment;
+pub mod extract;
+pub mod plans;
+pub mod selection;

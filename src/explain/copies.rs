@@ -48,7 +48,9 @@ impl<'d> Copies<'d> {
     pub async fn open(&mut self) -> Result<Copy, ExplainError> {
         let started = Instant::now();
         let name = self.databases.copy(&self.template).await?;
+        self.spent += started.elapsed();
         self.drop_finished().await?;
+        let started = Instant::now();
         let session = self.databases.address().connect(&name).await.map_err(ExplainError::copy("connect to"))?;
         session.batch_execute(SESSION_SETTINGS).await.map_err(ExplainError::copy("prepare"))?;
         if self.prewarm {
@@ -66,19 +68,20 @@ impl<'d> Copies<'d> {
         self.spent += started.elapsed();
     }
 
-    /// Drops the last copy and tells how long copies took in all.
+    /// The time spent on copies since the last time this was asked.
+    pub fn take_spent(&mut self) -> Duration {
+        std::mem::take(&mut self.spent)
+    }
+
+    /// Drops the copy that was finished last.
     ///
     /// # Errors
     /// If the server refuses.
-    pub async fn end(mut self) -> Result<Duration, ExplainError> {
-        let started = Instant::now();
-        self.drop_finished().await?;
-        Ok(self.spent + started.elapsed())
-    }
-
-    async fn drop_finished(&mut self) -> Result<(), ExplainError> {
+    pub async fn drop_finished(&mut self) -> Result<(), ExplainError> {
         if let Some(name) = self.finished.take() {
+            let started = Instant::now();
             self.databases.drop(&name).await?;
+            self.spent += started.elapsed();
         }
         Ok(())
     }

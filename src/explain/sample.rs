@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
 use super::{ExplainError, options};
-use crate::plan::node::Plan;
+use crate::plan::Plan;
 use crate::postgres::version::Version;
 use crate::statement::execute::Executable;
 use crate::statement::generic::Prepared;
@@ -92,7 +92,7 @@ impl Explainer<'_> {
         let timing = options::timing(self.version);
         while sampling.goes_on(execution_ms.len(), deadline) {
             let sample = self.read(&self.execute(&timing).await?)?;
-            planning_ms.extend(sample.planning_ms);
+            planning_ms.extend(sample.planning.and_then(|planning| planning.time_ms));
             execution_ms.extend(sample.execution_ms);
         }
         Ok(Measurement { dump, plan, planning_ms, execution_ms })

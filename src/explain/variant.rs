@@ -101,7 +101,7 @@ async fn measure_custom(
     deadline: Instant,
 ) -> Result<(Measurement, Planned), ExplainError> {
     let client = &*copy.session;
-    let executable = prepare(copy, subject).await?;
+    let executable = make_ready(copy, subject).await?.executable;
     let explainer = Explainer { client, version, executable: &executable, target: Target::Custom };
     let custom_shape = PlanShape::of(&explainer.plan_only().await?);
     let mut planned = Planned { generic_shape: GenericShape::None, auto_plan: None };
@@ -129,7 +129,7 @@ async fn measure_generic(
     deadline: Instant,
 ) -> Result<Measurement, ExplainError> {
     let client = &*copy.session;
-    let executable = prepare(copy, subject).await?;
+    let executable = make_ready(copy, subject).await?.executable;
     let generic = prepare_generic(client, &executable).await?;
     let explainer = Explainer { client, version, executable: &executable, target: Target::Generic(&generic) };
     explainer.plan_only().await?;
@@ -143,26 +143,45 @@ async fn prepare_generic(client: &Client, executable: &Executable<'_>) -> Result
     Ok(prepared)
 }
 
+/// A statement ready to be explained, and what ran and was committed before it.
+#[derive(Debug)]
+pub struct Readied<'d> {
+    /// What feeds it and the statements before it in its file, in the order they ran.
+    pub before: Vec<Executable<'d>>,
+    /// The statement.
+    pub executable: Executable<'d>,
+}
+
 /// Brings a copy to where the subject can be measured: feeds it, runs the statements before it, binds its values.
-async fn prepare<'d>(copy: &Copy, subject: Subject<'d>) -> Result<Executable<'d>, ExplainError> {
+///
+/// # Errors
+/// If the server refuses one of them, or the fetch that feeds it returns nothing.
+pub async fn make_ready<'d>(copy: &Copy, subject: Subject<'d>) -> Result<Readied<'d>, StatementError> {
     let Subject { queue, file, statement, variant } = subject;
     let client = &*copy.session;
     let mut relations = Vec::new();
+    let mut before = Vec::new();
     if file.is_fed(variant) {
-        relations.push(feed(client, queue, file, variant).await?);
+        relations.push(feed(client, queue, file, variant, &mut before).await?);
     }
     let purpose = Purpose::Measure(variant);
-    let before = file.statements.iter().position(|one| std::ptr::eq(one, statement)).unwrap_or(0);
-    run_in_order(client, file, &file.statements[..before], purpose, &mut relations).await?;
+    let earlier = file.statements.iter().position(|one| std::ptr::eq(one, statement)).unwrap_or(0);
+    run_in_order(client, file, &file.statements[..earlier], purpose, &mut relations, &mut before).await?;
     let values = evaluate::parameters(client, file, statement, purpose, &relations).await?;
-    Ok(Executable::new(file, statement, &variant.name, &values))
+    Ok(Readied { before, executable: Executable::new(file, statement, &variant.name, &values) })
 }
 
 /// Runs the queue's fetch and commits it: what is completed afterwards is claimed as it would be in real life.
-async fn feed(client: &Client, queue: &Queue, file: &StatementFile, variant: &Variant) -> Result<Relation, StatementError> {
+async fn feed<'d>(
+    client: &Client,
+    queue: &'d Queue,
+    file: &StatementFile,
+    variant: &'d Variant,
+    before: &mut Vec<Executable<'d>>,
+) -> Result<Relation, StatementError> {
     let fail = |message: String| StatementError::in_file(file, variant.position, &variant.name, message);
     let fetch = queue.serving(Operation::Fetch).ok_or_else(|| fail(format!("queue {} has no fetch to feed it", queue.name)))?;
-    let rows = run_in_order(client, fetch, &fetch.statements, Purpose::Feed(variant), &mut Vec::new()).await?;
+    let rows = run_in_order(client, fetch, &fetch.statements, Purpose::Feed(variant), &mut Vec::new(), before).await?;
     if rows.is_empty() {
         return Err(fail(format!("the fetch that feeds it ({}) returns no job: use a fixture with jobs that are ready", fetch.source.path)));
     }
@@ -170,12 +189,13 @@ async fn feed(client: &Client, queue: &Queue, file: &StatementFile, variant: &Va
 }
 
 /// Runs statements of one file in one transaction; each leaves its rows to the later ones. Returns the last rows there were.
-async fn run_in_order(
+async fn run_in_order<'d>(
     client: &Client,
-    file: &StatementFile,
-    statements: &[Statement],
-    purpose: Purpose<'_>,
+    file: &'d StatementFile,
+    statements: &'d [Statement],
+    purpose: Purpose<'d>,
     relations: &mut Vec<Relation>,
+    done: &mut Vec<Executable<'d>>,
 ) -> Result<Vec<Row>, StatementError> {
     let mut last = Vec::new();
     if statements.is_empty() {
@@ -184,7 +204,9 @@ async fn run_in_order(
     client.batch_execute("begin").await.map_err(StatementError::server("begin a transaction"))?;
     for statement in statements {
         let values = evaluate::parameters(client, file, statement, purpose, relations).await?;
-        let rows = Executable::new(file, statement, &purpose.variant().name, &values).run(client).await?;
+        let executable = Executable::new(file, statement, &purpose.variant().name, &values);
+        let rows = executable.run(client).await?;
+        done.push(executable);
         if let Some(name) = &statement.name {
             relations.push(Relation::gather(client, name, &rows).await?);
         }

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod connect;
 pub mod database;
 pub mod lock;
+pub mod managed;
 pub mod profile;
 pub mod server;
 pub mod version;

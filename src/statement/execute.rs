@@ -37,6 +37,13 @@ impl<'d> Executable<'d> {
         &self.bound.text
     }
 
+    /// The statement with each parameter replaced by the literal given for its name.
+    #[must_use]
+    pub fn with_literals(&self, literals: &[(String, String)]) -> String {
+        let literal = |name: &str| literals.iter().find(|(known, _)| known == name).map_or("null", |(_, literal)| literal);
+        self.statement.template.bind(|name| literal(name).to_owned()).text
+    }
+
     /// Its parameters in the order of their numbers.
     #[must_use]
     pub fn parameters(&self) -> &[BoundParameter] {

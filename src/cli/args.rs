@@ -1,0 +1,290 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use glob::Pattern;
+
+use crate::definition::Operation;
+use crate::postgres::binaries::Wanted;
+use crate::report::Format;
+
+const OVERVIEW: &str = "\
+{before-help}{about}
+
+{usage-heading} {usage}
+
+Measure   compare-plans    measure every statement's plan on every fixture
+Define    queues           list the queues, show one
+          fixtures         list, show, build and drop data distributions
+          rules            list what is looked for in plans, explain one
+          extract-queries  write every variant as a file for psql
+
+Start: pgq-analyze compare-plans --quick
+
+Options:
+{options}{after-help}
+";
+
+/// A query-plan and throughput laboratory for Postgres-backed queues
+#[derive(Debug, Parser)]
+#[command(name = "pgq-analyze", version, help_template = OVERVIEW, max_term_width = 110)]
+#[command(after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 130 interrupted (results so far are kept).")]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// Server to start: a major version, or the directory of its binaries [default: the newest found]
+    #[arg(long, global = true, value_name = "VERSION|DIR", value_parser = Wanted::parse, help_heading = "Where")]
+    pub postgres: Option<Wanted>,
+    /// Keep servers and built fixtures here [default: pgq-analyze in XDG_CACHE_HOME, ~/.cache or, for root, /var/cache]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Where")]
+    pub cache_dir: Option<PathBuf>,
+    /// As root: the account the server runs under [default: postgres, else nobody]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Where")]
+    pub server_user: Option<String>,
+    /// Say nothing on stderr but errors
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub quiet: bool,
+    /// Colour the output
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", help_heading = "Output")]
+    pub color: Color,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Measure every statement's plan on every fixture
+    ///
+    /// Starts a PostgreSQL server, builds the fixtures (kept for next time), and runs EXPLAIN ANALYZE over every fetch and complete
+    /// variant, each on a fresh copy. Prints a table per fixture and queue, and leaves run.json and the untouched plans in a folder.
+    ComparePlans(ComparePlans),
+    /// List the queues, show one
+    Queues(Queues),
+    /// List, show, build and drop data distributions
+    Fixtures(Fixtures),
+    /// List what is looked for in plans, explain one
+    Rules(Rules),
+    /// Write every variant as a .sql file for psql
+    ///
+    /// Each file has the parameters' values filled in, EXPLAIN in front and ROLLBACK behind. The values come from the fixture, which is
+    /// built where it is not there yet.
+    ExtractQueries(ExtractQueries),
+}
+
+/// What to measure.
+#[derive(Clone, Debug, Args)]
+pub struct What {
+    /// Queue to take: a built-in name, or the path of a folder (repeatable) [default: status-partial, durable-steps]
+    #[arg(long, value_name = "QUEUE", help_heading = "What")]
+    pub queue: Vec<String>,
+    /// Fixture to take: a built-in name, or the path of a file (repeatable) [default: heavy-single-queue, many-queues-sparse, with-steps]
+    #[arg(long, value_name = "FIXTURE", help_heading = "What")]
+    pub fixture: Vec<String>,
+    /// Operation to take (repeatable) [default: fetch, complete]
+    #[arg(long, value_name = "OPERATION", value_parser = Operation::from_str, help_heading = "What")]
+    pub operation: Vec<Operation>,
+    /// Variants to take, as a pattern such as `batch-1*` (repeatable)
+    #[arg(long, value_name = "PATTERN", value_parser = Pattern::new, help_heading = "What")]
+    pub variant: Vec<Pattern>,
+    /// Take every built-in queue, fixture and operation that no other option narrows
+    #[arg(long, help_heading = "What")]
+    pub all: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub scale: ScaleOptions,
+}
+
+/// How large fixtures are made.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ScaleOptions {
+    /// Build fixtures with fewer rows
+    #[arg(long, help_heading = "What")]
+    pub quick: bool,
+    /// Build fixtures with this many jobs
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "quick", help_heading = "What")]
+    pub rows: Option<u64>,
+    /// Replace the fixtures' seeds
+    #[arg(long, value_name = "N", help_heading = "What")]
+    pub seed: Option<u64>,
+}
+
+/// `compare-plans`.
+#[derive(Debug, Args)]
+pub struct ComparePlans {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub what: What,
+    /// Samples for the times of a plan, at most
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000), help_heading = "How")]
+    pub samples: u64,
+    /// Time for the samples of a variant, both plan modes together; never fewer than 3 samples
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds, help_heading = "How")]
+    pub budget: Duration,
+    /// How to print the results
+    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = format, help_heading = "Output")]
+    pub format: Format,
+    /// Print what run.json holds; short for --format json
+    #[arg(long, conflicts_with = "format", help_heading = "Output")]
+    pub json: bool,
+    /// Where to leave the run's folder
+    #[arg(long, value_name = "DIR", default_value = "to-analyse", help_heading = "Output")]
+    pub out: PathBuf,
+}
+
+impl ComparePlans {
+    /// The format asked for.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+}
+
+/// `queues`.
+#[derive(Debug, Args)]
+pub struct Queues {
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    pub action: QueuesAction,
+}
+
+/// What to do with queues.
+#[derive(Debug, Subcommand)]
+pub enum QueuesAction {
+    /// One line each
+    List,
+    /// A queue's contract, statements and variants
+    Show {
+        /// A built-in name, or the path of a folder
+        queue: String,
+    },
+}
+
+/// `fixtures`.
+#[derive(Debug, Args)]
+pub struct Fixtures {
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    pub action: FixturesAction,
+}
+
+/// What to do with fixtures.
+#[derive(Debug, Subcommand)]
+pub enum FixturesAction {
+    /// One line each
+    List,
+    /// A fixture's file with what it means
+    Show {
+        /// A built-in name, or the path of a file
+        fixture: String,
+    },
+    /// Build a fixture and keep it, so that the next run starts at once
+    Build {
+        /// A built-in name, or the path of a file
+        fixture: String,
+        /// Queue to build it for: a built-in name, or the path of a folder (repeatable) [default: status-partial, durable-steps]
+        #[arg(long, value_name = "QUEUE")]
+        queue: Vec<String>,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        scale: ScaleOptions,
+    },
+    /// Drop what was built of a fixture
+    Drop {
+        /// Its name
+        fixture: String,
+        /// Only what was built for this queue
+        #[arg(long, value_name = "QUEUE")]
+        queue: Option<String>,
+    },
+}
+
+/// `rules`.
+#[derive(Debug, Args)]
+pub struct Rules {
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    pub action: RulesAction,
+}
+
+/// What to do with rules.
+#[derive(Debug, Subcommand)]
+pub enum RulesAction {
+    /// One line each
+    List,
+    /// What a rule looks for, why it hurts a queue, and what mends it
+    Show {
+        /// Its id, as findings name it
+        rule: String,
+    },
+}
+
+/// `extract-queries`.
+#[derive(Debug, Args)]
+pub struct ExtractQueries {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub what: What,
+    /// Where to write the files
+    #[arg(long, value_name = "DIR", default_value = "extracted-queries", help_heading = "Output")]
+    pub out: PathBuf,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.strip_suffix('s').unwrap_or(text).parse::<f64>();
+    let seconds = number.map_err(|_| format!("`{text}` is not a number of seconds such as 2 or 0.5"))?;
+    if (0.0..=3600.0).contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err("has to lie between 0 and 3600 seconds".to_owned()) }
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    let known: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
+    let found = Format::ALL.iter().copied().find(|format| format.name() == text);
+    found.ok_or_else(|| format!("`{text}` is none of {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_overview_names_every_command() {
+        for command in Arguments::command().get_subcommands() {
+            assert!(OVERVIEW.contains(&format!(" {} ", command.get_name())), "{} is not in the overview", command.get_name());
+        }
+    }
+
+    #[test]
+    fn a_budget_is_a_number_of_seconds() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(seconds("2s"), Ok(Duration::from_secs(2)));
+        assert!(seconds("-1").is_err() && seconds("soon").is_err() && seconds("NaN").is_err());
+    }
+}

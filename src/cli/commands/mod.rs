@@ -1,0 +1,8 @@
+//! The commands, one a file.
+
+pub mod compare_plans;
+pub mod extract_queries;
+pub mod fixtures;
+mod listing;
+pub mod queues;
+pub mod rules;

@@ -1,0 +1,40 @@
+//! How the program ends, for scripts.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// The exit codes this version uses; the first that applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// A signal ended it; results so far are kept.
+    Interrupted,
+    /// The command line is wrong.
+    Usage,
+    /// It could not be done, or not all of it.
+    Failed,
+    /// Done.
+    Done,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Interrupted => 130,
+            Exit::Usage => 2,
+            Exit::Failed => 1,
+            Exit::Done => 0,
+        })
+    }
+}
+
+/// An error in what was asked for, not in doing it: an unknown queue, a pattern that matches nothing.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}

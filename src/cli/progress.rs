@@ -1,0 +1,127 @@
+//! What is being done and what is left, on stderr: bars on a terminal, a plain line every few seconds elsewhere.
+
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::run::event::{Events, RunEvent};
+use crate::units::{Count, Milliseconds};
+
+/// Off a terminal: how long to stay silent between two lines of progress.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// Makes the listener for a command.
+#[must_use]
+pub fn listener(quiet: bool) -> Events {
+    if quiet {
+        return Events::new(|event| {
+            if let RunEvent::Warning(text) = event {
+                eprintln!("warning: {text}");
+            }
+        });
+    }
+    let progress = Mutex::new(Progress::new(std::io::stderr().is_terminal()));
+    Events::new(move |event| progress.lock().unwrap_or_else(PoisonError::into_inner).hear(&event))
+}
+
+struct Progress {
+    /// The bar of what is going on, on a terminal.
+    bar: Option<ProgressBar>,
+    terminal: bool,
+    /// When the last plain line was written.
+    spoke: Instant,
+    /// Variants through, and in all.
+    done: usize,
+    total: usize,
+    measuring_since: Option<Instant>,
+}
+
+impl Progress {
+    fn new(terminal: bool) -> Progress {
+        Progress { bar: None, terminal, spoke: Instant::now(), done: 0, total: 0, measuring_since: None }
+    }
+
+    fn hear(&mut self, event: &RunEvent) {
+        match event {
+            RunEvent::ServerBusy { holder } => self.say(&format!("waiting for {holder}, which is using the server")),
+            RunEvent::ServerCreating { version } => self.say(&format!("creating a PostgreSQL {version} cluster")),
+            RunEvent::ServerReady { version, bin_dir } => self.say(&format!("PostgreSQL {version} from {bin_dir}")),
+            RunEvent::Reaped { what } => self.say(&format!("removed {what}")),
+            RunEvent::Warning(text) => self.say(&format!("warning: {text}")),
+            RunEvent::VariantsPlanned { total } => self.total = *total,
+            RunEvent::FixtureProgress { queue, fixture, stage, done, total } => {
+                self.show(&format!("building {fixture} for {queue}: {stage}"), *done, *total);
+            }
+            RunEvent::FixtureReady { queue, fixture, jobs, cached, elapsed_ms } => {
+                self.clear();
+                if !cached {
+                    self.say(&format!("built {fixture} for {queue}: {} jobs in {}", Count(*jobs), Milliseconds(*elapsed_ms)));
+                }
+            }
+            RunEvent::VariantStarted { queue, fixture, variant } => {
+                self.measuring_since.get_or_insert_with(Instant::now);
+                let (done, total) = (self.done as u64, self.total as u64);
+                let left = self.time_left().map_or(String::new(), |left| format!(", about {left} left"));
+                self.show(&format!("measuring {fixture}, {queue}: {variant}{left}"), done, total);
+            }
+            RunEvent::VariantFinished { error } => {
+                self.done += 1;
+                if let Some(error) = error {
+                    self.say(&format!("failed: {error}"));
+                }
+                if self.done == self.total {
+                    self.clear();
+                }
+            }
+        }
+    }
+
+    /// By the pace so far; not before there is one.
+    fn time_left(&self) -> Option<Milliseconds> {
+        let elapsed = self.measuring_since?.elapsed().as_secs_f64();
+        let left = self.total.saturating_sub(self.done);
+        (self.done >= 5).then(|| Milliseconds((elapsed / self.done as f64 * left as f64).ceil() * 1000.0))
+    }
+
+    /// A line that stays.
+    fn say(&mut self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
+        }
+        self.spoke = Instant::now();
+    }
+
+    /// A line that is replaced by the next one.
+    fn show(&mut self, message: &str, done: u64, total: u64) {
+        if !self.terminal {
+            if self.spoke.elapsed() >= SILENCE {
+                let share = if total > 0 { format!(" ({} of {})", Count(done), Count(total)) } else { String::new() };
+                self.say(&format!("{message}{share}"));
+            }
+            return;
+        }
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = ProgressBar::new(0);
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        bar.set_style(style(total > 0));
+        bar.set_length(total);
+        bar.set_position(done);
+        bar.set_message(message.to_owned());
+    }
+
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn style(counted: bool) -> ProgressStyle {
+    let template = if counted { "{spinner} {bar:24} {human_pos}/{human_len} {wide_msg}" } else { "{spinner} {wide_msg}" };
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

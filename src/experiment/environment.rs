@@ -1,0 +1,68 @@
+//! What a run records about where it took place.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::time::Instant;
+
+use tokio_postgres::Client;
+
+use crate::postgres::database::DatabaseError;
+use crate::run::environment::{Cpu, Environment};
+
+/// Clock readings that are averaged.
+const CLOCK_READINGS: u32 = 10_000;
+
+/// Settings that say where a server lies and whom it talks to, not how it works.
+const SETTINGS: &str = "select name, current_setting(name) from pg_settings \
+     where setting is distinct from boot_val and source not in ('default', 'client', 'session') \
+     and category !~ '^(File Locations|Reporting and Logging|Preset Options|Client Connection Defaults / Locale)' \
+     and (category <> 'Connections and Authentication / Connection Settings' or name = 'max_connections') order by name";
+
+/// Describes the server and this machine; queues and fixtures are added as they are measured.
+///
+/// # Errors
+/// If the server cannot be asked.
+pub async fn describe(client: &Client, profile: &str, seed: Option<u64>) -> Result<Environment, DatabaseError> {
+    let failed = |source| DatabaseError::Server { action: "read the settings from", name: "postgres".to_owned(), source };
+    let version = client.query_one("select current_setting('server_version')", &[]).await.map_err(failed)?;
+    let settings = client.query(SETTINGS, &[]).await.map_err(failed)?;
+    Ok(Environment {
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        server_version: version.get(0),
+        settings: settings.iter().map(|row| (row.get(0), row.get(1))).collect(),
+        profile: profile.to_owned(),
+        cpu: cpu(),
+        clock_cost_ns: clock_cost_ns(),
+        seed,
+        queues: BTreeMap::new(),
+        fixtures: BTreeMap::new(),
+        limitations: Vec::new(),
+    })
+}
+
+fn cpu() -> Cpu {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")).and_then(|rest| rest.split_once(':'));
+    Cpu {
+        model: model.map_or(String::new(), |(_, name)| name.trim().to_owned()),
+        cores: std::thread::available_parallelism().map_or(0, usize::from),
+    }
+}
+
+/// What one reading of the clock costs, in nanoseconds.
+fn clock_cost_ns() -> f64 {
+    let started = Instant::now();
+    for _ in 0..CLOCK_READINGS {
+        black_box(Instant::now());
+    }
+    started.elapsed().as_secs_f64() * 1e9 / f64::from(CLOCK_READINGS)
+}
+
+/// The largest resident set of this process so far, in bytes; 0 where the system does not tell.
+#[must_use]
+pub fn peak_rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|rest| rest.trim().strip_suffix("kB")).and_then(|number| number.trim().parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}

@@ -1,0 +1,70 @@
+//! Variants as scripts for psql: values filled in, EXPLAIN in front, ROLLBACK behind.
+
+use tokio_postgres::Client;
+
+use crate::definition::{Fixture, Queue};
+use crate::explain::copies::Copies;
+use crate::explain::variant::{self, Readied, Subject};
+use crate::fixture::cache;
+use crate::postgres::managed::Managed;
+use crate::run::event::Events;
+use crate::statement::StatementError;
+use crate::statement::execute::Executable;
+use crate::statement::value::{as_parameters, type_of};
+
+/// Writes a script for each subject, with the values it has on this fixture.
+///
+/// # Errors
+/// If the fixture cannot be built or a statement cannot be bound.
+pub async fn scripts<'d>(
+    managed: &Managed,
+    queue: &Queue,
+    fixture: &Fixture,
+    subjects: &[Subject<'d>],
+    events: &Events,
+) -> anyhow::Result<Vec<(Subject<'d>, String)>> {
+    let template = cache::ensure(managed.databases(), managed.version_text(), queue, fixture, events).await?;
+    let mut copies = Copies::new(managed.databases(), &template.database, false);
+    let mut written = Vec::new();
+    for subject in subjects {
+        let copy = copies.open().await?;
+        let readied = variant::make_ready(&copy, *subject).await?;
+        written.push((*subject, script(&copy.session, *subject, fixture, &readied).await?));
+        copies.finish(copy).await;
+    }
+    copies.drop_finished().await?;
+    Ok(written)
+}
+
+async fn script(client: &Client, subject: Subject<'_>, fixture: &Fixture, readied: &Readied<'_>) -> Result<String, StatementError> {
+    let mut text = format!(
+        "-- {} of queue {}, variant {}, with its values on fixture {}.\n-- Run it with psql in a database that holds the queue's tables; nothing of it stays.\n\
+         \\set ON_ERROR_STOP on\nbegin;\n",
+        subject.statement_name(),
+        subject.queue.name,
+        subject.variant.name,
+        fixture.name
+    );
+    for executable in &readied.before {
+        text.push_str(&format!("\n-- first, unmeasured: {}\n{};\n", executable.place(), filled_in(client, executable).await?));
+    }
+    let measured = filled_in(client, &readied.executable).await?;
+    text.push_str(&format!("\nexplain (analyze, verbose, buffers, settings, wal)\n{measured};\n\nrollback;\n"));
+    Ok(text)
+}
+
+/// The statement with a literal for each parameter, as the server quotes it.
+async fn filled_in(client: &Client, executable: &Executable<'_>) -> Result<String, StatementError> {
+    let mut literals = Vec::new();
+    for parameter in executable.parameters() {
+        let query = format!("select quote_nullable(($1::{})::text)", parameter.type_name);
+        let quote = async {
+            let statement = client.prepare_typed(&query, &[type_of(parameter.oid)]).await?;
+            client.query_one(&statement, &as_parameters(std::slice::from_ref(&parameter.value))).await
+        };
+        let row = quote.await.map_err(StatementError::server("quote a parameter's value"))?;
+        let literal: String = row.get(0);
+        literals.push((parameter.name.clone(), format!("{literal}::{}", parameter.type_name)));
+    }
+    Ok(executable.with_literals(&literals))
+}
