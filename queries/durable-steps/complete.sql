@@ -12,10 +12,12 @@
 -- variant completed-10: fetch.batch_size = 10
 -- variant completed-100: fetch.batch_size = 100
 -- variant completed-1000: fetch.batch_size = 1000
--- variant mixed-10: fetch.batch_size = 10, outcomes = (select array_agg(
---     case n % 10 when 0 then 'failed' when 9 then 'released' else 'completed' end order by n) from generate_subscripts(fetched.id, 1) as n)
--- variant mixed-100: fetch.batch_size = 100, outcomes = (select array_agg(
---     case n % 10 when 0 then 'failed' when 9 then 'released' else 'completed' end order by n) from generate_subscripts(fetched.id, 1) as n)
+-- variant mixed-10: fetch.batch_size = 10, outcomes = (
+--     select array_agg(case n % 10 when 0 then 'failed' when 9 then 'released' else 'completed' end order by n)
+--     from generate_subscripts(fetched.id, 1) as n)
+-- variant mixed-100: fetch.batch_size = 100, outcomes = (
+--     select array_agg(case n % 10 when 0 then 'failed' when 9 then 'released' else 'completed' end order by n)
+--     from generate_subscripts(fetched.id, 1) as n)
 
 update execution
 set state = case
@@ -38,5 +40,6 @@ set state = case
     heartbeat_at = null
 from unnest(:ids, :outcomes, :results, :errors) as given (id, outcome, result, error)
 where execution.id = given.id
-  and execution.locked_by = :worker
+  -- The same as execution.locked_by = :worker, without its estimate: statistics taken while nothing ran promise a single row.
+  and (execution.locked_by <> :worker) is false
 returning execution.id, execution.state;

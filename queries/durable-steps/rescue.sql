@@ -5,8 +5,10 @@
 -- param timeout interval = '5 minutes'
 -- param batch_size int = 100
 -- variant nothing-lost: batch_size = 100
--- variant lost-10: fetch.batch_size = 10, now = (select max(claim) + interval '1 hour' from unnest(fetched.locked_at) as claim)
--- variant lost-100: fetch.batch_size = 100, now = (select max(claim) + interval '1 hour' from unnest(fetched.locked_at) as claim)
+-- variant lost-10: fetch.batch_size = 10,
+--     now = (select max(claim) + interval '1 hour' from unnest(fetched.locked_at) as claim)
+-- variant lost-100: fetch.batch_size = 100,
+--     now = (select max(claim) + interval '1 hour' from unnest(fetched.locked_at) as claim)
 
 update execution
 set state = 'ready',

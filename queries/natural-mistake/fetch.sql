@@ -1,5 +1,5 @@
--- Claims the first due jobs of one queue. No index gives that order, so all that is due is read and sorted; and without
--- SKIP LOCKED every worker waits for the one that came first.
+-- Claims the first due jobs of one queue. No index gives that order, so a large part of what waits is read and sorted to find
+-- a few; and without SKIP LOCKED every worker waits for the one that came first.
 -- operation: fetch
 -- param queue text = 'default'
 -- param worker text = 'worker-1'

@@ -1,4 +1,5 @@
-insert into job (queue, task_key, status, priority, run_at, created_at, updated_at, attempts, max_attempts, locked_by, payload, last_error)
+insert into job (queue, task_key, status, priority, run_at, created_at, updated_at, attempts, max_attempts,
+                 locked_by, payload, last_error)
 select queue, task_key, state, priority, run_at, created_at,
        case when state = 'ready' then created_at else run_at end,
        attempts, max_attempts,

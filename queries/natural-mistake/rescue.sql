@@ -6,8 +6,10 @@
 -- param timeout interval = '5 minutes'
 -- param batch_size int = 100
 -- variant nothing-lost: batch_size = 100
--- variant lost-10: fetch.batch_size = 10, now = (select max(touched) + interval '1 hour' from unnest(fetched.updated_at) as touched)
--- variant lost-100: fetch.batch_size = 100, now = (select max(touched) + interval '1 hour' from unnest(fetched.updated_at) as touched)
+-- variant lost-10: fetch.batch_size = 10,
+--     now = (select max(touched) + interval '1 hour' from unnest(fetched.updated_at) as touched)
+-- variant lost-100: fetch.batch_size = 100,
+--     now = (select max(touched) + interval '1 hour' from unnest(fetched.updated_at) as touched)
 
 update job
 set status = 'ready',

@@ -21,5 +21,6 @@ set state = case when attempts < max_attempts then 'ready' else 'failed' end,
     last_error = given.error
 from unnest(:ids, :errors) as given (id, error)
 where job.id = given.id
-  and job.locked_by = :worker
+  -- The same as job.locked_by = :worker, without its estimate: statistics taken while nothing ran promise a single row.
+  and (job.locked_by <> :worker) is false
 returning job.id, job.state;

@@ -1,5 +1,6 @@
 -- Claims the first due jobs of one queue in the other common form: a common table expression that locks them, joined to
--- the update. It reads well, but its generic plan guesses how many rows the limit keeps and may join by a full scan.
+-- the update. It reads well, but its generic plan has to guess how many rows the limit keeps, and may read the whole table to
+-- join them.
 -- operation: fetch
 -- param queue text = 'default'
 -- param worker text = 'worker-1'
