@@ -299,7 +299,8 @@ impl Fixture {
         Ok(fixture)
     }
 
-    /// The same distribution with another number of jobs or another seed. Shares stay; a locked head is cut to the jobs there are.
+    /// The same distribution with another number of jobs or another seed. Shares stay; a locked head is cut to the jobs
+    /// there are.
     #[must_use]
     pub fn scaled(&self, scale: Scale) -> Fixture {
         let mut fixture = self.clone();

@@ -41,7 +41,7 @@ pub enum LibraryError {
         path: String,
     },
     /// A path that cannot be read.
-    #[error("{path}: cannot read {what}; {help}")]
+    #[error("{path}: cannot read {what}: {reason}; {help}")]
     Unreadable {
         /// The path as shown to the user.
         path: String,
@@ -50,7 +50,7 @@ pub enum LibraryError {
         /// What to do about it.
         help: &'static str,
         /// The reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// A path that is a folder where a file is meant, or the reverse.
     #[error("{path}: this is {found}; {help}")]
@@ -157,11 +157,11 @@ fn unknown(
 }
 
 fn queue_at(argument: &str) -> Result<Queue, LibraryError> {
-    let unreadable = |source| LibraryError::Unreadable {
+    let unreadable = |reason| LibraryError::Unreadable {
         path: argument.to_owned(),
         what: "this folder",
         help: "name a folder with queue.toml, schema.sql, populate.sql and statement files",
-        source,
+        reason,
     };
     let path = Path::new(argument);
     if path.is_file() {
@@ -227,12 +227,12 @@ fn read(
 ) -> Result<Source, LibraryError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
-        Err(source) => {
+        Err(reason) => {
             return Err(LibraryError::Unreadable {
                 path: shown,
                 what,
                 help,
-                source,
+                reason,
             });
         }
     };

@@ -150,7 +150,8 @@ impl StatementFile {
             .find(|parameter| parameter.name == name)
     }
 
-    /// Whether a variant is measured right after a fetch that feeds it: one of its values mentions `fetched`, or it sets the fetch.
+    /// Whether a variant is measured right after a fetch that feeds it: one of its values mentions `fetched`, or it sets
+    /// the fetch.
     #[must_use]
     pub fn is_fed(&self, variant: &Variant) -> bool {
         let mut values = self

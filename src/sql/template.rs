@@ -36,8 +36,8 @@ impl Template {
     /// Reads `source`, which is one statement (see [`super::split::statements`]) or an expression.
     ///
     /// # Errors
-    /// Quotes and comments that do not end, brackets that do not match, `$1`, and whatever psql would replace or run and this program
-    /// does not.
+    /// Quotes and comments that do not end, brackets that do not match, `$1`, and whatever psql would replace or run and this
+    /// program does not.
     pub fn parse(source: &str) -> Result<Template, TemplateError> {
         let mut occurrences = Vec::new();
         let mut open: Vec<(&str, usize)> = Vec::new();
@@ -209,11 +209,23 @@ fn right_form(form: PsqlForm, text: &str) -> String {
     let name = text.trim_matches(|c: char| !(c.is_alphanumeric() || c == '_'));
     match form {
         PsqlForm::Literal => format!("write `:{name}`: values are bound, so they need no quotes"),
-        PsqlForm::Identifier => format!("write the identifier itself: a value cannot stand for a name (`:{name}` is a value)"),
-        PsqlForm::IsSet => format!("write `:{name} is not null` and give the parameter the default `null`"),
-        PsqlForm::Attached => format!("write ` : :{name}` for a parameter, ` : {name}` for a column, with these spaces"),
-        PsqlForm::Name => format!("write `:{}`: parameter names are [a-z_][a-z0-9_]*", snake_case(name)),
-        PsqlForm::Command => "leave it out: a file holds SQL only, and values are declared (`-- param NAME TYPE = EXPR`)".to_owned(),
+        PsqlForm::Identifier => format!(
+            "write the identifier itself: a value cannot stand for a name (`:{name}` is a value)"
+        ),
+        PsqlForm::IsSet => {
+            format!("write `:{name} is not null` and give the parameter the default `null`")
+        }
+        PsqlForm::Attached => format!(
+            "write ` : :{name}` for a parameter, ` : {name}` for a column, with these spaces"
+        ),
+        PsqlForm::Name => format!(
+            "write `:{}`: parameter names are [a-z_][a-z0-9_]*",
+            snake_case(name)
+        ),
+        PsqlForm::Command => {
+            "leave it out: a file holds SQL, values are declared (`-- param NAME TYPE = EXPR`)"
+                .to_owned()
+        }
     }
 }
 
@@ -326,8 +338,13 @@ mod tests {
         refused("a[1:n]", 3, &replace(":n", slice));
         let name = "write `:batch_size`: parameter names are [a-z_][a-z0-9_]*";
         refused("limit :batchSize", 6, &replace(":batchSize", name));
-        let command = "`\\gset` is a command of psql; leave it out: a file holds SQL only, and values are declared (`-- param NAME TYPE = EXPR`)";
-        refused("select 1 \\gset", 9, command);
+        let help =
+            "leave it out: a file holds SQL, values are declared (`-- param NAME TYPE = EXPR`)";
+        refused(
+            "select 1 \\gset",
+            9,
+            &format!("`\\gset` is a command of psql; {help}"),
+        );
     }
 
     #[test]

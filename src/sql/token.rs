@@ -1,7 +1,7 @@
 //! A lexer for PostgreSQL's SQL, as exact as splitting statements and finding parameters needs.
 //!
-//! It follows chapter 4.1 "Lexical Structure" of PostgreSQL's manual with `standard_conforming_strings` on, and the chapter on psql
-//! where a colon or a backslash is concerned. Operators come one character at a time.
+//! It follows chapter 4.1 "Lexical Structure" of PostgreSQL's manual with `standard_conforming_strings` on, and the chapter on
+//! psql where a colon or a backslash is concerned. Operators come one character at a time.
 
 use std::ops::Range;
 
@@ -222,7 +222,8 @@ fn string(rest: &str, quote: usize, backslash_escapes: bool) -> (TokenKind, usiz
     (TokenKind::Unterminated(Unterminated::String), rest.len())
 }
 
-/// A string goes on where only white space with a line end stands between a closing and an opening quote: the length of that space.
+/// A string goes on where only white space with a line end stands between a closing and an opening quote: the length of
+/// that space.
 fn continuation(rest: &str) -> Option<usize> {
     let gap = span_of(rest, is_space);
     (rest[gap..].starts_with('\'') && rest[..gap].contains(['\n', '\r'])).then_some(gap)

@@ -38,7 +38,7 @@ pub(super) fn read(source: &Source, lines: &DirectiveLines) -> Result<Directive,
             };
             let help = match suggestion::nearest(word, DIRECTIVES) {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => "after the first directive come only `operation:`, `param`, `variant` and `statement:`, or four spaces to continue one"
+                None => "after the first directive come only directives (`operation:`, `param`, `variant`, `statement:`)"
                     .to_owned(),
             };
             Err(reader.error(0, message).help(help))

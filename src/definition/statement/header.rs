@@ -173,7 +173,8 @@ pub(super) fn statement_lines_after(source: &Source, header_end: usize) -> Vec<D
     found
 }
 
-/// Refuses other directives between the header and the first statement: behind an empty line they would be passed over in silence.
+/// Refuses other directives between the header and the first statement: behind an empty line they would be passed over in
+/// silence.
 pub(super) fn refuse_directives_after(
     source: &Source,
     header_end: usize,
