@@ -1,0 +1,113 @@
+//! Files that appear whole: written without a name, or under a hidden one, then linked or renamed into place.
+//!
+//! On Linux the file has no name at all while it is written (`O_TMPFILE`, see open(2)), so a process that is killed leaves
+//! nothing behind; where the system or the file system lacks that, a hidden file beside the target takes its place.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Writes `path`, replacing the file that is there.
+pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    match create(path, content) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let hidden = write_hidden(path, content)?;
+            remove_unless_ok(&hidden, fs::rename(&hidden, path))
+        }
+        done => done,
+    }
+}
+
+/// Writes `path`; fails with [`io::ErrorKind::AlreadyExists`] where there is a file of that name.
+pub(super) fn create(path: &Path, content: &[u8]) -> io::Result<()> {
+    if path.symlink_metadata().is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    if let Some(done) = unnamed::create(path, content) {
+        return done;
+    }
+    let hidden = write_hidden(path, content)?;
+    // A link fails where the name is taken, a rename would not; what cannot link (some network file systems) has to rename.
+    match fs::hard_link(&hidden, path) {
+        Ok(()) => fs::remove_file(&hidden),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => remove_unless_ok(&hidden, Err(error)),
+        Err(_) => remove_unless_ok(&hidden, fs::rename(&hidden, path)),
+    }
+}
+
+/// Writes a whole file under a hidden name beside `path` and gives that name.
+fn write_hidden(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let hidden = path.with_file_name(format!(".{}-{number}.partial", std::process::id()));
+        let written = unnamed::create(&hidden, content).unwrap_or_else(|| create_named(&hidden, content));
+        match written {
+            Ok(()) => return Ok(hidden),
+            // Left behind by a process of the same id that was killed.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => (),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn create_named(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = fs::File::create_new(path)?;
+    remove_unless_ok(path, io::Write::write_all(&mut file, content))
+}
+
+fn remove_unless_ok(path: &Path, done: io::Result<()>) -> io::Result<()> {
+    if done.is_err() {
+        // The first error is the one to report.
+        let _ = fs::remove_file(path);
+    }
+    done
+}
+
+#[cfg(target_os = "linux")]
+mod unnamed {
+    //! Files without a name.
+
+    use std::fs::File;
+    use std::io::{self, Write};
+    use std::os::fd::AsRawFd;
+    use std::path::Path;
+
+    use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
+    use rustix::io::Errno;
+
+    /// Writes a file that has no name and links it to `path`; none where the file system or the system cannot do that.
+    pub(super) fn create(path: &Path, content: &[u8]) -> Option<io::Result<()>> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let unnamed = match open(folder, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, Mode::from_raw_mode(0o666)) {
+            Ok(unnamed) => unnamed,
+            // What open(2) names for file systems and kernels without O_TMPFILE.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => return None,
+            Err(error) => return Some(Err(error.into())),
+        };
+        let mut file = File::from(unnamed);
+        if let Err(error) = file.write_all(content) {
+            return Some(Err(error));
+        }
+        let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
+        match linkat(CWD, descriptor, CWD, path, AtFlags::SYMLINK_FOLLOW) {
+            Ok(()) => Some(Ok(())),
+            Err(Errno::EXIST) => Some(Err(Errno::EXIST.into())),
+            // No /proc, or a sandbox that forbids the link: the other way says what is wrong, if anything is.
+            Err(_) => None,
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod unnamed {
+    //! Files without a name: not on this system.
+
+    use std::io;
+    use std::path::Path;
+
+    pub(super) fn create(_: &Path, _: &[u8]) -> Option<io::Result<()>> {
+        None
+    }
+}
