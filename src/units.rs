@@ -41,23 +41,42 @@ impl fmt::Display for Count {
 
 impl fmt::Display for Pages {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", Count(self.0), if self.0 == 1 { "page" } else { "pages" })
+        write!(
+            formatter,
+            "{} {}",
+            Count(self.0),
+            if self.0 == 1 { "page" } else { "pages" }
+        )
     }
 }
 
 impl fmt::Display for Rows {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", Count(self.0), if self.0 == 1 { "row" } else { "rows" })
+        write!(
+            formatter,
+            "{} {}",
+            Count(self.0),
+            if self.0 == 1 { "row" } else { "rows" }
+        )
     }
 }
 
 impl fmt::Display for Bytes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.0 as f64;
-        let unit = ByteUnit::ALL.into_iter().rev().find(|unit| bytes >= unit.bytes()).unwrap_or(ByteUnit::Bytes);
+        let unit = ByteUnit::ALL
+            .into_iter()
+            .rev()
+            .find(|unit| bytes >= unit.bytes())
+            .unwrap_or(ByteUnit::Bytes);
         match unit {
             ByteUnit::Bytes => write!(formatter, "{} B", Count(self.0)),
-            _ => write!(formatter, "{} {}", Significant(bytes / unit.bytes()), unit.name()),
+            _ => write!(
+                formatter,
+                "{} {}",
+                Significant(bytes / unit.bytes()),
+                unit.name()
+            ),
         }
     }
 }
@@ -95,7 +114,10 @@ fn significant(value: f64) -> String {
     }
     // The exponent is read after rounding to three digits: 9.996 is 10.0, not 10.00.
     let rounded = format!("{value:.2e}");
-    let exponent: i32 = rounded.split_once('e').and_then(|(_, exponent)| exponent.parse().ok()).unwrap_or(0);
+    let exponent: i32 = rounded
+        .split_once('e')
+        .and_then(|(_, exponent)| exponent.parse().ok())
+        .unwrap_or(0);
     if value == 0.0 || exponent < -6 {
         return "0".to_owned();
     }
@@ -105,8 +127,12 @@ fn significant(value: f64) -> String {
 
 /// Puts a comma between thousands of a decimal number that may have a sign and a fraction.
 fn grouped(number: &str) -> String {
-    let (sign, digits) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
-    let (whole, fraction) = digits.find('.').map_or((digits, ""), |point| digits.split_at(point));
+    let (sign, digits) = number
+        .strip_prefix('-')
+        .map_or(("", number), |digits| ("-", digits));
+    let (whole, fraction) = digits
+        .find('.')
+        .map_or((digits, ""), |point| digits.split_at(point));
     let mut text = String::from(sign);
     for (position, digit) in whole.chars().enumerate() {
         if position > 0 && (whole.len() - position).is_multiple_of(3) {
@@ -137,13 +163,24 @@ pub enum ByteUnit {
 
 impl ByteUnit {
     /// From the smallest to the largest.
-    pub const ALL: [ByteUnit; 5] =
-        [ByteUnit::Bytes, ByteUnit::Kilobytes, ByteUnit::Megabytes, ByteUnit::Gigabytes, ByteUnit::Terabytes];
+    pub const ALL: [ByteUnit; 5] = [
+        ByteUnit::Bytes,
+        ByteUnit::Kilobytes,
+        ByteUnit::Megabytes,
+        ByteUnit::Gigabytes,
+        ByteUnit::Terabytes,
+    ];
 
     /// The smallest unit in which the largest of `bytes` stays below 100,000.
     pub fn of_column(bytes: impl IntoIterator<Item = f64>) -> Self {
-        let largest = bytes.into_iter().filter(|bytes| bytes.is_finite()).fold(0.0, f64::max);
-        ByteUnit::ALL.into_iter().find(|unit| largest / unit.bytes() < COLUMN_LIMIT).unwrap_or(ByteUnit::Terabytes)
+        let largest = bytes
+            .into_iter()
+            .filter(|bytes| bytes.is_finite())
+            .fold(0.0, f64::max);
+        ByteUnit::ALL
+            .into_iter()
+            .find(|unit| largest / unit.bytes() < COLUMN_LIMIT)
+            .unwrap_or(ByteUnit::Terabytes)
     }
 
     /// Its name as PostgreSQL writes it.
@@ -183,8 +220,15 @@ pub enum TimeUnit {
 impl TimeUnit {
     /// Milliseconds, unless the longest of `milliseconds` reaches 100,000 of them.
     pub fn of_column(milliseconds: impl IntoIterator<Item = f64>) -> Self {
-        let longest = milliseconds.into_iter().filter(|value| value.is_finite()).fold(0.0, f64::max);
-        if longest < COLUMN_LIMIT { TimeUnit::Milliseconds } else { TimeUnit::Seconds }
+        let longest = milliseconds
+            .into_iter()
+            .filter(|value| value.is_finite())
+            .fold(0.0, f64::max);
+        if longest < COLUMN_LIMIT {
+            TimeUnit::Milliseconds
+        } else {
+            TimeUnit::Seconds
+        }
     }
 
     /// Its name.
@@ -275,7 +319,10 @@ mod tests {
     #[test]
     fn a_column_has_one_unit() {
         assert_eq!(ByteUnit::of_column([416.0, 17_887.0]), ByteUnit::Bytes);
-        assert_eq!(ByteUnit::of_column([416.0, 13_631_488.0, f64::NAN]), ByteUnit::Kilobytes);
+        assert_eq!(
+            ByteUnit::of_column([416.0, 13_631_488.0, f64::NAN]),
+            ByteUnit::Kilobytes
+        );
         assert_eq!(ByteUnit::of_column([]), ByteUnit::Bytes);
         assert_eq!(ByteUnit::Kilobytes.cell(416.0), "0.406");
         assert_eq!(TimeUnit::of_column([0.1, 614.0]), TimeUnit::Milliseconds);

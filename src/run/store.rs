@@ -66,7 +66,9 @@ pub enum StoreError {
 
 fn next_step(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space, or choose another folder with --out",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free some space, or choose another folder with --out"
+        }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "make it writable, or choose another folder with --out"
         }
@@ -88,7 +90,9 @@ impl RunStore {
     /// [`StoreError::Create`] where the folder cannot be made.
     pub fn create(out_dir: &Path, kind: RunKind, now: jiff::Timestamp) -> Result<Self, StoreError> {
         // A RandomState differs from every other of this and other processes, which is all a suffix needs.
-        Self::create_with(out_dir, kind, now, || (RandomState::new().build_hasher().finish() & 0xffff) as u16)
+        Self::create_with(out_dir, kind, now, || {
+            (RandomState::new().build_hasher().finish() & 0xffff) as u16
+        })
     }
 
     fn create_with(
@@ -97,15 +101,30 @@ impl RunStore {
         now: jiff::Timestamp,
         mut suffix: impl FnMut() -> u16,
     ) -> Result<Self, StoreError> {
-        fs::create_dir_all(out_dir).map_err(|source| StoreError::Create { path: out_dir.to_owned(), source })?;
+        fs::create_dir_all(out_dir).map_err(|source| StoreError::Create {
+            path: out_dir.to_owned(),
+            source,
+        })?;
         let mut attempts = 100;
         loop {
-            let run_id = format!("{}-{}-{:04x}", now.strftime("%Y%m%dT%H%M%SZ"), kind.name(), suffix());
+            let run_id = format!(
+                "{}-{}-{:04x}",
+                now.strftime("%Y%m%dT%H%M%SZ"),
+                kind.name(),
+                suffix()
+            );
             let folder = out_dir.join(&run_id);
             match fs::create_dir(&folder) {
                 Ok(()) => return Ok(RunStore { run_id, folder }),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempts > 0 => attempts -= 1,
-                Err(source) => return Err(StoreError::Create { path: folder, source }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempts > 0 => {
+                    attempts -= 1
+                }
+                Err(source) => {
+                    return Err(StoreError::Create {
+                        path: folder,
+                        source,
+                    });
+                }
             }
         }
     }
@@ -128,7 +147,8 @@ impl RunStore {
     /// [`StoreError::Write`]; an earlier `run.json` is then still there, whole.
     pub fn save(&self, run: &Run) -> Result<(), StoreError> {
         let path = self.folder.join(RUN_FILE);
-        whole_file::replace(&path, json_text(run).as_bytes()).map_err(|source| StoreError::Write { path, source })
+        whole_file::replace(&path, json_text(run).as_bytes())
+            .map_err(|source| StoreError::Write { path, source })
     }
 
     /// Keeps PostgreSQL's EXPLAIN JSON of one measurement, untouched. Gives the file's path within the run folder, with `/`
@@ -150,11 +170,23 @@ impl RunStore {
     ) -> Result<String, StoreError> {
         let within = format!("plans/{}/{}", file_name(queue), file_name(fixture));
         let folder = self.folder.join(&within);
-        fs::create_dir_all(&folder).map_err(|source| StoreError::Write { path: folder.clone(), source })?;
-        let stem = format!("{}.{}.{}", file_name(statement), file_name(variant), mode.name());
+        fs::create_dir_all(&folder).map_err(|source| StoreError::Write {
+            path: folder.clone(),
+            source,
+        })?;
+        let stem = format!(
+            "{}.{}.{}",
+            file_name(statement),
+            file_name(variant),
+            mode.name()
+        );
         let mut number = 1;
         loop {
-            let name = if number == 1 { format!("{stem}.json") } else { format!("{stem}.{number}.json") };
+            let name = if number == 1 {
+                format!("{stem}.json")
+            } else {
+                format!("{stem}.{number}.json")
+            };
             let path = folder.join(&name);
             match whole_file::create(&path, text.as_bytes()) {
                 Ok(()) => return Ok(format!("{within}/{name}")),
@@ -175,7 +207,8 @@ impl Drop for RunStore {
 /// The text of `run.json`: indented, with a newline at its end.
 #[must_use]
 pub fn json_text(run: &Run) -> String {
-    let mut text = serde_json::to_string_pretty(run).expect("a run is made of structs and string keys: it always serialises");
+    let mut text = serde_json::to_string_pretty(run)
+        .expect("a run is made of structs and string keys: it always serialises");
     text.push('\n');
     text
 }
@@ -190,7 +223,11 @@ pub fn read(path: &Path) -> Result<Run, StoreError> {
     struct Header {
         format_version: u64,
     }
-    let path = if path.is_dir() { path.join(RUN_FILE) } else { path.to_owned() };
+    let path = if path.is_dir() {
+        path.join(RUN_FILE)
+    } else {
+        path.to_owned()
+    };
     let text = match fs::read(&path) {
         Ok(text) => text,
         Err(source) => return Err(StoreError::Read { path, source }),
@@ -198,7 +235,10 @@ pub fn read(path: &Path) -> Result<Run, StoreError> {
     // The version first: a file of another format need not look like a run at all.
     match serde_json::from_slice::<Header>(&text) {
         Ok(Header { format_version }) if format_version != u64::from(FORMAT_VERSION) => {
-            return Err(StoreError::Version { path, found: format_version });
+            return Err(StoreError::Version {
+                path,
+                found: format_version,
+            });
         }
         Ok(_) => (),
         Err(source) => return Err(StoreError::Damaged { path, source }),
@@ -213,14 +253,20 @@ const NAME_BYTES: usize = 72;
 fn file_name(name: &str) -> String {
     let mut safe = String::new();
     for character in name.chars() {
-        let kept = character.is_alphanumeric() || matches!(character, '-' | '_') || (character == '.' && !safe.is_empty());
+        let kept = character.is_alphanumeric()
+            || matches!(character, '-' | '_')
+            || (character == '.' && !safe.is_empty());
         let character = if kept { character } else { '-' };
         if safe.len() + character.len_utf8() > NAME_BYTES {
             break;
         }
         safe.push(character);
     }
-    if safe.is_empty() { "-".to_owned() } else { safe }
+    if safe.is_empty() {
+        "-".to_owned()
+    } else {
+        safe
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,11 @@
 #[must_use]
 pub fn percentile(sorted: &[f64], percent: u32) -> Option<f64> {
     assert!(percent < 100, "a percentile lies below 100");
-    let needed = if percent <= 50 { 1 } else { 100_usize.div_ceil(100 - percent as usize) };
+    let needed = if percent <= 50 {
+        1
+    } else {
+        100_usize.div_ceil(100 - percent as usize)
+    };
     if sorted.len() < needed {
         return None;
     }

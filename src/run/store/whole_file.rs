@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     match create(path, content) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let hidden = write_hidden(path, content)?;
+            let hidden = write_hidden(path, |hidden| {
+                unnamed::create(hidden, content).unwrap_or_else(|| create_in_place(hidden, content))
+            })?;
             remove_unless_ok(&hidden, fs::rename(&hidden, path))
         }
         done => done,
@@ -24,26 +26,29 @@ pub(super) fn create(path: &Path, content: &[u8]) -> io::Result<()> {
     if path.symlink_metadata().is_ok() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
-    if let Some(done) = unnamed::create(path, content) {
-        return done;
-    }
-    let hidden = write_hidden(path, content)?;
+    unnamed::create(path, content).unwrap_or_else(|| create_from_hidden(path, content))
+}
+
+/// [`create`] where there are no files without a name.
+fn create_from_hidden(path: &Path, content: &[u8]) -> io::Result<()> {
+    let hidden = write_hidden(path, |hidden| create_in_place(hidden, content))?;
     // A link fails where the name is taken, a rename would not; what cannot link (some network file systems) has to rename.
     match fs::hard_link(&hidden, path) {
         Ok(()) => fs::remove_file(&hidden),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => remove_unless_ok(&hidden, Err(error)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            remove_unless_ok(&hidden, Err(error))
+        }
         Err(_) => remove_unless_ok(&hidden, fs::rename(&hidden, path)),
     }
 }
 
-/// Writes a whole file under a hidden name beside `path` and gives that name.
-fn write_hidden(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
+/// Lets `write` make a file under a hidden name beside `path` and gives that name.
+fn write_hidden(path: &Path, write: impl Fn(&Path) -> io::Result<()>) -> io::Result<PathBuf> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     loop {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let hidden = path.with_file_name(format!(".{}-{number}.partial", std::process::id()));
-        let written = unnamed::create(&hidden, content).unwrap_or_else(|| create_named(&hidden, content));
-        match written {
+        match write(&hidden) {
             Ok(()) => return Ok(hidden),
             // Left behind by a process of the same id that was killed.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => (),
@@ -52,7 +57,7 @@ fn write_hidden(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
     }
 }
 
-fn create_named(path: &Path, content: &[u8]) -> io::Result<()> {
+fn create_in_place(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = fs::File::create_new(path)?;
     remove_unless_ok(path, io::Write::write_all(&mut file, content))
 }
@@ -79,8 +84,15 @@ mod unnamed {
 
     /// Writes a file that has no name and links it to `path`; none where the file system or the system cannot do that.
     pub(super) fn create(path: &Path, content: &[u8]) -> Option<io::Result<()>> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let unnamed = match open(folder, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, Mode::from_raw_mode(0o666)) {
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let unnamed = match open(
+            folder,
+            OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC,
+            Mode::from_raw_mode(0o666),
+        ) {
             Ok(unnamed) => unnamed,
             // What open(2) names for file systems and kernels without O_TMPFILE.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => return None,
@@ -109,5 +121,54 @@ mod unnamed {
 
     pub(super) fn create(_: &Path, _: &[u8]) -> Option<io::Result<()>> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io};
+
+    use super::{create, create_from_hidden, replace};
+
+    #[test]
+    fn a_taken_name_is_never_overwritten_by_create() {
+        let folder = tempfile::tempdir().unwrap();
+        for create in [create, create_from_hidden] {
+            let path = folder.path().join("file");
+            create(&path, b"first").unwrap();
+            assert_eq!(
+                create(&path, b"second").unwrap_err().kind(),
+                io::ErrorKind::AlreadyExists
+            );
+            assert_eq!(fs::read(&path).unwrap(), b"first");
+            assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_reader_never_sees_half_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let contents = [vec![b'a'; 300_000], vec![b'b'; 200_000]];
+        replace(&path, &contents[0]).unwrap();
+        std::thread::scope(|scope| {
+            let writer = scope
+                .spawn(|| (0..200).for_each(|turn| replace(&path, &contents[turn % 2]).unwrap()));
+            while !writer.is_finished() {
+                let seen = fs::read(&path).unwrap();
+                assert!(contents.contains(&seen), "{} bytes", seen.len());
+            }
+        });
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_in_the_way_is_an_error_and_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("taken")).unwrap();
+        assert!(replace(&folder.path().join("taken"), b"text").is_err());
+        assert!(replace(&folder.path().join("absent/file"), b"text").is_err());
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
     }
 }
