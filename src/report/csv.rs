@@ -17,8 +17,11 @@ enum Field {
     Number(String),
 }
 
-/// The columns: header, and how a result fills it.
-const COLUMNS: [(&str, fn(&Run, &PlanResult) -> Field); 37] = [
+/// A header, and how a result fills the column below it.
+type Column = (&'static str, fn(&Run, &PlanResult) -> Field);
+
+/// The columns from left to right.
+const COLUMNS: [Column; 37] = [
     ("run_id", |run, _| text(&run.run_id)),
     ("postgres", |_, result| text(&result.postgres)),
     ("queue", |_, result| text(&result.queue)),

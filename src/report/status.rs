@@ -15,15 +15,15 @@ pub(super) fn banner(status: RunStatus) -> Option<(&'static str, &'static str)> 
         RunStatus::Complete => None,
         RunStatus::Interrupted => Some((
             "INTERRUPTED",
-            "stopped before its end: what is listed was measured, the rest is missing",
+            "stopped before its end; what is listed was measured, the rest is missing",
         )),
         RunStatus::Failed => Some((
             "FAILED",
-            "an error left nothing to go on with: what is listed was measured, the rest is missing",
+            "an error left nothing to go on with; what is listed was measured, the rest is missing",
         )),
         RunStatus::Running => Some((
             "UNFINISHED",
-            "still running, or killed: what is listed was measured, the rest is missing",
+            "still running, or killed; what is listed was measured, the rest is missing",
         )),
     }
 }
@@ -48,7 +48,7 @@ pub(super) fn missing(run: &Run) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(last) = run.results.last() {
         let place = format!(
-            "{} on {}, last {} {}",
+            "{} on {} (last: {} {})",
             last.queue, last.fixture, last.statement, last.variant
         );
         lines.push(format!("may be incomplete: {}", inert(&place)));
@@ -91,6 +91,9 @@ pub(super) fn summary(run: &Run, view: &View) -> String {
         })
         .collect();
     let total = by_severity.iter().map(|(count, _)| count).sum();
+    if run.results.is_empty() {
+        return parts.join(" · ");
+    }
     if found.is_empty() {
         parts.push("no findings".to_owned());
     } else {
@@ -106,9 +109,19 @@ pub(super) fn summary(run: &Run, view: &View) -> String {
 /// Where the time of a run went, and on what server, in one line.
 pub(super) fn times(run: &Run) -> String {
     let timing = run.timing;
+    let mut servers: Vec<&str> = run
+        .results
+        .iter()
+        .map(|result| result.postgres.as_str())
+        .collect();
+    servers.sort_unstable();
+    servers.dedup();
+    if servers.len() < 2 {
+        servers = vec![&run.environment.server_version];
+    }
     format!(
         "PostgreSQL {} · total {} (copies {}, statements {})",
-        inert(&run.environment.server_version),
+        inert(&servers.join(", ")),
         Milliseconds(timing.total_ms),
         Milliseconds(timing.clone_ms),
         Milliseconds(timing.execute_ms),

@@ -281,7 +281,7 @@ proptest! {
     }
 
     #[test]
-    fn markdown_holds_no_tags_but_its_own(run in any_run()) {
+    fn markdown_is_inert(run in any_run()) {
         let text = render(&run, Format::Markdown, plain(100));
         prop_assert_eq!(inert(&text.replace('\n', "")), text.replace('\n', ""));
     }

@@ -9,10 +9,14 @@ use super::plan_result::{BufferCounts, GenericShape, PlanMode, Summary, WalCount
 use super::{Environment, FORMAT_VERSION, Failure, PlanResult, Run, RunKind, RunStatus, Timing};
 use crate::finding::{Finding, Severity};
 
-const CLAIM: &str = "Update(job) ← Nested Loop ← Aggregate ← CTE next ← Limit ← LockRows ← Index Scan job_ready_idx(job)";
-const HASH: &str = "Update(job) ← Hash Join ← [Seq Scan job | CTE next ← Limit ← LockRows ← Index Scan job_ready_idx(job)]";
-const SORT: &str = "Update(job) ← Nested Loop ← Limit ← LockRows ← Sort ← Bitmap Heap Scan job ← Bitmap Index Scan job_state_idx";
-const KEY: &str = "Update(job) ← Index Scan job_pkey";
+const CLAIM: &str =
+    "Update ← Nested Loop (CTE Scan next (CTE next: Limit ← LockRows ← Index Scan job_ready), Index Scan job_pkey)";
+const HASH: &str =
+    "Update ← Hash Join (Seq Scan job, Hash ← CTE Scan next (CTE next: Limit ← LockRows ← Index Scan job_ready))";
+const SORT: &str =
+    "Update ← Nested Loop (HashAggregate ← Limit ← LockRows ← Sort ← Bitmap Heap Scan job ← Bitmap Index Scan job_state, Index Scan job_pkey)";
+const KEY: &str =
+    "Update ← Index Scan job_pkey";
 
 /// The run; it came to its end.
 pub(crate) fn run() -> Run {
@@ -275,9 +279,9 @@ fn future_rows_scanned(pages: u64) -> Finding {
     finding(
         "future-rows-scanned",
         Severity::Warning,
-        "Index Scan job_ready_idx(job)",
+        "Index Scan job_ready",
         format!("reads {pages} pages: jobs that are not due yet stand before those that are"),
-        "put run_at before priority in job_ready_idx, or keep future jobs in a state of their own",
+        "put run_at before priority in job_ready, or keep future jobs in a state of their own",
         json!({"pages": pages, "share_of_statement": 0.9231}),
     )
 }
