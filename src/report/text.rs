@@ -50,7 +50,9 @@ pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
         }
         line.push_str(word);
         while width(&line) > columns {
-            let rest = line.split_off(fitting(&line, columns));
+            // One character at least, so that one that is wider than a line does not stop this for ever.
+            let first = line.chars().next().map_or(0, char::len_utf8);
+            let rest = line.split_off(fitting(&line, columns).max(first));
             lines.push(std::mem::replace(&mut line, rest));
         }
     }
@@ -69,17 +71,15 @@ pub(super) fn elide(text: &str, columns: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// Bytes of the longest beginning of `text` that takes at most `columns`; at least one character, so that who cuts gets on.
+/// Bytes of the longest beginning of `text` that takes at most `columns`.
 fn fitting(text: &str, columns: usize) -> usize {
-    let ends = text
-        .char_indices()
-        .map(|(start, character)| start + character.len_utf8());
-    let mut longest = text.chars().next().map_or(0, char::len_utf8);
-    for end in ends {
+    let mut longest = 0;
+    for (start, character) in text.char_indices() {
+        let end = start + character.len_utf8();
         if width(&text[..end]) > columns {
             break;
         }
-        longest = longest.max(end);
+        longest = end;
     }
     longest
 }
@@ -117,6 +117,7 @@ mod tests {
         assert_eq!(elide("batch-100", 9), "batch-100");
         assert_eq!(elide("batch-100", 8), "batch-1…");
         assert_eq!(elide("one two", 5), "one…");
+        assert_eq!(elide("日本", 2), "…");
     }
 
     proptest! {

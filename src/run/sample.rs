@@ -9,14 +9,10 @@ use super::plan_result::{BufferCounts, GenericShape, PlanMode, Summary, WalCount
 use super::{Environment, FORMAT_VERSION, Failure, PlanResult, Run, RunKind, RunStatus, Timing};
 use crate::finding::{Finding, Severity};
 
-const CLAIM: &str =
-    "Update ← Nested Loop (CTE Scan next (CTE next: Limit ← LockRows ← Index Scan job_ready), Index Scan job_pkey)";
-const HASH: &str =
-    "Update ← Hash Join (Seq Scan job, Hash ← CTE Scan next (CTE next: Limit ← LockRows ← Index Scan job_ready))";
-const SORT: &str =
-    "Update ← Nested Loop (HashAggregate ← Limit ← LockRows ← Sort ← Bitmap Heap Scan job ← Bitmap Index Scan job_state, Index Scan job_pkey)";
-const KEY: &str =
-    "Update ← Index Scan job_pkey";
+const CLAIM: &str = "Update ← Nested Loop (CTE Scan next (CTE next: Limit ← LockRows ← Index Scan job_ready), Index Scan job_pkey)";
+const HASH: &str = "Update ← Hash Join (Seq Scan job, Hash ← CTE Scan next (CTE next: Limit ← LockRows ← Index Scan job_ready))";
+const SORT: &str = "Update ← Nested Loop (HashAggregate ← Limit ← LockRows ← Sort ← Bitmap Heap Scan job ← Bitmap Index Scan job_state, Index Scan job_pkey)";
+const KEY: &str = "Update ← Index Scan job_pkey";
 
 /// The run; it came to its end.
 pub(crate) fn run() -> Run {

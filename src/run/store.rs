@@ -16,6 +16,8 @@ use super::{FORMAT_VERSION, Run, RunKind};
 
 mod whole_file;
 
+pub use whole_file::replace as write_whole;
+
 /// The file of a run folder that holds the [`Run`].
 pub const RUN_FILE: &str = "run.json";
 
