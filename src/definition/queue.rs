@@ -5,6 +5,7 @@ mod check;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +103,19 @@ pub enum Order {
     /// First in, first out.
     Fifo,
 }
+
+/// The word that stands for a value in `queue.toml`.
+macro_rules! word_of {
+    ($($type:ty),*) => { $(
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.serialize(f)
+            }
+        }
+    )* };
+}
+
+word_of!(Delivery, Batch, PlanCacheMode, Order);
 
 /// `queue.toml` as it stands in the file.
 #[derive(Deserialize)]

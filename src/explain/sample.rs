@@ -92,7 +92,7 @@ impl Explainer<'_> {
         let timing = options::timing(self.version);
         while sampling.goes_on(execution_ms.len(), deadline) {
             let sample = self.read(&self.execute(&timing).await?)?;
-            planning_ms.extend(sample.planning.and_then(|planning| planning.time_ms));
+            planning_ms.extend(sample.planning.time_ms);
             execution_ms.extend(sample.execution_ms);
         }
         Ok(Measurement { dump, plan, planning_ms, execution_ms })

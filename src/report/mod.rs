@@ -1,1 +1,70 @@
 //! What a run looks like: one view, then one file a format.
+
+mod csv;
+mod findings;
+mod json;
+mod markdown;
+mod palette;
+mod status;
+mod table;
+mod text;
+mod view;
+
+use std::path::Path;
+
+use crate::run::Run;
+
+/// A format that a run is printed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people at a terminal.
+    Table,
+    /// Exactly what `run.json` holds.
+    Json,
+    /// For a comment on a pull request.
+    Markdown,
+    /// One line a result, RFC 4180.
+    Csv,
+}
+
+impl Format {
+    /// Every format, in the order help names them.
+    pub const ALL: [Format; 4] = [Format::Table, Format::Json, Format::Markdown, Format::Csv];
+
+    /// The name used on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Table => "table",
+            Format::Json => "json",
+            Format::Markdown => "markdown",
+            Format::Csv => "csv",
+        }
+    }
+}
+
+/// What the place a report is printed at looks like.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout<'a> {
+    /// Columns of the terminal; the table is never wider. Below 60 it is laid out for 60.
+    pub width: usize,
+    /// Whether the table may use colour.
+    pub color: bool,
+    /// The run's folder, to be named at the end; none where it is not known.
+    pub folder: Option<&'a Path>,
+}
+
+/// Prints a run. Whatever its names and messages contain, the text holds no control characters but line ends and, in a coloured
+/// table, colours. It ends with a line end.
+#[must_use]
+pub fn render(run: &Run, format: Format, layout: Layout<'_>) -> String {
+    match format {
+        Format::Table => table::render(run, layout),
+        Format::Json => json::render(run),
+        Format::Markdown => markdown::render(run, layout),
+        Format::Csv => csv::render(run),
+    }
+}
+
+#[cfg(test)]
+mod tests;

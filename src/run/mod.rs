@@ -3,6 +3,8 @@
 pub mod environment;
 pub mod event;
 pub mod plan_result;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod store;
 
 use serde::{Deserialize, Serialize};

@@ -194,3 +194,40 @@ fn what_is_no_run_is_named_with_the_reason() {
         )
     );
 }
+
+/// Set in the process that saves until it is killed: the folder to save into.
+const SAVE_INTO: &str = "PGQ_ANALYZE_TEST_SAVE_INTO";
+
+#[test]
+fn a_process_killed_while_it_saves_leaves_whole_files() {
+    if let Some(out) = std::env::var_os(SAVE_INTO) {
+        let (store, run) = (store(Path::new(&out)), sample::run());
+        loop {
+            store.save(&run).unwrap();
+        }
+    }
+    let out = tempfile::tempdir().unwrap();
+    for round in 0..10 {
+        let mut saver = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "run::store::tests::a_process_killed_while_it_saves_leaves_whole_files",
+            ])
+            .env(SAVE_INTO, out.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(30 + round * 7));
+        saver.kill().unwrap();
+        saver.wait().unwrap();
+    }
+    let files: Vec<_> = fs::read_dir(out.path())
+        .unwrap()
+        .flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap())
+        .map(|file| file.unwrap().path())
+        .collect();
+    assert!(!files.is_empty());
+    for file in files {
+        assert_eq!(read(&file).unwrap(), sample::run(), "{}", file.display());
+    }
+}

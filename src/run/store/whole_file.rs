@@ -8,7 +8,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Writes `path`, replacing the file that is there.
+/// Writes `path` whole, replacing the file that is there: whoever reads it sees what it was or what it is, and a process that
+/// is killed leaves no half of it.
+///
+/// # Errors
+/// What the system says; what was there before is then still there.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     match create(path, content) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {

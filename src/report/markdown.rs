@@ -1,0 +1,253 @@
+//! A run as Markdown that fits a comment on a pull request: short tables, findings in a list, everything else folded.
+
+use super::Layout;
+use super::findings::{FindingGroup, severity_name};
+use super::status;
+use super::text::inert;
+use super::view::{Group, Row, View};
+use crate::run::Run;
+
+/// Prints the run for GitHub and its like.
+pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
+    let view = View::of(run);
+    let mut text = String::from("## Query plans\n\n");
+    text += &banner(run);
+    text += &format!(
+        "**{}**  \n{}\n",
+        escaped(&status::summary(run, &view)),
+        escaped(&status::times(run))
+    );
+    for group in &view.groups {
+        text += &table(&view, group);
+    }
+    if !view.legend.is_empty() {
+        let marks: Vec<String> = view
+            .legend
+            .iter()
+            .map(|(mark, meaning)| escaped(&format!("{mark}: {meaning}")))
+            .collect();
+        text += &format!(
+            "
+<sub>{}</sub>
+",
+            marks.join(" · ")
+        );
+    }
+    text += &findings(&view);
+    text += &list(
+        "Not measured",
+        view.failures
+            .iter()
+            .map(|failure| format!("{}: {}", failure.place, failure.message)),
+    );
+    text += &list("Limitations", view.limitations.iter().cloned());
+    text += &plans(&view);
+    if let Some(folder) = layout.folder {
+        text += &format!(
+            "\n<sub>Run folder: {}</sub>\n",
+            code(&inert(&folder.to_string_lossy()))
+        );
+    }
+    text
+}
+
+fn banner(run: &Run) -> String {
+    let Some((word, explanation)) = status::banner(run.status) else {
+        return String::new();
+    };
+    let mut text = format!("> **{word}**: {explanation}\n");
+    for line in status::missing(run) {
+        text += &format!("> - {}\n", escaped(&line));
+    }
+    text + "\n"
+}
+
+fn table(view: &View, group: &Group) -> String {
+    let mut text = format!(
+        "\n### {} — {}\n\n",
+        escaped(&group.fixture),
+        escaped(&group.details)
+    );
+    let (wal, execution) = (view.units.wal.name(), view.units.execution.name());
+    text += &format!(
+        "| statement | mode | rows | pages | pages/row | WAL/row, {wal} | p50, {execution} | plan | findings |\n"
+    );
+    text += "|:--|:--|--:|--:|--:|--:|--:|:--|:--|\n";
+    for row in &group.rows {
+        let cells = [
+            escaped(&row.name),
+            escaped(&row.mode),
+            row.rows.clone(),
+            row.pages.clone(),
+            row.pages_per_row.clone(),
+            row.wal_per_row.clone(),
+            row.execution_p50.clone(),
+            row.plan.clone(),
+            rules(row),
+        ];
+        text += &format!("| {} |\n", cells.join(" | "));
+    }
+    text
+}
+
+fn rules(row: &Row) -> String {
+    // A pipe ends a table's cell even within code, unless a backslash stands before it.
+    let rules = row.found.iter().map(|found| {
+        let rule = code(&found.rule).replace('|', "\\|");
+        format!("{} {rule}", severity_name(found.severity))
+    });
+    rules.collect::<Vec<_>>().join(", ")
+}
+
+fn findings(view: &View) -> String {
+    if view.findings.is_empty() {
+        return String::from("\nNo findings.\n");
+    }
+    let mut text = String::from("\n### Findings\n\n");
+    for finding in &view.findings {
+        let (severity, rule) = (severity_name(finding.severity), code(&finding.rule));
+        text += &format!(
+            "- **{severity}** {rule} in {}: {}\n",
+            code(&finding.queue),
+            escaped(&finding.message)
+        );
+    }
+    let details: String = view.findings.iter().map(finding_details).collect();
+    text + &folded("Where, evidence and help", &details)
+}
+
+fn finding_details(finding: &FindingGroup) -> String {
+    let mut text = format!("- {} in {}\n", code(&finding.rule), code(&finding.queue));
+    for place in &finding.places {
+        text += &format!("  - where: {}\n", escaped(place));
+    }
+    if let Some(node) = &finding.node {
+        text += &format!("  - node: {}\n", code(node));
+    }
+    if !finding.evidence.is_empty() {
+        text += &format!("  - evidence: {}\n", escaped(&finding.evidence));
+    }
+    match finding.help.as_slice() {
+        [] => (),
+        [line] => text += &format!("  - help: {}\n", escaped(line)),
+        lines => text += &format!("  - help:\n{}", block(lines)),
+    }
+    text
+}
+
+fn list(heading: &str, items: impl Iterator<Item = String>) -> String {
+    let items: String = items
+        .map(|item| format!("- {}\n", escaped(&item)))
+        .collect();
+    if items.is_empty() {
+        items
+    } else {
+        format!("\n### {heading}\n\n{items}")
+    }
+}
+
+/// The plans by letter, with the times that the short tables leave out.
+fn plans(view: &View) -> String {
+    let (planning, execution) = (view.units.planning.name(), view.units.execution.name());
+    let mut text = String::new();
+    for group in &view.groups {
+        text += &format!(
+            "**{} — {}**\n\n",
+            escaped(&group.fixture),
+            escaped(&group.details)
+        );
+        for (letter, digest) in &group.plans {
+            text += &format!("- {letter}: {}\n", code(digest));
+        }
+        text += &format!(
+            "\n| statement | mode | planning p50, {planning} | execution p50, {execution} | execution p95, {execution} |\n"
+        );
+        text += "|:--|:--|--:|--:|--:|\n";
+        for row in &group.rows {
+            let (name, mode) = (escaped(&row.name), escaped(&row.mode));
+            text += &format!(
+                "| {name} | {mode} | {} | {} | {} |\n",
+                row.planning, row.execution_p50, row.execution_p95
+            );
+        }
+        text.push('\n');
+    }
+    if text.is_empty() {
+        text
+    } else {
+        folded("Plans and times", &text)
+    }
+}
+
+/// Hides `content` behind a line to click on.
+fn folded(summary: &str, content: &str) -> String {
+    format!(
+        "\n<details><summary>{summary}</summary>\n\n{}\n\n</details>\n",
+        content.trim_end()
+    )
+}
+
+/// Text of one line that Markdown and HTML show as it is.
+fn escaped(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '<' => shown.push_str("&lt;"),
+            '>' => shown.push_str("&gt;"),
+            '&' => shown.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' => {
+                shown.extend(['\\', character])
+            }
+            // A mention would notify whoever has the name.
+            '@' => shown.push_str("@<!-- -->"),
+            _ => shown.push(character),
+        }
+    }
+    shown
+}
+
+/// Text of one line as code.
+fn code(text: &str) -> String {
+    if text.is_empty() || text.contains('`') {
+        escaped(text)
+    } else {
+        format!("`{text}`")
+    }
+}
+
+/// Text of several lines as a block of code within a list, fenced by more backticks than it has in a row.
+fn block(lines: &[String]) -> String {
+    let longest = lines
+        .iter()
+        .flat_map(|line| line.split(|character| character != '`'))
+        .map(str::len)
+        .max();
+    let fence = "`".repeat(longest.unwrap_or(0).max(2) + 1);
+    let lines: String = lines.iter().map(|line| format!("    {line}\n")).collect();
+    format!("    {fence}text\n{lines}    {fence}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{block, code, escaped};
+
+    #[test]
+    fn markup_is_shown_as_it_is() {
+        assert_eq!(
+            escaped("<b>*a* | [x](y) & `c` #1"),
+            "&lt;b&gt;\\*a\\* \\| \\[x\\](y) &amp; \\`c\\` \\#1"
+        );
+        assert_eq!(escaped("@team"), "@<!-- -->team");
+        assert_eq!(code("Seq Scan <job>"), "`Seq Scan <job>`");
+        assert_eq!(code("a`b*c"), "a\\`b\\*c");
+        let lines = ["select `a`".to_owned(), "```".to_owned()];
+        assert_eq!(
+            block(&lines),
+            "    ````text
+    select `a`
+    ```
+    ````
+"
+        );
+    }
+}

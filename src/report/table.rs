@@ -1,0 +1,274 @@
+//! A run for people at a terminal: one table a fixture and queue, then what was found, what is missing and what it came to.
+
+mod arrangement;
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+
+use self::arrangement::{Arrangement, Column, GUTTER};
+use super::Layout;
+use super::findings::{FindingGroup, severity_name};
+use super::palette::{Palette, Role};
+use super::status;
+use super::text::{inert, width, wrap};
+use super::view::{Group, View};
+use crate::run::Run;
+
+/// Narrower than this no table can be read.
+const LEAST_WIDTH: usize = 60;
+
+/// Columns before the text of a labelled line such as `help`.
+const LABEL_WIDTH: usize = 10;
+
+/// Only a line below the header: what belongs together is told by space.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
+
+/// Prints the run as tables.
+pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
+    let view = View::of(run);
+    let mut page = Page {
+        lines: Vec::new(),
+        width: layout.width.max(LEAST_WIDTH),
+        palette: Palette {
+            color: layout.color,
+        },
+    };
+    banner(&mut page, run);
+    let arrangement = Arrangement::choose(&view, page.width);
+    for group in &view.groups {
+        table(&mut page, &view, group, &arrangement);
+    }
+    legend(&mut page, &view);
+    findings(&mut page, &view);
+    failures(&mut page, &view);
+    limitations(&mut page, &view);
+    closing(&mut page, run, &view, layout);
+    page.text()
+}
+
+/// Lines of a terminal, none wider than it.
+struct Page {
+    lines: Vec<String>,
+    width: usize,
+    palette: Palette,
+}
+
+impl Page {
+    fn blank(&mut self) {
+        self.lines.push(String::new());
+    }
+
+    /// `text`, wrapped, every line indented.
+    fn hanging(&mut self, indent: usize, role: Role, text: &str) {
+        self.labelled(indent, (Role::Plain, ""), role, text);
+    }
+
+    /// `text`, wrapped, with `label` in the indentation of the first line.
+    fn labelled(&mut self, indent: usize, label: (Role, &str), role: Role, text: &str) {
+        let (label_role, label) = label;
+        let margin = indent - width(label).min(indent);
+        let mut lead = self.palette.paint(label_role, label) + &" ".repeat(margin);
+        for line in wrap(text, self.width - indent) {
+            let line = lead + &self.palette.paint(role, &line);
+            self.lines.push(line.trim_end().to_owned());
+            lead = " ".repeat(indent);
+        }
+    }
+
+    fn text(mut self) -> String {
+        while self.lines.last().is_some_and(String::is_empty) {
+            self.lines.pop();
+        }
+        self.lines.join("\n") + "\n"
+    }
+}
+
+fn banner(page: &mut Page, run: &Run) {
+    let Some((word, explanation)) = status::banner(run.status) else {
+        return;
+    };
+    page.hanging(0, Role::Critical, &format!("{word}: {explanation}"));
+    for line in status::missing(run) {
+        page.hanging(2, Role::Plain, &line);
+    }
+    page.blank();
+}
+
+fn table(page: &mut Page, view: &View, group: &Group, arrangement: &Arrangement) {
+    title(page, group);
+    let mut table = Table::new();
+    // Everything fits already: no width is asked of a terminal, no style left to its abilities.
+    table
+        .force_no_tty()
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .load_style(STYLE);
+    table.set_header(arrangement.columns().map(|(column, columns)| {
+        let lines = column.header(view.units);
+        cell(
+            page.palette,
+            column,
+            columns,
+            lines.map(|line| (Role::Quiet, line)).to_vec(),
+        )
+    }));
+    for row in &group.rows {
+        table.add_row(arrangement.columns().map(|(column, columns)| {
+            cell(
+                page.palette,
+                column,
+                columns,
+                arrangement.lines(column, row),
+            )
+        }));
+    }
+    let last = arrangement.columns().count() - 1;
+    for (position, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, if position == last { 0 } else { GUTTER as u16 }));
+    }
+    page.lines
+        .extend(table.lines().map(|line| line.trim_end().to_owned()));
+    page.blank();
+    if !arrangement.plans_inline() {
+        plans(page, group);
+    }
+}
+
+fn title(page: &mut Page, group: &Group) {
+    let title = format!("{} — {}", group.fixture, group.details);
+    if width(&title) > page.width {
+        page.hanging(0, Role::Title, &title);
+        return;
+    }
+    let title = page.palette.paint(Role::Title, &group.fixture)
+        + &page
+            .palette
+            .paint(Role::Plain, &format!(" — {}", group.details));
+    page.lines.push(title);
+}
+
+/// A cell as wide as its column, whatever else the column holds, so that all tables of a report share their columns.
+fn cell(palette: Palette, column: Column, columns: usize, lines: Vec<(Role, String)>) -> Cell {
+    let painted = lines.iter().map(|(role, line)| {
+        let space = " ".repeat(columns.saturating_sub(width(line)));
+        let line = palette.paint(*role, line);
+        if column.is_number() {
+            space + &line
+        } else {
+            line + &space
+        }
+    });
+    Cell::new(painted.collect::<Vec<_>>().join("\n")).set_alignment(CellAlignment::Left)
+}
+
+fn plans(page: &mut Page, group: &Group) {
+    let widest = group
+        .plans
+        .iter()
+        .map(|(letter, _)| width(letter))
+        .max()
+        .unwrap_or(0);
+    for (letter, digest) in &group.plans {
+        page.labelled(widest + GUTTER, (Role::Title, letter), Role::Quiet, digest);
+    }
+    page.blank();
+}
+
+fn legend(page: &mut Page, view: &View) {
+    if view.legend.is_empty() {
+        return;
+    }
+    for (mark, meaning) in &view.legend {
+        page.labelled(LABEL_WIDTH, (Role::Quiet, mark), Role::Quiet, meaning);
+    }
+    page.blank();
+}
+
+fn findings(page: &mut Page, view: &View) {
+    if view.findings.is_empty() {
+        if !view.groups.is_empty() {
+            page.hanging(0, Role::Plain, "no findings");
+            page.blank();
+        }
+        return;
+    }
+    heading(page, "Findings");
+    for finding in &view.findings {
+        one_finding(page, finding);
+    }
+}
+
+fn one_finding(page: &mut Page, finding: &FindingGroup) {
+    let label = format!("{}  ", severity_name(finding.severity));
+    let indent = width(&label);
+    page.labelled(
+        indent,
+        (finding.severity.into(), &label),
+        Role::Title,
+        &format!("{}  {}", finding.rule, finding.queue),
+    );
+    page.hanging(2, Role::Plain, &finding.message);
+    let node: Vec<String> = finding.node.iter().cloned().collect();
+    let evidence: Vec<String> = Some(finding.evidence.clone())
+        .filter(|text| !text.is_empty())
+        .into_iter()
+        .collect();
+    for (label, lines) in [
+        ("where", &finding.places),
+        ("node", &node),
+        ("evidence", &evidence),
+        ("help", &finding.help),
+    ] {
+        let mut label = format!("  {label}");
+        for line in lines {
+            // What wraps stays under its own line's indentation, so that SQL keeps its look.
+            let own = (line.len() - line.trim_start_matches(' ').len()).min(LABEL_WIDTH);
+            page.labelled(
+                2 + LABEL_WIDTH + own,
+                (Role::Quiet, &label),
+                Role::Plain,
+                &line[own..],
+            );
+            label.clear();
+        }
+    }
+    page.blank();
+}
+
+fn failures(page: &mut Page, view: &View) {
+    if view.failures.is_empty() {
+        return;
+    }
+    heading(page, "Not measured");
+    for failure in &view.failures {
+        page.hanging(2, Role::Warning, &failure.place);
+        page.hanging(4, Role::Plain, &failure.message);
+    }
+    page.blank();
+}
+
+fn limitations(page: &mut Page, view: &View) {
+    if view.limitations.is_empty() {
+        return;
+    }
+    heading(page, "Limitations");
+    for limitation in &view.limitations {
+        page.hanging(2, Role::Plain, limitation);
+    }
+    page.blank();
+}
+
+fn heading(page: &mut Page, text: &str) {
+    page.hanging(0, Role::Title, text);
+    page.blank();
+}
+
+fn closing(page: &mut Page, run: &Run, view: &View, layout: Layout<'_>) {
+    let summary = status::summary(run, view);
+    match status::banner(run.status) {
+        Some((word, _)) => page.hanging(0, Role::Critical, &format!("{word} · {summary}")),
+        None => page.hanging(0, Role::Title, &summary),
+    }
+    page.hanging(0, Role::Quiet, &status::times(run));
+    if let Some(folder) = layout.folder {
+        page.hanging(0, Role::Plain, &inert(&folder.to_string_lossy()));
+    }
+}

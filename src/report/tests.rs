@@ -1,0 +1,288 @@
+//! Tests of whole reports.
+
+use std::path::Path;
+
+use insta::assert_snapshot;
+use proptest::prelude::*;
+
+use super::text::{inert, width};
+use super::{Format, Layout, render};
+use crate::finding::{Finding, Severity};
+use crate::run::plan_result::{GenericShape, PlanMode, PlanResult, Summary};
+use crate::run::{Failure, Run, RunStatus, sample};
+
+fn plain(width: usize) -> Layout<'static> {
+    Layout {
+        width,
+        color: false,
+        folder: Some(Path::new("to-analyse/20261121T091304Z-plans-3f9a")),
+    }
+}
+
+/// The sample, stopped before its last fixture was through.
+fn interrupted() -> Run {
+    let mut run = sample::run();
+    run.status = RunStatus::Interrupted;
+    run.failures.clear();
+    run.results.retain(|result| {
+        result.fixture != "future-rows"
+            || result.queue != "full-btree" && result.operation == "fetch"
+    });
+    run
+}
+
+#[test]
+fn table_of_100_columns() {
+    assert_snapshot!(render(&sample::run(), Format::Table, plain(100)));
+}
+
+#[test]
+fn table_of_160_columns() {
+    assert_snapshot!(render(&sample::run(), Format::Table, plain(160)));
+}
+
+#[test]
+fn table_wide_enough_for_plans() {
+    let mut run = sample::run();
+    run.results.truncate(3);
+    assert_snapshot!(render(&run, Format::Table, plain(240)));
+}
+
+#[test]
+fn table_in_colour() {
+    let mut run = sample::run();
+    run.results.truncate(9);
+    let text = render(
+        &run,
+        Format::Table,
+        Layout {
+            color: true,
+            ..plain(100)
+        },
+    );
+    assert_snapshot!(text.replace('\u{1b}', "ESC"));
+}
+
+#[test]
+fn table_of_an_interrupted_run() {
+    assert_snapshot!(render(&interrupted(), Format::Table, plain(100)));
+}
+
+#[test]
+fn table_of_a_run_that_measured_nothing() {
+    let mut run = sample::run();
+    run.results.clear();
+    run.status = RunStatus::Failed;
+    assert_snapshot!(render(&run, Format::Table, plain(100)));
+}
+
+#[test]
+fn table_of_several_server_versions() {
+    let mut run = sample::run();
+    run.results.truncate(2);
+    run.failures.clear();
+    let mut newer = run.results.clone();
+    newer
+        .iter_mut()
+        .for_each(|result| result.postgres = "18.4".to_owned());
+    run.results.extend(newer);
+    run.environment.limitations.clear();
+    assert_snapshot!(render(&run, Format::Table, plain(100)));
+}
+
+#[test]
+fn markdown() {
+    assert_snapshot!(render(&sample::run(), Format::Markdown, plain(100)));
+}
+
+#[test]
+fn markdown_of_an_interrupted_run() {
+    let mut run = interrupted();
+    run.results.truncate(1);
+    assert_snapshot!(render(&run, Format::Markdown, plain(100)));
+}
+
+#[test]
+fn csv() {
+    let mut run = sample::run();
+    run.results.truncate(5);
+    assert_snapshot!(render(&run, Format::Csv, plain(100)).replace("\r\n", "\n"));
+}
+
+#[test]
+fn json() {
+    let mut run = sample::run();
+    run.results.drain(..2);
+    run.results.truncate(1);
+    run.results[0].planning_ms = Summary::of(vec![0.25]);
+    run.results[0].execution_ms = Summary::of(vec![206.5, 205.25]);
+    assert_snapshot!(render(&run, Format::Json, plain(100)));
+}
+
+#[test]
+fn a_format_has_one_name() {
+    assert_eq!(
+        Format::ALL.map(Format::name),
+        ["table", "json", "markdown", "csv"]
+    );
+}
+
+fn any_mode() -> impl Strategy<Value = PlanMode> {
+    prop_oneof![Just(PlanMode::Custom), Just(PlanMode::Generic)]
+}
+
+fn any_finding() -> impl Strategy<Value = Finding> {
+    let severity = prop_oneof![
+        Just(Severity::Note),
+        Just(Severity::Warning),
+        Just(Severity::Critical)
+    ];
+    let figures =
+        prop::collection::btree_map(any::<String>(), any::<u32>().prop_map(Into::into), 0..3);
+    (
+        any::<[String; 3]>(),
+        severity,
+        any::<Option<String>>(),
+        figures,
+    )
+        .prop_map(|(texts, severity, node, evidence)| {
+            let [rule, message, help] = texts;
+            Finding {
+                rule,
+                severity,
+                message,
+                help,
+                node,
+                evidence,
+            }
+        })
+}
+
+fn any_summary() -> impl Strategy<Value = Summary> {
+    prop::collection::vec(prop_oneof![0.0..1e9, Just(0.0), Just(1e300)], 0..25)
+        .prop_map(Summary::of)
+}
+
+/// Results with few different names, so that groups and pairs come about, and with any text in them.
+fn any_result() -> impl Strategy<Value = PlanResult> {
+    let name = || {
+        prop_oneof![
+            Just("fetch".to_owned()),
+            Just("batch-10".to_owned()),
+            any::<String>(),
+            "[a-z-]{1,60}"
+        ]
+    };
+    let shape = prop_oneof![
+        Just(GenericShape::Same),
+        Just(GenericShape::Differs),
+        Just(GenericShape::None)
+    ];
+    let count = || prop_oneof![0_u64..100, any::<u64>()];
+    (
+        prop::array::uniform6(name()),
+        (any_mode(), prop::option::of(any_mode()), shape),
+        (
+            count(),
+            count(),
+            count(),
+            prop::option::of(
+                any::<f64>().prop_filter("JSON has no others", |pages| pages.is_finite()),
+            ),
+        ),
+        (any_summary(), any_summary()),
+        prop::collection::vec(any_finding(), 0..4),
+    )
+        .prop_map(|(names, modes, counts, times, findings)| {
+            let mut result = sample::run().results.swap_remove(0);
+            let [queue, fixture, operation, variant, statement, digest] = names;
+            (result.queue, result.fixture, result.operation) = (queue, fixture, operation);
+            (result.variant, result.statement, result.digest) = (variant, statement, digest);
+            (result.plan_mode, result.auto_plan, result.generic_shape) = modes;
+            (
+                result.rows,
+                result.buffers.total,
+                result.wal.bytes,
+                result.pages_per_row,
+            ) = counts;
+            (result.planning_ms, result.execution_ms) = times;
+            result.findings = findings;
+            result
+        })
+}
+
+fn any_run() -> impl Strategy<Value = Run> {
+    let status = prop_oneof![
+        Just(RunStatus::Complete),
+        Just(RunStatus::Interrupted),
+        Just(RunStatus::Running)
+    ];
+    (
+        prop::collection::vec(any_result(), 0..6),
+        any::<[String; 4]>(),
+        status,
+    )
+        .prop_map(|(results, texts, status)| {
+            let mut run = sample::run();
+            run.results.truncate(2);
+            run.results.extend(results);
+            run.status = status;
+            let [message, variant, limitation, version] = texts;
+            let mut failure: Failure = run.failures[0].clone();
+            (failure.message, failure.variant) = (message, Some(variant));
+            run.failures.push(failure);
+            run.environment.limitations.push(limitation);
+            run.environment.server_version = version;
+            run
+        })
+}
+
+/// The text without the colours this program knows.
+fn uncoloured(text: &str) -> String {
+    ["0", "1", "2", "33", "36", "1;31"]
+        .iter()
+        .fold(text.to_owned(), |text, code| {
+            text.replace(&format!("\u{1b}[{code}m"), "")
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_line_is_wider_than_asked(run in any_run(), columns in 80_usize..200, color in any::<bool>()) {
+        let text = uncoloured(&render(&run, Format::Table, Layout { color, ..plain(columns) }));
+        for line in text.lines() {
+            prop_assert!(width(line) <= columns, "{} > {columns}: {line}", width(line));
+        }
+        prop_assert_eq!(inert(&text.replace('\n', "")), text.replace('\n', ""), "nothing acts on a terminal");
+    }
+
+    #[test]
+    fn numbers_never_break(run in any_run(), columns in 80_usize..200) {
+        let text = render(&run, Format::Table, plain(columns));
+        for result in &run.results {
+            let pages = crate::units::Count(result.buffers.total).to_string();
+            prop_assert!(text.contains(&pages), "{pages} in {text}");
+        }
+    }
+
+    #[test]
+    fn json_reads_back_as_the_run(run in any_run()) {
+        let text = render(&run, Format::Json, plain(100));
+        prop_assert_eq!(serde_json::from_str::<Run>(&text).unwrap(), run);
+    }
+
+    #[test]
+    fn csv_has_a_line_a_result(run in any_run()) {
+        let text = render(&run, Format::Csv, plain(100));
+        prop_assert_eq!(text.matches("\r\n").count(), run.results.len() + 1);
+        prop_assert_eq!(inert(&text.replace("\r\n", "")), text.replace("\r\n", ""));
+    }
+
+    #[test]
+    fn markdown_is_inert(run in any_run()) {
+        let text = render(&run, Format::Markdown, plain(100));
+        prop_assert_eq!(inert(&text.replace('\n', "")), text.replace('\n', ""));
+    }
+}

@@ -1,0 +1,449 @@
+//! A run prepared for people once: grouped, named and in ready-to-print values, beside the results they were made from.
+//!
+//! Every text in a view that came with the run is inert: safe on a terminal, one line.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use super::findings::{self, FindingGroup, Found};
+use super::palette::Role;
+use super::text::inert;
+use crate::run::plan_result::{GenericShape, PlanMode, PlanResult};
+use crate::run::{Failure, Run};
+use crate::units::{ByteUnit, Count, Significant, TimeUnit, UNKNOWN};
+
+/// From this factor on a generic plan that touches more pages than the custom one is worth a colour.
+const STRIKING_RATIO: f64 = 2.0;
+
+/// Everything a report says about plans.
+pub(super) struct View {
+    /// One table each: by fixture, then by queue, then by server version, each in the order they were measured.
+    pub(super) groups: Vec<Group>,
+    /// The units of the columns, the same for every table of a report.
+    pub(super) units: Units,
+    /// What the rules found, worst first.
+    pub(super) findings: Vec<FindingGroup>,
+    /// What could not be measured.
+    pub(super) failures: Vec<FailureLine>,
+    /// What the server lacks.
+    pub(super) limitations: Vec<String>,
+    /// Explains the marks that occur in the tables.
+    pub(super) legend: Vec<(&'static str, &'static str)>,
+}
+
+/// One queue on one fixture.
+pub(super) struct Group {
+    /// Name of the fixture.
+    pub(super) fixture: String,
+    /// What else there is to say: number of jobs, queue, and the server version where the run has several.
+    pub(super) details: String,
+    /// In the order they were measured, a generic plan below its custom one.
+    pub(super) rows: Vec<Row>,
+    /// The plans of the rows, each once: letter and digest.
+    pub(super) plans: Vec<(String, String)>,
+}
+
+/// One result.
+pub(super) struct Row {
+    /// Operation (or statement, where the queue has several for the operation) and variant; for a generic plan below its
+    /// custom one, how they compare.
+    pub(super) name: String,
+    /// Whether the row is a generic plan below its custom one.
+    pub(super) compared: bool,
+    /// What the name is worth in colour.
+    pub(super) name_role: Role,
+    /// `custom`, `generic`, `both` or `single`; `*` marks the one PostgreSQL settles on.
+    pub(super) mode: String,
+    /// Rows, as a cell.
+    pub(super) rows: String,
+    /// Pages, as a cell.
+    pub(super) pages: String,
+    /// Pages per row, as a cell.
+    pub(super) pages_per_row: String,
+    /// WAL per row in the column's unit.
+    pub(super) wal_per_row: String,
+    /// Median planning time in the column's unit.
+    pub(super) planning: String,
+    /// Median execution time in the column's unit.
+    pub(super) execution_p50: String,
+    /// 95th percentile of the execution time in the column's unit.
+    pub(super) execution_p95: String,
+    /// What the rules found, worst first.
+    pub(super) found: Vec<Found>,
+    /// The plan in one line.
+    pub(super) digest: String,
+    /// The letter that stands for the plan, the same wherever the queue has it: between fixtures a flip shows.
+    pub(super) plan: String,
+}
+
+/// The units of the columns.
+#[derive(Clone, Copy)]
+pub(super) struct Units {
+    /// Of WAL per row.
+    pub(super) wal: ByteUnit,
+    /// Of planning times.
+    pub(super) planning: TimeUnit,
+    /// Of execution times.
+    pub(super) execution: TimeUnit,
+}
+
+/// Something that could not be measured, as text.
+pub(super) struct FailureLine {
+    /// Where: queue, fixture, statement and variant.
+    pub(super) place: String,
+    /// The error.
+    pub(super) message: String,
+}
+
+impl View {
+    /// Prepares a run.
+    pub(super) fn of(run: &Run) -> Self {
+        let naming = Naming::of(run);
+        let units = Units::of(&run.results);
+        let groups = grouped(&run.results)
+            .into_iter()
+            .map(|results| Group::of(run, &results, units, &naming))
+            .collect();
+        View {
+            groups,
+            units,
+            findings: findings::grouped(&run.results, &naming),
+            failures: run.failures.iter().map(FailureLine::of).collect(),
+            limitations: run
+                .environment
+                .limitations
+                .iter()
+                .map(|limitation| inert(limitation))
+                .collect(),
+            legend: legend(&run.results),
+        }
+    }
+}
+
+/// The results of each table.
+fn grouped(results: &[PlanResult]) -> Vec<Vec<&PlanResult>> {
+    let (mut fixtures, mut queues, mut servers) = (Vec::new(), Vec::new(), Vec::new());
+    let mut groups: BTreeMap<_, Vec<&PlanResult>> = BTreeMap::new();
+    for result in results {
+        let key = (
+            position_or_push(&mut fixtures, result.fixture.as_str()),
+            position_or_push(&mut queues, result.queue.as_str()),
+            position_or_push(&mut servers, result.postgres.as_str()),
+        );
+        groups.entry(key).or_default().push(result);
+    }
+    groups.into_values().collect()
+}
+
+impl Group {
+    fn of(run: &Run, results: &[&PlanResult], units: Units, naming: &Naming<'_>) -> Self {
+        let ordered = in_reading_order(results);
+        let rows: Vec<Row> = ordered
+            .iter()
+            .map(|(result, custom)| Row::of(result, *custom, units, naming))
+            .collect();
+        let mut plans: Vec<(usize, String)> = results
+            .iter()
+            .map(|result| (naming.plan(result), inert(&result.digest)))
+            .collect();
+        plans.sort_unstable();
+        plans.dedup();
+        let (fixture, details) = results
+            .first()
+            .map_or_else(Default::default, |first| title(run, first, naming));
+        let plans = plans
+            .into_iter()
+            .map(|(plan, digest)| (letter(plan), digest))
+            .collect();
+        Group {
+            fixture,
+            details,
+            rows,
+            plans,
+        }
+    }
+}
+
+fn title(run: &Run, first: &PlanResult, naming: &Naming<'_>) -> (String, String) {
+    let jobs = run
+        .environment
+        .fixtures
+        .get(&first.fixture)
+        .map(|fixture| format!("{} jobs", Count(fixture.jobs)));
+    let server = naming
+        .several_servers
+        .then(|| format!("PostgreSQL {}", inert(&first.postgres)));
+    let details: Vec<String> = jobs
+        .into_iter()
+        .chain([inert(&first.queue)])
+        .chain(server)
+        .collect();
+    (inert(&first.fixture), details.join(" · "))
+}
+
+/// The results of a group, each generic plan behind its custom one and together with it.
+fn in_reading_order<'a>(
+    results: &[&'a PlanResult],
+) -> Vec<(&'a PlanResult, Option<&'a PlanResult>)> {
+    let of_mode = |mode| {
+        results
+            .iter()
+            .copied()
+            .filter(move |result| result.plan_mode == mode)
+    };
+    let same = |one: &PlanResult, other: &PlanResult| {
+        one.statement == other.statement && one.variant == other.variant
+    };
+    let mut ordered = Vec::with_capacity(results.len());
+    for result in results.iter().copied() {
+        if result.plan_mode == PlanMode::Custom {
+            ordered.push((result, None));
+            ordered.extend(
+                of_mode(PlanMode::Generic)
+                    .filter(|generic| same(generic, result))
+                    .map(|generic| (generic, Some(result))),
+            );
+        } else if !of_mode(PlanMode::Custom).any(|custom| same(custom, result)) {
+            ordered.push((result, None));
+        }
+    }
+    ordered
+}
+
+impl Row {
+    fn of(
+        result: &PlanResult,
+        custom: Option<&PlanResult>,
+        units: Units,
+        naming: &Naming<'_>,
+    ) -> Self {
+        let unknown = || UNKNOWN.to_owned();
+        let (name, name_role) = match custom {
+            Some(custom) => comparison(result, custom),
+            None => (naming.name(result), Role::Plain),
+        };
+        Row {
+            name,
+            compared: custom.is_some(),
+            name_role,
+            mode: mode(result),
+            rows: Count(result.rows).to_string(),
+            pages: Count(result.buffers.total).to_string(),
+            pages_per_row: result
+                .pages_per_row
+                .map_or_else(unknown, |pages| Significant(pages).to_string()),
+            wal_per_row: wal_per_row(result).map_or_else(unknown, |bytes| units.wal.cell(bytes)),
+            planning: result
+                .planning_ms
+                .p50
+                .map_or_else(unknown, |time| units.planning.cell(time)),
+            execution_p50: result
+                .execution_ms
+                .p50
+                .map_or_else(unknown, |time| units.execution.cell(time)),
+            execution_p95: result
+                .execution_ms
+                .p95
+                .map_or_else(unknown, |time| units.execution.cell(time)),
+            found: findings::of_row(&result.findings),
+            digest: inert(&result.digest),
+            plan: letter(naming.plan(result)),
+        }
+    }
+}
+
+/// WAL bytes for each row; none without rows.
+pub(super) fn wal_per_row(result: &PlanResult) -> Option<f64> {
+    (result.rows > 0).then(|| result.wal.bytes as f64 / result.rows as f64)
+}
+
+/// How many pages a generic plan touches, measured by its custom one, and what that is worth.
+fn comparison(generic: &PlanResult, custom: &PlanResult) -> (String, Role) {
+    let (pages, base) = (generic.buffers.total, custom.buffers.total);
+    let ratio = pages as f64 / base as f64;
+    let text = match pages.cmp(&base) {
+        Ordering::Equal => "same pages".to_owned(),
+        Ordering::Greater if base == 0 => "more pages".to_owned(),
+        Ordering::Greater => format!("{}× pages", Significant(ratio)),
+        Ordering::Less if pages == 0 => "no pages".to_owned(),
+        Ordering::Less => format!("{}× fewer pages", Significant(ratio.recip())),
+    };
+    let role = match generic.auto_plan {
+        _ if pages == base || ratio < STRIKING_RATIO => Role::Plain,
+        Some(PlanMode::Generic) => Role::Critical,
+        Some(PlanMode::Custom) | None => Role::Warning,
+    };
+    (format!("↳ {text}"), role)
+}
+
+fn mode(result: &PlanResult) -> String {
+    match (result.plan_mode, result.generic_shape) {
+        (PlanMode::Custom, GenericShape::Same) => "both".to_owned(),
+        (PlanMode::Custom, GenericShape::None) => "single".to_owned(),
+        (mode, _) if result.auto_plan == Some(mode) => format!("{}*", mode.name()),
+        (mode, _) => mode.name().to_owned(),
+    }
+}
+
+fn legend(results: &[PlanResult]) -> Vec<(&'static str, &'static str)> {
+    let any = |occurs: fn(&PlanResult) -> bool| results.iter().any(occurs);
+    let marks = [
+        (
+            any(|result| mode(result) == "both"),
+            "both",
+            "the generic plan has the same shape",
+        ),
+        (
+            any(|result| mode(result) == "single"),
+            "single",
+            "no parameters, hence one plan",
+        ),
+        (
+            any(|result| mode(result).ends_with('*')),
+            "*",
+            "PostgreSQL settles on this plan by itself",
+        ),
+        (
+            any(|result| result.execution_ms.p95.is_none()),
+            "p95",
+            "needs 20 samples",
+        ),
+    ];
+    marks
+        .into_iter()
+        .filter(|(occurs, ..)| *occurs)
+        .map(|(_, mark, meaning)| (mark, meaning))
+        .collect()
+}
+
+impl Units {
+    fn of(results: &[PlanResult]) -> Self {
+        let executions = results
+            .iter()
+            .flat_map(|result| [result.execution_ms.p50, result.execution_ms.p95]);
+        Units {
+            wal: ByteUnit::of_column(results.iter().filter_map(wal_per_row)),
+            planning: TimeUnit::of_column(
+                results.iter().filter_map(|result| result.planning_ms.p50),
+            ),
+            execution: TimeUnit::of_column(executions.flatten()),
+        }
+    }
+}
+
+impl FailureLine {
+    fn of(failure: &Failure) -> Self {
+        let measured: Vec<&str> = [&failure.statement, &failure.variant]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        let mut place = format!("{} on {}", failure.queue, failure.fixture);
+        if !measured.is_empty() {
+            place = format!("{place}, {}", measured.join(" "));
+        }
+        FailureLine {
+            place: inert(&place),
+            message: inert(&failure.message),
+        }
+    }
+}
+
+/// How results are called (by the operation, or by the statement where a queue has several for the operation), and their plans.
+pub(super) struct Naming<'a> {
+    /// The plans of each queue, by shape and digest, in the order they occur.
+    plans: BTreeMap<&'a str, Vec<(&'a str, &'a str)>>,
+    statements: BTreeMap<(&'a str, &'a str), Vec<&'a str>>,
+    /// Whether the run has results of several server versions.
+    pub(super) several_servers: bool,
+}
+
+impl<'a> Naming<'a> {
+    fn of(run: &'a Run) -> Self {
+        let mut statements: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+        let mut plans: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for result in &run.results {
+            let queue = result.queue.as_str();
+            position_or_push(
+                statements
+                    .entry((queue, result.operation.as_str()))
+                    .or_default(),
+                &result.statement,
+            );
+            position_or_push(plans.entry(queue).or_default(), plan_key(result));
+        }
+        let several_servers = run
+            .results
+            .windows(2)
+            .any(|pair| pair[0].postgres != pair[1].postgres);
+        Naming {
+            plans,
+            statements,
+            several_servers,
+        }
+    }
+
+    /// Which of its queue's plans a result has.
+    fn plan(&self, result: &PlanResult) -> usize {
+        let known = self.plans.get(result.queue.as_str());
+        known
+            .and_then(|plans| plans.iter().position(|plan| *plan == plan_key(result)))
+            .unwrap_or(0)
+    }
+
+    /// The operation or the statement.
+    pub(super) fn subject(&self, result: &PlanResult) -> String {
+        let several = self
+            .statements
+            .get(&(result.queue.as_str(), result.operation.as_str()))
+            .is_some_and(|all| all.len() > 1);
+        inert(if several {
+            &result.statement
+        } else {
+            &result.operation
+        })
+    }
+
+    /// [`Naming::subject`] and variant.
+    pub(super) fn name(&self, result: &PlanResult) -> String {
+        format!("{} {}", self.subject(result), inert(&result.variant))
+    }
+}
+
+fn plan_key(result: &PlanResult) -> (&str, &str) {
+    (&result.shape, &result.digest)
+}
+
+/// Where `value` is in `known`, at its end if it was not there before.
+fn position_or_push<T: PartialEq>(known: &mut Vec<T>, value: T) -> usize {
+    known
+        .iter()
+        .position(|other| *other == value)
+        .unwrap_or_else(|| {
+            known.push(value);
+            known.len() - 1
+        })
+}
+
+/// The letter that stands for a queue's `plan`-th plan: A to Z, AA to AZ, …
+fn letter(plan: usize) -> String {
+    let last = char::from(b'A' + (plan % 26) as u8);
+    if plan < 26 {
+        last.to_string()
+    } else {
+        format!("{}{last}", letter(plan / 26 - 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::letter;
+
+    #[test]
+    fn letters_go_on_after_z() {
+        assert_eq!(
+            [0, 25, 26, 51, 52, 701, 702].map(letter),
+            ["A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"]
+        );
+    }
+}
