@@ -24,7 +24,7 @@ pub async fn scripts<'d>(
     events: &Events,
 ) -> anyhow::Result<Vec<(Subject<'d>, String)>> {
     let template = cache::ensure(managed.databases(), managed.version_text(), queue, fixture, events).await?;
-    let mut copies = Copies::new(managed.databases(), &template.database, false);
+    let mut copies = Copies::of(managed.databases(), &template.database, false).await?;
     let mut written = Vec::new();
     for subject in subjects {
         let copy = copies.open().await?;

@@ -113,7 +113,7 @@ impl PlansExperiment<'_> {
         subjects: &[Subject<'_>],
         run: &mut Run,
     ) -> Result<(), PlansError> {
-        let mut copies = Copies::new(self.managed.databases(), &template.database, template.mark.prewarm);
+        let mut copies = Copies::of(self.managed.databases(), &template.database, template.mark.prewarm).await?;
         for subject in subjects {
             let name = format!("{} {}", subject.statement_name(), subject.variant.name);
             let (queue, fixture_name) = (subject.queue.name.clone(), fixture.name.clone());

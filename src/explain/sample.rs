@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row};
 
 use super::{ExplainError, options};
 use crate::plan::Plan;
 use crate::postgres::version::Version;
 use crate::statement::execute::Executable;
 use crate::statement::generic::Prepared;
-use crate::statement::value::{RawText, as_parameters};
+use crate::statement::value::{RawText, RawValue, as_parameters};
 
 /// A transaction that has its number before the statement starts: assigning one may write to WAL.
 const BEGIN: &str = "begin; select pg_current_xact_id()";
@@ -77,8 +78,9 @@ impl Explainer<'_> {
     /// # Errors
     /// What the server says, with the place in the file.
     pub async fn plan_only(&self) -> Result<Plan, ExplainError> {
-        let text = self.explain(options::planning()).await?;
-        self.read(&text)
+        let query = self.query(options::planning()).await?;
+        let explained = self.client.query_one(&query.statement, &query.values()).await;
+        self.read(&query.text(explained, self.executable)?)
     }
 
     /// Executes: the first time for the counts, then for the times until there are enough or the deadline is over.
@@ -86,10 +88,11 @@ impl Explainer<'_> {
     /// # Errors
     /// What the server says, with the place in the file.
     pub async fn measure(&self, sampling: Sampling, deadline: Instant) -> Result<Measurement, ExplainError> {
-        let dump = self.execute(&options::counting(self.version)).await?;
+        let counting = self.query(&options::counting(self.version)).await?;
+        let timing = self.query(&options::timing(self.version)).await?;
+        let dump = self.execute(&counting).await?;
         let plan = self.read(&dump)?;
         let (mut planning_ms, mut execution_ms) = (Vec::new(), Vec::new());
-        let timing = options::timing(self.version);
         while sampling.goes_on(execution_ms.len(), deadline) {
             let sample = self.read(&self.execute(&timing).await?)?;
             planning_ms.extend(sample.planning.time_ms);
@@ -98,32 +101,53 @@ impl Explainer<'_> {
         Ok(Measurement { dump, plan, planning_ms, execution_ms })
     }
 
-    async fn execute(&self, options: &str) -> Result<String, ExplainError> {
-        self.client.simple_query(BEGIN).await.map_err(ExplainError::copy("begin a sample in"))?;
-        let text = self.explain(options).await?;
-        self.client.simple_query(UNDO).await.map_err(ExplainError::copy("undo a sample in"))?;
+    /// Samples are sent in one go (begin, explain, undo), so that a sample costs one round trip.
+    async fn execute(&self, query: &ExplainQuery) -> Result<String, ExplainError> {
+        let client = self.client;
+        let values = query.values();
+        let (begun, explained, undone) =
+            tokio::join!(client.simple_query(BEGIN), client.query_one(&query.statement, &values), client.simple_query(UNDO));
+        begun.map_err(ExplainError::copy("begin a sample in"))?;
+        let text = query.text(explained, self.executable)?;
+        undone.map_err(ExplainError::copy("undo a sample in"))?;
         Ok(text)
     }
 
-    async fn explain(&self, options: &str) -> Result<String, ExplainError> {
+    async fn query(&self, options: &str) -> Result<ExplainQuery, ExplainError> {
         let prefix = format!("explain ({options}) ");
-        let run = async {
-            match self.target {
-                Target::Custom => {
-                    let query = format!("{prefix}{}", self.executable.text());
-                    let statement = self.client.prepare_typed(&query, &self.executable.types()).await?;
-                    self.client.query_one(&statement, &as_parameters(&self.executable.values())).await
-                }
-                Target::Generic(prepared) => self.client.query_one(&format!("{prefix}{}", prepared.execute()), &[]).await,
-            }
+        let (command, types, values) = match self.target {
+            Target::Custom => (self.executable.text().to_owned(), self.executable.types(), self.executable.values()),
+            Target::Generic(prepared) => (prepared.execute(), Vec::new(), Vec::new()),
         };
-        let row = run.await.map_err(|error| self.executable.failed(&error, prefix.chars().count()))?;
-        Ok(row.get::<_, RawText>(0).0)
+        let characters = prefix.chars().count();
+        let prepared = self.client.prepare_typed(&format!("{prefix}{command}"), &types).await;
+        let statement = prepared.map_err(|error| self.executable.failed(&error, characters))?;
+        Ok(ExplainQuery { statement, values, prefix: characters })
     }
 
     fn read(&self, text: &str) -> Result<Plan, ExplainError> {
         let fail = |source| ExplainError::Plan { statement: self.executable.place(), source };
         let plans = Plan::parse(text).map_err(fail)?;
         plans.into_iter().next().ok_or_else(|| fail(crate::plan::json::PlanError::Empty))
+    }
+}
+
+/// An EXPLAIN of a statement, prepared.
+struct ExplainQuery {
+    statement: tokio_postgres::Statement,
+    values: Vec<RawValue>,
+    /// Characters before the statement itself.
+    prefix: usize,
+}
+
+impl ExplainQuery {
+    fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
+        as_parameters(&self.values)
+    }
+
+    /// What EXPLAIN printed.
+    fn text(&self, explained: Result<Row, tokio_postgres::Error>, executable: &Executable<'_>) -> Result<String, ExplainError> {
+        let row = explained.map_err(|error| executable.failed(&error, self.prefix))?;
+        Ok(row.get::<_, RawText>(0).0)
     }
 }

@@ -162,6 +162,15 @@ impl Databases {
         row.map(|row| row.get(0)).map_err(failed("ask for the version in", MAINTENANCE))
     }
 
+    /// Size of a database in bytes.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn size(&self, name: &str) -> Result<u64, DatabaseError> {
+        let row = self.session.query_one("select pg_database_size($1::text::name)", &[&name]).await;
+        row.map(|row| u64::try_from(row.get::<_, i64>(0)).unwrap_or(0)).map_err(failed("ask for the size of", name))
+    }
+
     /// Writes the comment that says what a database of ours is for.
     ///
     /// # Errors

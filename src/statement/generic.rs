@@ -57,10 +57,8 @@ impl Prepared {
     /// # Errors
     /// If the server cannot plan it.
     pub async fn auto_plan(&self, client: &Client, executable: &Executable<'_>) -> Result<PlanMode, StatementError> {
-        let explain = format!("explain {}", self.execute());
-        for _ in 0..EXECUTIONS_TO_SETTLE {
-            client.simple_query(&explain).await.map_err(|error| executable.failed(&error, 0))?;
-        }
+        let explain = format!("explain {};", self.execute()).repeat(EXECUTIONS_TO_SETTLE);
+        client.batch_execute(&explain).await.map_err(|error| executable.failed(&error, 0))?;
         let row = client
             .query_one("select generic_plans > 0 from pg_prepared_statements where name = $1", &[&self.name])
             .await
