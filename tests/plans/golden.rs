@@ -28,18 +28,36 @@ fn line(label: &str, work: &Work) -> String {
 fn describe(plan: &Plan) -> String {
     let worked = work(plan);
     let shape = PlanShape::of(plan);
-    let mut text = format!("{}\nrows {}\nshape {}\n{}\n", digest(plan), plan.rows(), shape.id(), shape.text());
+    let mut text = format!(
+        "{}\nrows {}\nshape {}\n{}\n",
+        digest(plan),
+        plan.rows(),
+        shape.id(),
+        shape.text()
+    );
     for position in plan.preorder() {
         let indent = "  ".repeat(position.depth);
-        let _ = writeln!(text, "{indent}{}", line(&node_label(position.node), &worked.nodes[position.index]));
+        let _ = writeln!(
+            text,
+            "{indent}{}",
+            line(&node_label(position.node), &worked.nodes[position.index])
+        );
     }
     let _ = writeln!(text, "{}", line("statement", &worked.total));
     if worked.after_root != Work::default() {
         let _ = writeln!(text, "{}", line("after the root", &worked.after_root));
     }
     for (trigger, placed) in plan.triggers.iter().zip(&worked.triggers) {
-        let name = trigger.name.as_deref().or(trigger.constraint_name.as_deref()).unwrap_or("?");
-        let _ = writeln!(text, "trigger {name}: {:.3} ms, {:?}", placed.time_ms, placed.place);
+        let name = trigger
+            .name
+            .as_deref()
+            .or(trigger.constraint_name.as_deref())
+            .unwrap_or("?");
+        let _ = writeln!(
+            text,
+            "trigger {name}: {:.3} ms, {:?}",
+            placed.time_ms, placed.place
+        );
     }
     text
 }
@@ -48,9 +66,14 @@ fn describe(plan: &Plan) -> String {
 fn every_golden_plan_is_understood() {
     for version in VERSIONS {
         let plans = golden_plans(version);
-        assert!(plans.len() >= 29, "only {} plans of version {version}", plans.len());
+        assert!(
+            plans.len() >= 29,
+            "only {} plans of version {version}",
+            plans.len()
+        );
         for (name, text) in plans {
-            let read = Plan::parse(&text).unwrap_or_else(|error| panic!("pg{version}/{name}: {error}"));
+            let read =
+                Plan::parse(&text).unwrap_or_else(|error| panic!("pg{version}/{name}: {error}"));
             let described: Vec<String> = read.iter().map(describe).collect();
             insta::with_settings!({ snapshot_path => folder(version), prepend_module_to_snapshot => false, omit_expression => true }, {
                 insta::assert_snapshot!(name.as_str(), described.join("\n"));
@@ -65,9 +88,20 @@ fn the_nodes_of_every_golden_plan_add_up_to_its_statement() {
         for (name, text) in golden_plans(version) {
             for plan in Plan::parse(&text).unwrap() {
                 let worked = work(&plan);
-                let sum = worked.nodes.iter().fold(Work::default(), |sum, node| sum.plus(node));
-                assert!((sum.time_ms - worked.total.time_ms).abs() < 1e-9, "pg{version}/{name}: {sum:?} {:?}", worked.total);
-                assert_eq!((sum.buffers, sum.wal), (worked.total.buffers, worked.total.wal), "pg{version}/{name}");
+                let sum = worked
+                    .nodes
+                    .iter()
+                    .fold(Work::default(), |sum, node| sum.plus(node));
+                assert!(
+                    (sum.time_ms - worked.total.time_ms).abs() < 1e-9,
+                    "pg{version}/{name}: {sum:?} {:?}",
+                    worked.total
+                );
+                assert_eq!(
+                    (sum.buffers, sum.wal),
+                    (worked.total.buffers, worked.total.wal),
+                    "pg{version}/{name}"
+                );
             }
         }
     }
@@ -76,7 +110,8 @@ fn the_nodes_of_every_golden_plan_add_up_to_its_statement() {
 #[test]
 fn a_shape_is_the_same_with_and_without_analyze() {
     for version in VERSIONS {
-        let [analyzed, plain] = ["fetch-array", "fetch-array-plain"].map(|case| PlanShape::of(&golden_plan(version, case)));
+        let [analyzed, plain] = ["fetch-array", "fetch-array-plain"]
+            .map(|case| PlanShape::of(&golden_plan(version, case)));
         assert_eq!(analyzed, plain, "pg{version}");
     }
 }
@@ -87,10 +122,21 @@ fn triggers_are_told_apart_by_where_their_time_fits() {
         let plan = golden_plan(version, "triggers");
         let worked = work(&plan);
         let place = |name: &str| {
-            let found = plan.triggers.iter().position(|trigger| trigger.name.as_deref() == Some(name));
+            let found = plan
+                .triggers
+                .iter()
+                .position(|trigger| trigger.name.as_deref() == Some(name));
             found.map(|index| worked.triggers[index].place)
         };
-        assert_eq!(place("watched_before"), Some(TriggerPlace::Inside), "pg{version}");
-        assert_eq!(place("watched_after"), Some(TriggerPlace::After), "pg{version}");
+        assert_eq!(
+            place("watched_before"),
+            Some(TriggerPlace::Inside),
+            "pg{version}"
+        );
+        assert_eq!(
+            place("watched_after"),
+            Some(TriggerPlace::After),
+            "pg{version}"
+        );
     }
 }

@@ -21,7 +21,10 @@ fn golden_plans(version: u32) -> Vec<(String, String)> {
     let mut plans = Vec::new();
     for entry in std::fs::read_dir(folder(version)).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "json") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
             let name = path.file_stem().unwrap().to_string_lossy().into_owned();
             plans.push((name, std::fs::read_to_string(&path).unwrap()));
         }
