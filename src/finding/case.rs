@@ -48,7 +48,8 @@ impl<'a> Case<'a> {
     /// Whether the plan that is judged is a generic one that no client of this queue gets.
     #[must_use]
     pub fn is_generic_never_chosen(&self) -> bool {
-        self.mode == PlanMode::Generic && self.forced_plan_mode.or(self.auto_plan) == Some(PlanMode::Custom)
+        self.mode == PlanMode::Generic
+            && self.forced_plan_mode.or(self.auto_plan) == Some(PlanMode::Custom)
     }
 }
 
@@ -90,7 +91,8 @@ pub struct Index {
     pub name: String,
     /// Name of its relation, without schema.
     pub relation: String,
-    /// Key columns in order, as `pg_get_indexdef(index, n, true)` prints them.
+    /// Key columns in order, as `pg_get_indexdef(index, n, true)` prints them, a descending one (`pg_index.indoption & 1`) with ` desc`
+    /// behind it.
     pub columns: Vec<String>,
     /// `pg_get_indexdef(index)`.
     pub definition: String,
@@ -110,6 +112,9 @@ impl Catalog {
     /// The index of this name.
     #[must_use]
     pub fn index(&self, name: &str) -> Option<&Index> {
-        self.relations.iter().flat_map(|relation| &relation.indexes).find(|index| index.name == name)
+        self.relations
+            .iter()
+            .flat_map(|relation| &relation.indexes)
+            .find(|index| index.name == name)
     }
 }

@@ -11,7 +11,7 @@ select current_setting('server_version_num')::int >= 150000 as from_15,
 create table job (id bigint primary key, queue text not null, state text not null, priority smallint not null,
     run_at timestamptz not null, payload text not null);
 insert into job select n, 'q' || n % 3, case when n % 10 = 0 then 'completed' else 'ready' end, n % 5,
-    '2019-01-01'::timestamptz + n * interval '1 second', repeat('x', 60) from generate_series(1, 30000) n;
+    '2019-01-01'::timestamptz + n * interval '1 second', repeat('x', 60) from generate_series(1, 60000) n;
 create index job_ready on job (queue, priority, run_at, id) where state = 'ready';
 
 -- The natural mistake: single-column indexes.
@@ -133,6 +133,10 @@ explain (analyze, buffers, format json)
 select id from job where queue = 'q1' and state = 'ready' and payload = 'y' order by priority, run_at, id limit 10;
 \o
 rollback;
+
+\o :out/selective-scan.json
+explain (analyze, buffers, format json) select id from task where queue = 'q1' and payload = 'y';
+\o
 
 -- Several InitPlans, of which one names another's neighbour.
 begin;
