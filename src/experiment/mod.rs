@@ -1,5 +1,6 @@
 //! The pipelines: they emit events and fill a run.
 
+pub mod catalog;
 pub mod environment;
 pub mod extract;
 pub mod plans;

@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use super::catalog;
 use super::environment::peak_rss_bytes;
 use super::selection::Selection;
+use crate::definition::queue::PlanCacheMode;
 use crate::definition::{Fixture, Queue};
 use crate::explain::ExplainError;
 use crate::explain::copies::Copies;
@@ -13,7 +15,10 @@ use crate::explain::sample::{Measurement, Sampling};
 use crate::explain::variant::{self, Measured, Subject};
 use crate::fixture::build::BuildError;
 use crate::fixture::cache::{self, Template};
-use crate::plan::{PlanShape, digest, work};
+use crate::finding::case::{Case, Catalog, PlanView};
+use crate::finding::rules::judge;
+use crate::plan::{Buffers, PlanShape, PlanWork, digest, work};
+use crate::postgres::database::{DatabaseError, server_message};
 use crate::postgres::managed::Managed;
 use crate::run::environment::FixtureRecord;
 use crate::run::event::{Events, RunEvent};
@@ -30,6 +35,17 @@ pub enum PlansError {
     /// A copy that cannot be dropped.
     #[error(transparent)]
     Explain(#[from] ExplainError),
+    /// A template whose catalogs cannot be read.
+    #[error("cannot read the catalogs of fixture {fixture}: {}", server_message(source))]
+    Catalog {
+        /// The fixture.
+        fixture: String,
+        /// What the server says.
+        source: tokio_postgres::Error,
+    },
+    /// A template that cannot be asked or left.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
 }
 
 /// What to measure.
@@ -113,6 +129,7 @@ impl PlansExperiment<'_> {
         subjects: &[Subject<'_>],
         run: &mut Run,
     ) -> Result<(), PlansError> {
+        let catalog = self.catalog(&template.database, fixture).await?;
         let mut copies = Copies::of(self.managed.databases(), &template.database, template.mark.prewarm).await?;
         for subject in subjects {
             let name = format!("{} {}", subject.statement_name(), subject.variant.name);
@@ -122,7 +139,7 @@ impl PlansExperiment<'_> {
             let error = match outcome {
                 Ok(measured) => {
                     run.timing.execute_ms += milliseconds(measured.executed);
-                    run.results.extend(self.results(*subject, fixture, &measured)?);
+                    run.results.extend(self.results(*subject, fixture, &measured, &catalog)?);
                     None
                 }
                 Err(error) => Some(error.to_string()),
@@ -139,43 +156,73 @@ impl PlansExperiment<'_> {
         Ok(())
     }
 
+    /// What the rules may know of the tables. The session is gone before the template is copied.
+    async fn catalog(&self, template: &str, fixture: &Fixture) -> Result<Catalog, PlansError> {
+        let databases = self.managed.databases();
+        let failed = |source| PlansError::Catalog { fixture: fixture.name.clone(), source };
+        let session = databases.address().connect(template).await.map_err(failed)?;
+        let catalog = catalog::read(&session).await;
+        session.close().await;
+        databases.wait_until_unused(template).await?;
+        catalog.map_err(failed)
+    }
+
     /// One result for each plan that was executed; the plans are written as they come.
-    fn results(&self, subject: Subject<'_>, fixture: &Fixture, measured: &Measured) -> Result<Vec<PlanResult>, StoreError> {
-        let both = [(PlanMode::Custom, Some(&measured.custom)), (PlanMode::Generic, measured.generic.as_ref())];
-        let executed = both.into_iter().filter_map(|(mode, measurement)| Some((mode, measurement?)));
-        executed.map(|(mode, measurement)| self.result(subject, fixture, measured, mode, measurement)).collect()
+    fn results(
+        &self,
+        subject: Subject<'_>,
+        fixture: &Fixture,
+        measured: &Measured,
+        catalog: &Catalog,
+    ) -> Result<Vec<PlanResult>, StoreError> {
+        let custom_work = work(&measured.custom.plan);
+        let custom = view(&measured.custom, &custom_work);
+        let generic_work = measured.generic.as_ref().map(|generic| work(&generic.plan));
+        let generic = measured.generic.as_ref().zip(generic_work.as_ref()).map(|(generic, work)| view(generic, work));
+        let statement = subject.statement_name();
+        let judged = |mode| Case {
+            queue: &subject.queue.name,
+            fixture: &fixture.name,
+            operation: subject.file.operation.name(),
+            variant: &subject.variant.name,
+            statement: &statement,
+            statement_text: subject.statement.template.source(),
+            batch_size: None,
+            mode,
+            custom: Some(custom),
+            generic,
+            auto_plan: measured.auto_plan,
+            forced_plan_mode: forced(subject.queue),
+            catalog,
+        };
+        let mut results = vec![self.result(subject, measured, &measured.custom, &judged(PlanMode::Custom))?];
+        if let Some(measurement) = &measured.generic {
+            results.push(self.result(subject, measured, measurement, &judged(PlanMode::Generic))?);
+        }
+        Ok(results)
     }
 
     fn result(
         &self,
         subject: Subject<'_>,
-        fixture: &Fixture,
         measured: &Measured,
-        mode: PlanMode,
         measurement: &Measurement,
+        case: &Case<'_>,
     ) -> Result<PlanResult, StoreError> {
-        let Subject { queue, file, variant, .. } = subject;
-        let statement = subject.statement_name();
-        let dump = self.store.write_plan(&queue.name, &fixture.name, &statement, &variant.name, mode, &measurement.dump)?;
+        let variant = &subject.variant.name;
+        let dump = self.store.write_plan(case.queue, case.fixture, case.statement, variant, case.mode, &measurement.dump)?;
         let plan = &measurement.plan;
         let total = work(plan).total;
         let rows = plan.rows();
-        let buffers = BufferCounts {
-            hit: total.buffers.shared.hit,
-            read: total.buffers.shared.read,
-            dirtied: total.buffers.shared.dirtied,
-            written: total.buffers.shared.written,
-            temp: total.buffers.temp(),
-            total: total.buffers.shared.hit + total.buffers.shared.read,
-        };
+        let buffers = buffer_counts(&total.buffers);
         Ok(PlanResult {
             postgres: self.managed.version().to_string(),
-            queue: queue.name.clone(),
-            fixture: fixture.name.clone(),
-            operation: file.operation.name().to_owned(),
-            variant: variant.name.clone(),
-            statement,
-            plan_mode: mode,
+            queue: case.queue.to_owned(),
+            fixture: case.fixture.to_owned(),
+            operation: case.operation.to_owned(),
+            variant: variant.clone(),
+            statement: case.statement.to_owned(),
+            plan_mode: case.mode,
             auto_plan: measured.auto_plan,
             generic_shape: measured.generic_shape,
             shape: PlanShape::of(plan).id(),
@@ -186,7 +233,7 @@ impl PlansExperiment<'_> {
             pages_per_row: (rows > 0).then(|| buffers.total as f64 / rows as f64),
             planning_ms: Summary::of(measurement.planning_ms.clone()),
             execution_ms: Summary::of(measurement.execution_ms.clone()),
-            findings: Vec::new(),
+            findings: judge(case),
             dump,
         })
     }
@@ -210,6 +257,30 @@ impl PlansExperiment<'_> {
         run.timing.total_ms = milliseconds(self.started.elapsed());
         run.peak_rss_bytes = peak_rss_bytes();
         self.store.save(run)
+    }
+}
+
+fn view<'v>(measurement: &'v Measurement, work: &'v PlanWork) -> PlanView<'v> {
+    PlanView { plan: &measurement.plan, work, rows: measurement.plan.rows() }
+}
+
+/// The plan mode that clients of a queue force, if they do.
+fn forced(queue: &Queue) -> Option<PlanMode> {
+    match queue.plan_mode {
+        PlanCacheMode::Auto => None,
+        PlanCacheMode::Custom => Some(PlanMode::Custom),
+        PlanCacheMode::Generic => Some(PlanMode::Generic),
+    }
+}
+
+fn buffer_counts(buffers: &Buffers) -> BufferCounts {
+    BufferCounts {
+        hit: buffers.shared.hit + buffers.local.hit,
+        read: buffers.shared.read + buffers.local.read,
+        dirtied: buffers.shared.dirtied + buffers.local.dirtied,
+        written: buffers.shared.written + buffers.local.written,
+        temp: buffers.temp(),
+        total: buffers.total(),
     }
 }
 

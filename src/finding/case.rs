@@ -1,1 +1,120 @@
 //! What a rule may look at: one measured statement with its plans, and the relations it works on.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Plan, PlanMode, PlanWork};
+
+/// A statement under judgement. Whoever measured or read the plans puts it together; a rule never looks further.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// Name of the queue; empty where there is none (plans out of a log).
+    pub queue: &'a str,
+    /// Name of the fixture; empty where there is none.
+    pub fixture: &'a str,
+    /// Name of the operation, for example `fetch`; empty where it is not known.
+    pub operation: &'a str,
+    /// Name of the variant; empty where there is none.
+    pub variant: &'a str,
+    /// Name of the statement; empty where there is none.
+    pub statement: &'a str,
+    /// The statement's SQL; empty where it is not known. Tells what is a literal and what a parameter, which a custom plan does not.
+    pub statement_text: &'a str,
+    /// Jobs asked for by this execution, where known.
+    pub batch_size: Option<u64>,
+    /// The mode of the plan that is judged.
+    pub mode: PlanMode,
+    /// The plan made for the values bound.
+    pub custom: Option<PlanView<'a>>,
+    /// The plan made without looking at them.
+    pub generic: Option<PlanView<'a>>,
+    /// Which plan PostgreSQL settles on by itself after several executions; none where it was not tried.
+    pub auto_plan: Option<PlanMode>,
+    /// Which plan clients of this queue force; none if they leave the choice to PostgreSQL.
+    pub forced_plan_mode: Option<PlanMode>,
+    /// The relations the statement works on, as far as known.
+    pub catalog: &'a Catalog,
+}
+
+impl<'a> Case<'a> {
+    /// The plan that is judged.
+    #[must_use]
+    pub fn judged(&self) -> Option<PlanView<'a>> {
+        match self.mode {
+            PlanMode::Custom => self.custom,
+            PlanMode::Generic => self.generic,
+        }
+    }
+
+    /// Whether the plan that is judged is a generic one that no client of this queue gets.
+    #[must_use]
+    pub fn is_generic_never_chosen(&self) -> bool {
+        self.mode == PlanMode::Generic
+            && self.forced_plan_mode.or(self.auto_plan) == Some(PlanMode::Custom)
+    }
+}
+
+/// A plan with what its nodes did.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanView<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// What its nodes did by themselves.
+    pub work: &'a PlanWork,
+    /// Rows returned, or written where none are returned.
+    pub rows: u64,
+}
+
+/// The relations a statement works on, from `pg_class` and `pg_index`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Catalog {
+    /// Tables and partitions.
+    pub relations: Vec<Relation>,
+}
+
+/// A table or partition.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Relation {
+    /// Name without schema.
+    pub name: String,
+    /// `relpages`.
+    pub pages: u64,
+    /// `reltuples`; 0 where it was never analysed.
+    pub rows: u64,
+    /// Its indexes.
+    pub indexes: Vec<Index>,
+}
+
+/// An index.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// Name without schema.
+    pub name: String,
+    /// Name of its relation, without schema.
+    pub relation: String,
+    /// Key columns in order, as `pg_get_indexdef(index, n, true)` prints them, a descending one (`pg_index.indoption & 1`) with ` desc`
+    /// behind it.
+    pub columns: Vec<String>,
+    /// `pg_get_indexdef(index)`.
+    pub definition: String,
+    /// The condition of a partial index, as `pg_get_expr` prints it.
+    pub predicate: Option<String>,
+    /// `relpages`.
+    pub pages: u64,
+}
+
+impl Catalog {
+    /// The relation of this name.
+    #[must_use]
+    pub fn relation(&self, name: &str) -> Option<&Relation> {
+        self.relations.iter().find(|relation| relation.name == name)
+    }
+
+    /// The index of this name.
+    #[must_use]
+    pub fn index(&self, name: &str) -> Option<&Index> {
+        self.relations
+            .iter()
+            .flat_map(|relation| &relation.indexes)
+            .find(|index| index.name == name)
+    }
+}

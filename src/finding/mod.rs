@@ -1,7 +1,10 @@
 //! What is wrong with a plan, in words: findings, the rules that make them, and the case a rule looks at.
 
+pub mod access;
 pub mod case;
+pub mod predicate;
 pub mod rules;
+pub mod wording;
 
 use std::collections::BTreeMap;
 

@@ -18,7 +18,7 @@ pub fn run(action: &RulesAction) -> anyhow::Result<Exit> {
                 let hint = nearest(id, RULES.iter().map(|rule| rule.id)).map_or(String::new(), |near| format!("did you mean `{near}`? "));
                 return Err(Usage(format!("there is no rule `{id}`; {hint}`pgq-analyze rules list` lists all")).into());
             };
-            listing::print(&rule.page())
+            listing::print(&rule.documentation())
         }
     }
 }

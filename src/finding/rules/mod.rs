@@ -1,23 +1,160 @@
 //! The rules, one a file; `RULES` is the list everything else is derived from.
 
-/// A rule.
+mod pages_per_row;
+mod partial_index_lost;
+mod selective_seq_scan;
+mod sort_in_fetch;
+mod work_after_root;
+
+#[cfg(test)]
+mod golden_case;
+
+use super::case::Case;
+use super::{Finding, Severity};
+
+/// Something to look for in a plan.
+#[derive(Clone, Copy, Debug)]
 pub struct Rule {
-    /// Id.
+    /// Its name in files and on the command line, for example `sort-in-fetch`.
     pub id: &'static str,
-    /// Summary.
+    /// What it finds, in one line.
     pub summary: &'static str,
+    /// How bad that is at its worst.
+    pub severity: Severity,
+    /// Looks at a case.
+    pub check: fn(&Case<'_>) -> Vec<Finding>,
+    /// The doc comment its file begins with, as written there. [`Rule::documentation`] has it without the comment marks.
+    pub page: &'static str,
 }
-impl Rule {
-    /// Page.
-    #[must_use]
-    pub fn page(&self) -> String {
-        String::new()
-    }
-}
-/// All.
-pub const RULES: &[Rule] = &[];
-/// Finds.
+
+/// All rules.
+pub static RULES: &[Rule] = &[
+    sort_in_fetch::RULE,
+    selective_seq_scan::RULE,
+    partial_index_lost::RULE,
+    pages_per_row::RULE,
+    work_after_root::RULE,
+];
+
+/// The rule of this id.
 #[must_use]
 pub fn find(id: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.id == id)
+}
+
+/// What the rules find in the judged plan of a case, worst first.
+#[must_use]
+pub fn judge(case: &Case<'_>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = RULES.iter().flat_map(|rule| (rule.check)(case)).collect();
+    if case.is_generic_never_chosen() {
+        findings.iter_mut().for_each(lower);
+    }
+    // Stable: among equals the order of RULES stays, causes before symptoms.
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings
+}
+
+/// Nobody gets this plan, so it costs nobody anything.
+fn lower(finding: &mut Finding) {
+    finding.severity = Severity::Note;
+    finding
+        .message
+        .push_str("; only in the generic plan, which is never chosen here");
+}
+
+impl Rule {
+    /// The rule's page as Markdown.
+    #[must_use]
+    pub fn documentation(&self) -> String {
+        let lines = self.page.lines().map(|line| line.trim_start_matches("//!"));
+        lines
+            .map(|line| line.strip_prefix(' ').unwrap_or(line))
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+}
+
+/// The lines beginning with `//!` that a source text begins with.
+const fn page(source: &'static str) -> &'static str {
+    let bytes = source.as_bytes();
+    let mut end = 0;
+    while end + 3 <= bytes.len()
+        && bytes[end] == b'/'
+        && bytes[end + 1] == b'/'
+        && bytes[end + 2] == b'!'
+    {
+        while end < bytes.len() && bytes[end] != b'\n' {
+            end += 1;
+        }
+        if end < bytes.len() {
+            end += 1;
+        }
+    }
+    source.split_at(end).0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::golden_case::GoldenCase;
+    use super::*;
+    use crate::plan::PlanMode;
+
+    #[test]
+    fn every_rule_has_an_id_of_its_own_and_a_page_that_says_it_all() {
+        for rule in RULES {
+            assert_eq!(find(rule.id).map(|found| found.summary), Some(rule.summary));
+            let documentation = rule.documentation();
+            assert!(
+                documentation.starts_with(&format!("`{}`: ", rule.id)),
+                "{documentation}"
+            );
+            for heading in ["Why it hurts", "Example", "Fix", "Thresholds", "Source"] {
+                assert!(
+                    documentation.contains(&format!("\n# {heading}\n")),
+                    "{}: no {heading}",
+                    rule.id
+                );
+            }
+            assert!(!documentation.contains("use super"), "{documentation}");
+        }
+        assert!(find("no-such-rule").is_none());
+    }
+
+    #[test]
+    fn a_finding_in_a_generic_plan_nobody_gets_is_a_note_that_says_so() {
+        let golden = GoldenCase::read(15, "fetch-parameter-generic").mode(PlanMode::Generic);
+        let mut case = golden.case();
+        assert_eq!(judge(&case)[0].severity, Severity::Critical);
+        case.auto_plan = Some(PlanMode::Custom);
+        let lowered = judge(&case);
+        assert!(
+            lowered
+                .iter()
+                .all(|finding| finding.severity == Severity::Note),
+            "{lowered:?}"
+        );
+        assert!(lowered[0].message.ends_with("never chosen here"));
+        case.forced_plan_mode = Some(PlanMode::Generic);
+        assert_eq!(judge(&case)[0].severity, Severity::Critical);
+    }
+
+    #[test]
+    fn healthy_statements_are_quiet_on_every_version() {
+        for version in [14, 15, 16, 17, 18] {
+            for (name, operation) in [
+                ("fetch-array", "fetch"),
+                ("fetch-array-plain", "fetch"),
+                ("fetch-cte-custom", "fetch"),
+                ("fetch-parameter-custom", "fetch"),
+                ("complete-array", "complete"),
+                ("complete-unnest", "complete"),
+                ("insert-conflict", "enqueue"),
+                ("modifying-cte-chain", "complete"),
+                ("triggers", "complete"),
+            ] {
+                let golden = GoldenCase::read(version, name).operation(operation);
+                assert_eq!(judge(&golden.case()), [], "pg{version}/{name}");
+            }
+        }
+    }
 }

@@ -30,10 +30,32 @@ fn dealing_order(tree: &PlanTree<'_>) -> Vec<usize> {
     order
 }
 
+/// Time and pages of each node without those of the inputs and SubPlans it called.
+struct Net {
+    time: Vec<f64>,
+    pages: Vec<u64>,
+}
+
+impl Net {
+    fn of(tree: &PlanTree<'_>, measures: &Measures) -> Self {
+        let mut time = measures.time.clone();
+        let mut pages: Vec<u64> = (0..tree.len()).map(|index| measures.pages(index)).collect();
+        for position in tree.positions() {
+            if let Some(parent) = position.parent.filter(|_| !position.node.is_init_plan()) {
+                time[parent] = (time[parent] - measures.time[position.index]).max(0.0);
+                pages[parent] = pages[parent].saturating_sub(measures.pages(position.index));
+            }
+        }
+        Net { time, pages }
+    }
+}
+
 struct Dealer<'a> {
     tree: &'a PlanTree<'a>,
     references: &'a References,
     measures: &'a Measures,
+    /// Each node's figures without those of the nodes it called, before InitPlans and CTEs are dealt with.
+    net: Net,
     /// What each node has been given so far.
     given_time: Vec<f64>,
     given_counters: Vec<Counters>,
@@ -53,6 +75,7 @@ impl<'a> Dealer<'a> {
             tree,
             references,
             measures,
+            net: Net::of(tree, measures),
             given_time: vec![0.0; size],
             given_counters: vec![[0; 14]; size],
             init_plans: vec![Vec::new(); size],
@@ -78,23 +101,6 @@ impl<'a> Dealer<'a> {
             .filter(|child| !self.tree.node(*child).is_init_plan())
     }
 
-    /// The node's time without that of the nodes it called.
-    fn net_time(&self, index: usize) -> f64 {
-        let called: f64 = self
-            .called(index)
-            .map(|child| self.measures.time[child])
-            .sum();
-        (self.measures.time[index] - called).max(0.0)
-    }
-
-    /// The pages looked at by the node without those of the nodes it called.
-    fn net_pages(&self, index: usize) -> u64 {
-        let pages = |node: usize| from_counters(&self.measures.counters[node]).0.total();
-        self.called(index).fold(pages(index), |rest, child| {
-            rest.saturating_sub(pages(child))
-        })
-    }
-
     /// An InitPlan goes to the first node that names it and has room for it: before 17 the `$1` of an InitPlan and that of the
     /// client look the same. If none is seen to name it, to whichever node of the owner's subtree has room, else to the owner.
     fn assign_init_plans(&mut self) {
@@ -117,8 +123,8 @@ impl<'a> Dealer<'a> {
             let has_room = |candidate: &usize| {
                 let (spent_time, spent_pages) = spent[*candidate];
                 let rounding = slack + 2.0 * self.measures.rounding(self.tree, *candidate);
-                self.net_time(*candidate) - spent_time + rounding >= time
-                    && self.net_pages(*candidate).saturating_sub(spent_pages) >= pages
+                self.net.time[*candidate] - spent_time + rounding >= time
+                    && self.net.pages[*candidate].saturating_sub(spent_pages) >= pages
             };
             let askers = self.references.askers(position.index);
             let asker = match askers.first() {
@@ -154,7 +160,7 @@ impl<'a> Dealer<'a> {
             if self.tree.node(index).computes_cte().is_none() || scans.is_empty() {
                 continue;
             }
-            let scanned: f64 = scans.iter().map(|scan| self.net_time(*scan)).sum();
+            let scanned: f64 = scans.iter().map(|scan| self.net.time[*scan]).sum();
             let time = self.measures.time[index];
             self.cte_share[index] = if scanned > time { time / scanned } else { 1.0 };
         }
@@ -208,7 +214,7 @@ impl<'a> Dealer<'a> {
 
     /// Hands time to the nodes called and to the CTE scanned; returns what the node keeps and whether claims were cut.
     fn deal_time(&mut self, index: usize, called: &[usize], cte: Option<usize>) -> (f64, bool) {
-        let cte_claim = cte.map_or(0.0, |cte| self.cte_share[cte] * self.net_time(index));
+        let cte_claim = cte.map_or(0.0, |cte| self.cte_share[cte] * self.net.time[index]);
         let claimed: f64 = called
             .iter()
             .map(|child| self.measures.time[*child])

@@ -56,6 +56,11 @@ impl Measures {
         }
     }
 
+    /// Pages the node looked at, with all it called.
+    pub(super) fn pages(&self, index: usize) -> u64 {
+        from_counters(&self.counters[index]).0.total()
+    }
+
     /// What rounding may have added to or taken from a node's time, in milliseconds.
     pub(super) fn rounding(&self, tree: &PlanTree<'_>, index: usize) -> f64 {
         0.0005 * tree.node(index).loops().max(1) as f64

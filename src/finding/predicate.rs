@@ -1,0 +1,219 @@
+//! Reads conditions as EXPLAIN and the catalogs print them: `((queue = 'mail'::text) AND (job.state = $1))`.
+//!
+//! No more than queues need: a conjunction of comparisons of a column with something. What is not of that form is left out.
+
+/// A comparison of a column with something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Comparison<'a> {
+    /// The column, without relation or quotes.
+    pub column: &'a str,
+    /// The operator, for example `=` or `<=`.
+    pub operator: &'a str,
+    /// What it is compared with, as printed.
+    pub value: &'a str,
+}
+
+impl Comparison<'_> {
+    /// Whether one value of the column is asked for: `column = value`, not `= ANY`.
+    #[must_use]
+    pub fn is_equality(&self) -> bool {
+        self.operator == "=" && !self.value.starts_with("ANY ")
+    }
+
+    /// Whether the value is a parameter (`$1`, `($1)::text`) rather than something the planner can look at.
+    #[must_use]
+    pub fn is_with_parameter(&self) -> bool {
+        let value = self.value.trim_start_matches('(');
+        value
+            .strip_prefix('$')
+            .is_some_and(|number| number.starts_with(|digit: char| digit.is_ascii_digit()))
+    }
+}
+
+/// The parts of a condition that must all hold, without the parentheses around them.
+#[must_use]
+pub fn conjuncts(condition: &str) -> Vec<&str> {
+    let inner = strip_parentheses(condition);
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for at in top_level(inner) {
+        if at >= from && inner[at..].starts_with(" AND ") {
+            parts.push(strip_parentheses(&inner[from..at]));
+            from = at + " AND ".len();
+        }
+    }
+    parts.push(strip_parentheses(&inner[from..]));
+    parts
+}
+
+/// The comparisons among the parts of a condition.
+#[must_use]
+pub fn comparisons(condition: &str) -> Vec<Comparison<'_>> {
+    conjuncts(condition)
+        .into_iter()
+        .filter_map(comparison)
+        .collect()
+}
+
+fn comparison(part: &str) -> Option<Comparison<'_>> {
+    let blank = top_level(part).find(|at| part[*at..].starts_with(' '))?;
+    let (left, rest) = (&part[..blank], &part[blank + 1..]);
+    let (operator, value) = rest.split_once(' ')?;
+    let is_operator = !operator.is_empty()
+        && operator
+            .chars()
+            .all(|symbol| "<>=!~*@#%^&|-+/".contains(symbol));
+    // A disjunction is no comparison, though it may begin with one.
+    let is_simple = !top_level(value)
+        .any(|at| value[at..].starts_with(" OR ") || value[at..].starts_with(" AND "));
+    (is_operator && is_simple).then_some(Comparison {
+        column: column_name(left)?,
+        operator,
+        value,
+    })
+}
+
+/// `queue`, `job.queue`, `(queue)::text` and `"Queue"` as the bare name; none for any other expression.
+#[must_use]
+pub fn column_name(expression: &str) -> Option<&str> {
+    let uncast = match expression
+        .strip_prefix('(')
+        .and_then(|rest| rest.split_once(")::"))
+    {
+        Some((inner, _)) => inner,
+        None => expression,
+    };
+    let name = uncast.rsplit('.').next()?.trim_matches('"');
+    let is_name = !name.is_empty()
+        && name
+            .chars()
+            .all(|symbol| symbol.is_alphanumeric() || symbol == '_');
+    (is_name && !name.starts_with(|symbol: char| symbol.is_ascii_digit())).then_some(name)
+}
+
+/// Whether the SQL itself compares this column with a literal: a custom plan shows literals for parameters too.
+#[must_use]
+pub fn states_literally(sql: &str, column: &str) -> bool {
+    let is_word = |symbol: char| symbol.is_alphanumeric() || symbol == '_';
+    !column.is_empty()
+        && sql.match_indices(column).any(|(at, _)| {
+            let rest = sql[at + column.len()..].trim_start_matches('"');
+            let value = rest.trim_start().strip_prefix('=').map(str::trim_start);
+            !sql[..at].ends_with(is_word)
+                && !rest.starts_with(is_word)
+                && value.is_some_and(|value| {
+                    value.starts_with('\'')
+                        || value.starts_with(|digit: char| digit.is_ascii_digit())
+                })
+        })
+}
+
+/// Removes the parentheses that enclose a whole text, however many.
+fn strip_parentheses(text: &str) -> &str {
+    let mut inner = text.trim();
+    while let Some(candidate) = inner
+        .strip_prefix('(')
+        .and_then(|rest| rest.strip_suffix(')'))
+    {
+        // `(a) AND (b)` begins and ends with parentheses that do not belong together.
+        if !is_balanced(candidate) {
+            break;
+        }
+        inner = candidate.trim();
+    }
+    inner
+}
+
+fn is_balanced(text: &str) -> bool {
+    let mut depth = 0_i64;
+    for (_, symbol) in unquoted(text) {
+        match symbol {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        if depth < 0 {
+            return false;
+        }
+    }
+    depth == 0
+}
+
+/// The places of a text outside quotes and parentheses.
+fn top_level(text: &str) -> impl Iterator<Item = usize> {
+    let mut depth = 0_i64;
+    unquoted(text).filter_map(move |(at, symbol)| {
+        match symbol {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ if depth == 0 => return Some(at),
+            _ => {}
+        }
+        None
+    })
+}
+
+/// The characters of a text outside quotes, with their places.
+fn unquoted(text: &str) -> impl Iterator<Item = (usize, char)> {
+    let mut quote = None;
+    text.char_indices().filter(move |(_, symbol)| match quote {
+        Some(open) => {
+            if *symbol == open {
+                quote = None;
+            }
+            false
+        }
+        None if *symbol == '\'' || *symbol == '"' => {
+            quote = Some(*symbol);
+            false
+        }
+        None => true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_come_apart_at_and_outside_quotes_and_parentheses() {
+        let found = comparisons(
+            "((job.queue = 'a AND b'::text) AND ((state)::text = $1) AND (run_at <= now()) AND ((a = 1) OR (b = 2)))",
+        );
+        let expected = [
+            ("queue", "=", "'a AND b'::text"),
+            ("state", "=", "$1"),
+            ("run_at", "<=", "now()"),
+        ];
+        assert_eq!(
+            found
+                .iter()
+                .map(|part| (part.column, part.operator, part.value))
+                .collect::<Vec<_>>(),
+            expected
+        );
+        assert!(
+            found[1].is_with_parameter()
+                && !found[0].is_with_parameter()
+                && !found[2].is_with_parameter()
+        );
+    }
+
+    #[test]
+    fn a_list_is_no_equality_and_a_disjunction_no_comparison() {
+        assert!(!comparisons("(id = ANY ($1))")[0].is_equality());
+        assert_eq!(comparisons("((a = 1) OR (b = 2))"), []);
+        assert_eq!(comparisons("(NOT locked)"), []);
+        assert_eq!(comparisons("("), []);
+        assert_eq!(comparisons("'ä ö"), []);
+    }
+
+    #[test]
+    fn literals_are_told_from_parameters_by_the_sql() {
+        let sql = "select id from job j where j.state = 'ready' and queue=$1 and substate = 'x' and n = 5";
+        assert!(states_literally(sql, "state"));
+        assert!(states_literally(sql, "n"));
+        assert!(!states_literally(sql, "queue"));
+        assert!(!states_literally("where substate = 'x'", "state"));
+    }
+}

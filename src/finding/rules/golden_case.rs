@@ -1,0 +1,147 @@
+//! Cases made of golden plans, for the rules' tests: plans of real servers with the catalog those servers had.
+
+use crate::finding::case::{Case, Catalog, Index, PlanView, Relation};
+use crate::plan::{Plan, PlanMode, PlanWork, work};
+
+/// A case that owns what it looks at.
+pub(super) struct GoldenCase {
+    plan: Plan,
+    work: PlanWork,
+    custom: Option<(Plan, PlanWork)>,
+    operation: &'static str,
+    statement_text: &'static str,
+    mode: PlanMode,
+    catalog: Catalog,
+}
+
+impl GoldenCase {
+    /// The case of one golden plan.
+    pub(super) fn read(version: u32, name: &str) -> Self {
+        let (plan, work) = golden(version, name);
+        GoldenCase {
+            plan,
+            work,
+            custom: None,
+            operation: "fetch",
+            statement_text: "",
+            mode: PlanMode::Custom,
+            catalog: catalog(),
+        }
+    }
+
+    pub(super) fn operation(mut self, operation: &'static str) -> Self {
+        self.operation = operation;
+        self
+    }
+
+    pub(super) fn statement_text(mut self, statement_text: &'static str) -> Self {
+        self.statement_text = statement_text;
+        self
+    }
+
+    pub(super) fn mode(mut self, mode: PlanMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Sets another golden plan beside a generic one: what PostgreSQL makes of the same statement when it looks at the values.
+    pub(super) fn custom(mut self, version: u32, name: &str) -> Self {
+        self.custom = Some(golden(version, name));
+        self
+    }
+
+    /// Takes the catalog away, as where plans come out of a log.
+    pub(super) fn without_catalog(mut self) -> Self {
+        self.catalog = Catalog::default();
+        self
+    }
+
+    pub(super) fn case(&self) -> Case<'_> {
+        let view = |plan, work| PlanView {
+            plan,
+            work,
+            rows: Plan::rows(plan),
+        };
+        let judged = Some(view(&self.plan, &self.work));
+        let beside = self.custom.as_ref().map(|(plan, work)| view(plan, work));
+        let (custom, generic) = if self.mode == PlanMode::Custom {
+            (judged, None)
+        } else {
+            (beside, judged)
+        };
+        Case {
+            queue: "",
+            fixture: "",
+            operation: self.operation,
+            variant: "",
+            statement: self.operation,
+            statement_text: self.statement_text,
+            batch_size: None,
+            mode: self.mode,
+            custom,
+            generic,
+            auto_plan: None,
+            forced_plan_mode: None,
+            catalog: &self.catalog,
+        }
+    }
+}
+
+fn golden(version: u32, name: &str) -> (Plan, PlanWork) {
+    let path = format!(
+        "{}/tests/plans/pg{version}/{name}.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let text = std::fs::read_to_string(path).unwrap();
+    let plan = Plan::parse(&text).unwrap().remove(0);
+    let worked = work(&plan);
+    (plan, worked)
+}
+
+/// What `tests/plans/cases.sql` creates.
+fn catalog() -> Catalog {
+    let index = |relation: &str, name: &str, columns: &[&str], predicate: Option<&str>| Index {
+        name: name.to_owned(),
+        relation: relation.to_owned(),
+        columns: columns.iter().map(ToString::to_string).collect(),
+        definition: format!(
+            "CREATE INDEX {name} ON public.{relation} USING btree ({})",
+            columns.join(", ")
+        ),
+        predicate: predicate.map(str::to_owned),
+        pages: 300,
+    };
+    let relation = |name: &str, indexes| Relation {
+        name: name.to_owned(),
+        pages: 1_000,
+        rows: 60_000,
+        indexes,
+    };
+    let job = vec![
+        index("job", "job_pkey", &["id"], None),
+        index(
+            "job",
+            "job_ready",
+            &["queue", "priority", "run_at", "id"],
+            Some("(state = 'ready'::text)"),
+        ),
+    ];
+    let task = vec![
+        index("task", "task_pkey", &["id"], None),
+        index("task", "task_status", &["status"], None),
+        index("task", "task_run_at", &["run_at"], None),
+    ];
+    let later = vec![index(
+        "later",
+        "later_claim",
+        &["priority", "run_at", "id"],
+        None,
+    )];
+    Catalog {
+        relations: vec![
+            relation("job", job),
+            relation("task", task),
+            relation("later", later),
+        ],
+    }
+}
