@@ -31,7 +31,9 @@ Options:
 /// A query-plan and throughput laboratory for Postgres-backed queues
 #[derive(Debug, Parser)]
 #[command(name = "pgq-analyze", version, help_template = OVERVIEW, max_term_width = 110)]
-#[command(after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 130 interrupted (results so far are kept).")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 130 interrupted (results so far are kept)."
+)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -149,7 +151,12 @@ pub struct ComparePlans {
     #[arg(long, conflicts_with = "format", help_heading = "Output")]
     pub json: bool,
     /// Where to leave the run's folder
-    #[arg(long, value_name = "DIR", default_value = "to-analyse", help_heading = "Output")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "to-analyse",
+        help_heading = "Output"
+    )]
     pub out: PathBuf,
 }
 
@@ -247,19 +254,32 @@ pub struct ExtractQueries {
     #[allow(missing_docs)]
     pub what: What,
     /// Where to write the files
-    #[arg(long, value_name = "DIR", default_value = "extracted-queries", help_heading = "Output")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "extracted-queries",
+        help_heading = "Output"
+    )]
     pub out: PathBuf,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let number = text.strip_suffix('s').unwrap_or(text).parse::<f64>();
-    let seconds = number.map_err(|_| format!("`{text}` is not a number of seconds such as 2 or 0.5"))?;
-    if (0.0..=3600.0).contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err("has to lie between 0 and 3600 seconds".to_owned()) }
+    let seconds =
+        number.map_err(|_| format!("`{text}` is not a number of seconds such as 2 or 0.5"))?;
+    if (0.0..=3600.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("has to lie between 0 and 3600 seconds".to_owned())
+    }
 }
 
 fn format(text: &str) -> Result<Format, String> {
     let known: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
-    let found = Format::ALL.iter().copied().find(|format| format.name() == text);
+    let found = Format::ALL
+        .iter()
+        .copied()
+        .find(|format| format.name() == text);
     found.ok_or_else(|| format!("`{text}` is none of {}", known.join(", ")))
 }
 
@@ -277,7 +297,11 @@ mod tests {
     #[test]
     fn the_overview_names_every_command() {
         for command in Arguments::command().get_subcommands() {
-            assert!(OVERVIEW.contains(&format!(" {} ", command.get_name())), "{} is not in the overview", command.get_name());
+            assert!(
+                OVERVIEW.contains(&format!(" {} ", command.get_name())),
+                "{} is not in the overview",
+                command.get_name()
+            );
         }
     }
 

@@ -6,7 +6,11 @@ use std::sync::Mutex;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that end the program in good order.
-const SIGNALS: &[SignalKind] = &[SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+const SIGNALS: &[SignalKind] = &[
+    SignalKind::interrupt(),
+    SignalKind::terminate(),
+    SignalKind::hangup(),
+];
 
 /// A signal asked the program to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +33,10 @@ impl Interrupts {
     ///
     /// # Errors
     /// If a signal came.
-    pub async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+    pub async fn unless_interrupted<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Interrupted> {
         tokio::select! {
             done = work => Ok(done),
             () = self.wait() => Err(Interrupted),
@@ -38,9 +45,18 @@ impl Interrupts {
 
     async fn wait(&self) {
         std::future::poll_fn(|context| {
-            let mut signals = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let came = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-            if came { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+            let mut signals = self
+                .0
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let came = signals
+                .iter_mut()
+                .any(|signal| signal.poll_recv(context).is_ready());
+            if came {
+                std::task::Poll::Ready(())
+            } else {
+                std::task::Poll::Pending
+            }
         })
         .await;
     }

@@ -23,10 +23,17 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version go to stdout and are no error; a failure to print has nobody left to be told.
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Done.into()
+            };
         }
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: cannot start: {error}");
@@ -37,7 +44,11 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => {
             eprintln!("error: {error:#}");
-            if error.is::<Usage>() { Exit::Usage.into() } else { Exit::Failed.into() }
+            if error.is::<Usage>() {
+                Exit::Usage.into()
+            } else {
+                Exit::Failed.into()
+            }
         }
     }
 }
@@ -49,6 +60,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Queues(arguments) => commands::queues::run(&arguments.action),
         Command::Fixtures(arguments) => commands::fixtures::run(&arguments.action, &common).await,
         Command::Rules(arguments) => commands::rules::run(&arguments.action),
-        Command::ExtractQueries(arguments) => commands::extract_queries::run(&arguments, &common).await,
+        Command::ExtractQueries(arguments) => {
+            commands::extract_queries::run(&arguments, &common).await
+        }
     }
 }

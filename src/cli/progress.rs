@@ -23,7 +23,12 @@ pub fn listener(quiet: bool) -> Events {
         });
     }
     let progress = Mutex::new(Progress::new(std::io::stderr().is_terminal()));
-    Events::new(move |event| progress.lock().unwrap_or_else(PoisonError::into_inner).hear(&event))
+    Events::new(move |event| {
+        progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .hear(&event)
+    })
 }
 
 struct Progress {
@@ -40,31 +45,74 @@ struct Progress {
 
 impl Progress {
     fn new(terminal: bool) -> Progress {
-        Progress { bar: None, terminal, spoke: Instant::now(), done: 0, total: 0, measuring_since: None }
+        Progress {
+            bar: None,
+            terminal,
+            spoke: Instant::now(),
+            done: 0,
+            total: 0,
+            measuring_since: None,
+        }
     }
 
     fn hear(&mut self, event: &RunEvent) {
         match event {
-            RunEvent::ServerBusy { holder } => self.say(&format!("waiting for {holder}, which is using the server")),
-            RunEvent::ServerCreating { version } => self.say(&format!("creating a PostgreSQL {version} cluster")),
-            RunEvent::ServerReady { version, bin_dir } => self.say(&format!("PostgreSQL {version} from {bin_dir}")),
+            RunEvent::ServerBusy { holder } => {
+                self.say(&format!("waiting for {holder}, which is using the server"))
+            }
+            RunEvent::ServerCreating { version } => {
+                self.say(&format!("creating a PostgreSQL {version} cluster"))
+            }
+            RunEvent::ServerReady { version, bin_dir } => {
+                self.say(&format!("PostgreSQL {version} from {bin_dir}"))
+            }
             RunEvent::Reaped { what } => self.say(&format!("removed {what}")),
             RunEvent::Warning(text) => self.say(&format!("warning: {text}")),
             RunEvent::VariantsPlanned { total } => self.total = *total,
-            RunEvent::FixtureProgress { queue, fixture, stage, done, total } => {
-                self.show(&format!("building {fixture} for {queue}: {stage}"), *done, *total);
+            RunEvent::FixtureProgress {
+                queue,
+                fixture,
+                stage,
+                done,
+                total,
+            } => {
+                self.show(
+                    &format!("building {fixture} for {queue}: {stage}"),
+                    *done,
+                    *total,
+                );
             }
-            RunEvent::FixtureReady { queue, fixture, jobs, cached, elapsed_ms } => {
+            RunEvent::FixtureReady {
+                queue,
+                fixture,
+                jobs,
+                cached,
+                elapsed_ms,
+            } => {
                 self.clear();
                 if !cached {
-                    self.say(&format!("built {fixture} for {queue}: {} jobs in {}", Count(*jobs), Milliseconds(*elapsed_ms)));
+                    self.say(&format!(
+                        "built {fixture} for {queue}: {} jobs in {}",
+                        Count(*jobs),
+                        Milliseconds(*elapsed_ms)
+                    ));
                 }
             }
-            RunEvent::VariantStarted { queue, fixture, variant } => {
+            RunEvent::VariantStarted {
+                queue,
+                fixture,
+                variant,
+            } => {
                 self.measuring_since.get_or_insert_with(Instant::now);
                 let (done, total) = (self.done as u64, self.total as u64);
-                let left = self.time_left().map_or(String::new(), |left| format!(", about {left} left"));
-                self.show(&format!("measuring {fixture}, {queue}: {variant}{left}"), done, total);
+                let left = self
+                    .time_left()
+                    .map_or(String::new(), |left| format!(", about {left} left"));
+                self.show(
+                    &format!("measuring {fixture}, {queue}: {variant}{left}"),
+                    done,
+                    total,
+                );
             }
             RunEvent::VariantFinished { error } => {
                 self.done += 1;
@@ -82,7 +130,8 @@ impl Progress {
     fn time_left(&self) -> Option<Milliseconds> {
         let elapsed = self.measuring_since?.elapsed().as_secs_f64();
         let left = self.total.saturating_sub(self.done);
-        (self.done >= 5).then(|| Milliseconds((elapsed / self.done as f64 * left as f64).ceil() * 1000.0))
+        (self.done >= 5)
+            .then(|| Milliseconds((elapsed / self.done as f64 * left as f64).ceil() * 1000.0))
     }
 
     /// A line that stays.
@@ -98,7 +147,11 @@ impl Progress {
     fn show(&mut self, message: &str, done: u64, total: u64) {
         if !self.terminal {
             if self.spoke.elapsed() >= SILENCE {
-                let share = if total > 0 { format!(" ({} of {})", Count(done), Count(total)) } else { String::new() };
+                let share = if total > 0 {
+                    format!(" ({} of {})", Count(done), Count(total))
+                } else {
+                    String::new()
+                };
                 self.say(&format!("{message}{share}"));
             }
             return;
@@ -122,6 +175,10 @@ impl Progress {
 }
 
 fn style(counted: bool) -> ProgressStyle {
-    let template = if counted { "{spinner} {bar:24} {human_pos}/{human_len} {wide_msg}" } else { "{spinner} {wide_msg}" };
+    let template = if counted {
+        "{spinner} {bar:24} {human_pos}/{human_len} {wide_msg}"
+    } else {
+        "{spinner} {wide_msg}"
+    };
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -28,13 +28,40 @@ pub struct Selected {
 /// # Errors
 /// Unknown names and patterns that match nothing (usage), files that cannot be read or parsed.
 pub fn select(library: &Library, what: &What) -> anyhow::Result<Selected> {
-    let queue_names = names(&what.queue, what.all, &library.queue_names(), DEFAULT_QUEUES);
-    let fixture_names = names(&what.fixture, what.all, &library.fixture_names(), DEFAULT_FIXTURES);
-    let queues: Vec<Queue> = queue_names.iter().map(|name| queue(library, name)).collect::<anyhow::Result<_>>()?;
-    let fixtures = fixture_names.iter().map(|name| fixture(library, name, what.scale)).collect::<anyhow::Result<_>>()?;
+    let queue_names = names(
+        &what.queue,
+        what.all,
+        &library.queue_names(),
+        DEFAULT_QUEUES,
+    );
+    let fixture_names = names(
+        &what.fixture,
+        what.all,
+        &library.fixture_names(),
+        DEFAULT_FIXTURES,
+    );
+    let queues: Vec<Queue> = queue_names
+        .iter()
+        .map(|name| queue(library, name))
+        .collect::<anyhow::Result<_>>()?;
+    let fixtures = fixture_names
+        .iter()
+        .map(|name| fixture(library, name, what.scale))
+        .collect::<anyhow::Result<_>>()?;
     let every = what.all && what.operation.is_empty();
-    let operations = if every { Operation::ALL.to_vec() } else { what.operation.clone() };
-    let selected = Selected { queues, fixtures, selection: Selection { operations, variants: what.variant.clone() } };
+    let operations = if every {
+        Operation::ALL.to_vec()
+    } else {
+        what.operation.clone()
+    };
+    let selected = Selected {
+        queues,
+        fixtures,
+        selection: Selection {
+            operations,
+            variants: what.variant.clone(),
+        },
+    };
     selected.check(what)?;
     Ok(selected)
 }
@@ -53,7 +80,10 @@ pub fn queue(library: &Library, name: &str) -> anyhow::Result<Queue> {
 /// If it is unknown (usage), or its file cannot be read or parsed.
 pub fn fixture(library: &Library, name: &str, scale: ScaleOptions) -> anyhow::Result<Fixture> {
     let ScaleOptions { quick, rows, seed } = scale;
-    Ok(library.fixture(name).map_err(as_usage)?.scaled(Scale { quick, rows, seed }))
+    Ok(library
+        .fixture(name)
+        .map_err(as_usage)?
+        .scaled(Scale { quick, rows, seed }))
 }
 
 /// The queues to build a fixture for.
@@ -64,28 +94,50 @@ pub fn queues_or_default(given: &[String]) -> Vec<String> {
 
 fn names(given: &[String], all: bool, every: &[&str], default: &[&str]) -> Vec<String> {
     let chosen = if all { every } else { default };
-    if given.is_empty() { chosen.iter().map(|name| (*name).to_owned()).collect() } else { given.to_vec() }
+    if given.is_empty() {
+        chosen.iter().map(|name| (*name).to_owned()).collect()
+    } else {
+        given.to_vec()
+    }
 }
 
 fn as_usage(error: LibraryError) -> anyhow::Error {
-    if error.is_unknown_name() { Usage(error.to_string()).into() } else { error.into() }
+    if error.is_unknown_name() {
+        Usage(error.to_string()).into()
+    } else {
+        error.into()
+    }
 }
 
 impl Selected {
     /// A pattern that matches nothing is more likely a slip than a wish.
     fn check(&self, what: &What) -> anyhow::Result<()> {
         let files = || self.queues.iter().flat_map(|queue| &queue.statements);
-        let known: Vec<&str> = files().flat_map(|file| &file.variants).map(|variant| variant.name.as_str()).collect();
+        let known: Vec<&str> = files()
+            .flat_map(|file| &file.variants)
+            .map(|variant| variant.name.as_str())
+            .collect();
         for pattern in &what.variant {
             if !known.iter().any(|name| pattern.matches(name)) {
                 let hint = crate::definition::nearest(pattern.as_str(), known.iter().copied());
                 let hint = hint.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
-                return Err(Usage(format!("no variant matches `{pattern}`{hint} (see `pgq-analyze queues show QUEUE`)")).into());
+                return Err(Usage(format!(
+                    "no variant matches `{pattern}`{hint} (see `pgq-analyze queues show QUEUE`)"
+                ))
+                .into());
             }
         }
-        let some = self.queues.iter().any(|queue| self.fixtures.iter().any(|fixture| !self.selection.subjects(queue, fixture).is_empty()));
+        let some = self.queues.iter().any(|queue| {
+            self.fixtures
+                .iter()
+                .any(|fixture| !self.selection.subjects(queue, fixture).is_empty())
+        });
         if !some {
-            return Err(Usage("nothing to measure: no statement of these queues fits --operation and --variant".to_owned()).into());
+            return Err(Usage(
+                "nothing to measure: no statement of these queues fits --operation and --variant"
+                    .to_owned(),
+            )
+            .into());
         }
         Ok(())
     }

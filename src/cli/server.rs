@@ -22,7 +22,11 @@ pub fn managed_options(common: &Common, command: &str) -> anyhow::Result<Managed
         wanted: common.postgres.clone().unwrap_or(Wanted::Newest),
         cache_directory: cache_directory(common)?,
         server_user: common.server_user.clone(),
-        holder: format!("{} {command} (process {})", env!("CARGO_PKG_NAME"), std::process::id()),
+        holder: format!(
+            "{} {command} (process {})",
+            env!("CARGO_PKG_NAME"),
+            std::process::id()
+        ),
         profile: profile::PLANS,
     })
 }
@@ -34,14 +38,20 @@ fn cache_directory(common: &Common) -> anyhow::Result<PathBuf> {
         return Ok(path.clone());
     }
     let name = env!("CARGO_PKG_NAME");
-    let absolute = |variable| std::env::var_os(variable).map(PathBuf::from).filter(|path: &PathBuf| path.is_absolute());
+    let absolute = |variable| {
+        std::env::var_os(variable)
+            .map(PathBuf::from)
+            .filter(|path: &PathBuf| path.is_absolute())
+    };
     if let Some(path) = absolute("XDG_CACHE_HOME") {
         return Ok(path.join(name));
     }
     if rustix::process::geteuid().is_root() {
         return Ok(PathBuf::from("/var/cache").join(name));
     }
-    let home = absolute("HOME").ok_or_else(|| anyhow!("neither XDG_CACHE_HOME nor HOME is set: name a cache directory with --cache-dir"))?;
+    let home = absolute("HOME").ok_or_else(|| {
+        anyhow!("neither XDG_CACHE_HOME nor HOME is set: name a cache directory with --cache-dir")
+    })?;
     Ok(home.join(".cache").join(name))
 }
 
@@ -58,7 +68,10 @@ pub async fn with_server<T>(
     let options = managed_options(common, command)?;
     let interrupts = Interrupts::listen().context("cannot listen for signals")?;
     let events = progress::listener(common.quiet);
-    let managed = match interrupts.unless_interrupted(Managed::start(&options, &events)).await {
+    let managed = match interrupts
+        .unless_interrupted(Managed::start(&options, &events))
+        .await
+    {
         Ok(managed) => managed?,
         Err(Interrupted) => return Ok(Exit::Interrupted),
     };

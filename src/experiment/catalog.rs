@@ -34,7 +34,12 @@ pub async fn read(client: &Client) -> Result<Catalog, Error> {
             pages: count(index.get(2)),
         });
         let indexes = indexes.collect();
-        catalog.relations.push(Relation { name, pages: count(relation.get(2)), rows: count(relation.get(3)), indexes });
+        catalog.relations.push(Relation {
+            name,
+            pages: count(relation.get(2)),
+            rows: count(relation.get(3)),
+            indexes,
+        });
     }
     Ok(catalog)
 }

@@ -22,14 +22,28 @@ const SETTINGS: &str = "select name, current_setting(name) from pg_settings \
 ///
 /// # Errors
 /// If the server cannot be asked.
-pub async fn describe(client: &Client, profile: &str, seed: Option<u64>) -> Result<Environment, DatabaseError> {
-    let failed = |source| DatabaseError::Server { action: "read the settings from", name: "postgres".to_owned(), source };
-    let version = client.query_one("select current_setting('server_version')", &[]).await.map_err(failed)?;
+pub async fn describe(
+    client: &Client,
+    profile: &str,
+    seed: Option<u64>,
+) -> Result<Environment, DatabaseError> {
+    let failed = |source| DatabaseError::Server {
+        action: "read the settings from",
+        name: "postgres".to_owned(),
+        source,
+    };
+    let version = client
+        .query_one("select current_setting('server_version')", &[])
+        .await
+        .map_err(failed)?;
     let settings = client.query(SETTINGS, &[]).await.map_err(failed)?;
     Ok(Environment {
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         server_version: version.get(0),
-        settings: settings.iter().map(|row| (row.get(0), row.get(1))).collect(),
+        settings: settings
+            .iter()
+            .map(|row| (row.get(0), row.get(1)))
+            .collect(),
         profile: profile.to_owned(),
         cpu: cpu(),
         clock_cost_ns: clock_cost_ns(),
@@ -42,7 +56,10 @@ pub async fn describe(client: &Client, profile: &str, seed: Option<u64>) -> Resu
 
 fn cpu() -> Cpu {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")).and_then(|rest| rest.split_once(':'));
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .and_then(|rest| rest.split_once(':'));
     Cpu {
         model: model.map_or(String::new(), |(_, name)| name.trim().to_owned()),
         cores: std::thread::available_parallelism().map_or(0, usize::from),
@@ -63,6 +80,8 @@ fn clock_cost_ns() -> f64 {
 pub fn peak_rss_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|rest| rest.trim().strip_suffix("kB")).and_then(|number| number.trim().parse::<u64>().ok());
+    let kilobytes = line
+        .and_then(|rest| rest.trim().strip_suffix("kB"))
+        .and_then(|number| number.trim().parse::<u64>().ok());
     kilobytes.unwrap_or(0) * 1024
 }

@@ -23,20 +23,35 @@ pub async fn scripts<'d>(
     subjects: &[Subject<'d>],
     events: &Events,
 ) -> anyhow::Result<Vec<(Subject<'d>, String)>> {
-    let template = cache::ensure(managed.databases(), managed.version_text(), queue, fixture, events).await?;
+    let template = cache::ensure(
+        managed.databases(),
+        managed.version_text(),
+        queue,
+        fixture,
+        events,
+    )
+    .await?;
     let mut copies = Copies::of(managed.databases(), &template.database, false).await?;
     let mut written = Vec::new();
     for subject in subjects {
         let copy = copies.open().await?;
         let readied = variant::make_ready(&copy, *subject).await?;
-        written.push((*subject, script(&copy.session, *subject, fixture, &readied).await?));
+        written.push((
+            *subject,
+            script(&copy.session, *subject, fixture, &readied).await?,
+        ));
         copies.finish(copy).await;
     }
     copies.drop_finished().await?;
     Ok(written)
 }
 
-async fn script(client: &Client, subject: Subject<'_>, fixture: &Fixture, readied: &Readied<'_>) -> Result<String, StatementError> {
+async fn script(
+    client: &Client,
+    subject: Subject<'_>,
+    fixture: &Fixture,
+    readied: &Readied<'_>,
+) -> Result<String, StatementError> {
     let mut text = format!(
         "-- {} of queue {}, variant {}, with its values on fixture {}.\n-- Run it with psql in a database that holds the queue's tables; nothing of it stays.\n\
          \\set ON_ERROR_STOP on\nbegin;\n",
@@ -46,10 +61,16 @@ async fn script(client: &Client, subject: Subject<'_>, fixture: &Fixture, readie
         fixture.name
     );
     for executable in &readied.before {
-        text.push_str(&format!("\n-- first, unmeasured: {}\n{};\n", executable.place(), filled_in(client, executable).await?));
+        text.push_str(&format!(
+            "\n-- first, unmeasured: {}\n{};\n",
+            executable.place(),
+            filled_in(client, executable).await?
+        ));
     }
     let measured = filled_in(client, &readied.executable).await?;
-    text.push_str(&format!("\nexplain (analyze, verbose, buffers, settings, wal)\n{measured};\n\nrollback;\n"));
+    text.push_str(&format!(
+        "\nexplain (analyze, verbose, buffers, settings, wal)\n{measured};\n\nrollback;\n"
+    ));
     Ok(text)
 }
 
@@ -59,12 +80,24 @@ async fn filled_in(client: &Client, executable: &Executable<'_>) -> Result<Strin
     for parameter in executable.parameters() {
         let query = format!("select quote_nullable(($1::{})::text)", parameter.type_name);
         let quote = async {
-            let statement = client.prepare_typed(&query, &[type_of(parameter.oid)]).await?;
-            client.query_one(&statement, &as_parameters(std::slice::from_ref(&parameter.value))).await
+            let statement = client
+                .prepare_typed(&query, &[type_of(parameter.oid)])
+                .await?;
+            client
+                .query_one(
+                    &statement,
+                    &as_parameters(std::slice::from_ref(&parameter.value)),
+                )
+                .await
         };
-        let row = quote.await.map_err(StatementError::server("quote a parameter's value"))?;
+        let row = quote
+            .await
+            .map_err(StatementError::server("quote a parameter's value"))?;
         let literal: String = row.get(0);
-        literals.push((parameter.name.clone(), format!("{literal}::{}", parameter.type_name)));
+        literals.push((
+            parameter.name.clone(),
+            format!("{literal}::{}", parameter.type_name),
+        ));
     }
     Ok(executable.with_literals(&literals))
 }

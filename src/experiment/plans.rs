@@ -13,10 +13,10 @@ use crate::explain::ExplainError;
 use crate::explain::copies::Copies;
 use crate::explain::sample::{Measurement, Sampling};
 use crate::explain::variant::{self, Measured, Subject};
-use crate::fixture::build::BuildError;
-use crate::fixture::cache::{self, Template};
 use crate::finding::case::{Case, Catalog, PlanView};
 use crate::finding::rules::judge;
+use crate::fixture::build::BuildError;
+use crate::fixture::cache::{self, Template};
 use crate::plan::{Buffers, PlanShape, PlanWork, digest, work};
 use crate::postgres::database::{DatabaseError, server_message};
 use crate::postgres::managed::Managed;
@@ -36,7 +36,10 @@ pub enum PlansError {
     #[error(transparent)]
     Explain(#[from] ExplainError),
     /// A template whose catalogs cannot be read.
-    #[error("cannot read the catalogs of fixture {fixture}: {}", server_message(source))]
+    #[error(
+        "cannot read the catalogs of fixture {fixture}: {}",
+        server_message(source)
+    )]
     Catalog {
         /// The fixture.
         fixture: String,
@@ -82,12 +85,25 @@ impl PlansExperiment<'_> {
     /// # Errors
     /// If the run folder cannot be written; what was measured before is in `run`.
     pub async fn measure(&self, run: &mut Run) -> Result<(), PlansError> {
-        let Request { queues, fixtures, selection, .. } = self.request;
-        let pairs = || fixtures.iter().flat_map(|fixture| queues.iter().map(move |queue| (fixture, queue)));
-        let total = pairs().map(|(fixture, queue)| selection.subjects(queue, fixture).len()).sum();
+        let Request {
+            queues,
+            fixtures,
+            selection,
+            ..
+        } = self.request;
+        let pairs = || {
+            fixtures
+                .iter()
+                .flat_map(|fixture| queues.iter().map(move |queue| (fixture, queue)))
+        };
+        let total = pairs()
+            .map(|(fixture, queue)| selection.subjects(queue, fixture).len())
+            .sum();
         self.events.emit(RunEvent::VariantsPlanned { total });
         for queue in queues {
-            run.environment.queues.insert(queue.name.clone(), queue.digest());
+            run.environment
+                .queues
+                .insert(queue.name.clone(), queue.digest());
         }
         for (fixture, queue) in pairs() {
             let subjects = selection.subjects(queue, fixture);
@@ -95,9 +111,14 @@ impl PlansExperiment<'_> {
                 continue;
             }
             match self.template(queue, fixture, run).await {
-                Ok(template) => self.measure_pair(&template, fixture, &subjects, run).await?,
+                Ok(template) => {
+                    self.measure_pair(&template, fixture, &subjects, run)
+                        .await?
+                }
                 Err(error) => {
-                    subjects.iter().for_each(|_| self.events.emit(RunEvent::VariantFinished { error: None }));
+                    subjects
+                        .iter()
+                        .for_each(|_| self.events.emit(RunEvent::VariantFinished { error: None }));
                     self.fail(run, queue, fixture, None, error.to_string())?;
                 }
             }
@@ -105,17 +126,36 @@ impl PlansExperiment<'_> {
         Ok(())
     }
 
-    async fn template(&self, queue: &Queue, fixture: &Fixture, run: &mut Run) -> Result<Template, BuildError> {
+    async fn template(
+        &self,
+        queue: &Queue,
+        fixture: &Fixture,
+        run: &mut Run,
+    ) -> Result<Template, BuildError> {
         let databases = self.managed.databases();
-        let template = cache::ensure(databases, self.managed.version_text(), queue, fixture, self.events).await?;
-        let record = run.environment.fixtures.entry(fixture.name.clone()).or_insert_with(|| FixtureRecord {
-            digest: fixture.digest(),
-            seed: fixture.seed,
-            jobs: fixture.jobs,
-            statistics: std::collections::BTreeMap::new(),
-        });
-        record.statistics.insert(queue.name.clone(), template.mark.statistics.clone());
-        let missing = "pg_prewarm is not installed: pages read and hit depend on what is in memory".to_owned();
+        let template = cache::ensure(
+            databases,
+            self.managed.version_text(),
+            queue,
+            fixture,
+            self.events,
+        )
+        .await?;
+        let record = run
+            .environment
+            .fixtures
+            .entry(fixture.name.clone())
+            .or_insert_with(|| FixtureRecord {
+                digest: fixture.digest(),
+                seed: fixture.seed,
+                jobs: fixture.jobs,
+                statistics: std::collections::BTreeMap::new(),
+            });
+        record
+            .statistics
+            .insert(queue.name.clone(), template.mark.statistics.clone());
+        let missing = "pg_prewarm is not installed: pages read and hit depend on what is in memory"
+            .to_owned();
         if !template.mark.prewarm && !run.environment.limitations.contains(&missing) {
             run.environment.limitations.push(missing);
         }
@@ -130,16 +170,32 @@ impl PlansExperiment<'_> {
         run: &mut Run,
     ) -> Result<(), PlansError> {
         let catalog = self.catalog(&template.database, fixture).await?;
-        let mut copies = Copies::of(self.managed.databases(), &template.database, template.mark.prewarm).await?;
+        let mut copies = Copies::of(
+            self.managed.databases(),
+            &template.database,
+            template.mark.prewarm,
+        )
+        .await?;
         for subject in subjects {
             let name = format!("{} {}", subject.statement_name(), subject.variant.name);
             let (queue, fixture_name) = (subject.queue.name.clone(), fixture.name.clone());
-            self.events.emit(RunEvent::VariantStarted { queue, fixture: fixture_name, variant: name });
-            let outcome = variant::measure(&mut copies, self.managed.version(), *subject, self.request.sampling).await;
+            self.events.emit(RunEvent::VariantStarted {
+                queue,
+                fixture: fixture_name,
+                variant: name,
+            });
+            let outcome = variant::measure(
+                &mut copies,
+                self.managed.version(),
+                *subject,
+                self.request.sampling,
+            )
+            .await;
             let error = match outcome {
                 Ok(measured) => {
                     run.timing.execute_ms += milliseconds(measured.executed);
-                    run.results.extend(self.results(*subject, fixture, &measured, &catalog)?);
+                    run.results
+                        .extend(self.results(*subject, fixture, &measured, &catalog)?);
                     None
                 }
                 Err(error) => Some(error.to_string()),
@@ -159,8 +215,15 @@ impl PlansExperiment<'_> {
     /// What the rules may know of the tables. The session is gone before the template is copied.
     async fn catalog(&self, template: &str, fixture: &Fixture) -> Result<Catalog, PlansError> {
         let databases = self.managed.databases();
-        let failed = |source| PlansError::Catalog { fixture: fixture.name.clone(), source };
-        let session = databases.address().connect(template).await.map_err(failed)?;
+        let failed = |source| PlansError::Catalog {
+            fixture: fixture.name.clone(),
+            source,
+        };
+        let session = databases
+            .address()
+            .connect(template)
+            .await
+            .map_err(failed)?;
         let catalog = catalog::read(&session).await;
         session.close().await;
         databases.wait_until_unused(template).await?;
@@ -178,7 +241,11 @@ impl PlansExperiment<'_> {
         let custom_work = work(&measured.custom.plan);
         let custom = view(&measured.custom, &custom_work);
         let generic_work = measured.generic.as_ref().map(|generic| work(&generic.plan));
-        let generic = measured.generic.as_ref().zip(generic_work.as_ref()).map(|(generic, work)| view(generic, work));
+        let generic = measured
+            .generic
+            .as_ref()
+            .zip(generic_work.as_ref())
+            .map(|(generic, work)| view(generic, work));
         let statement = subject.statement_name();
         let judged = |mode| Case {
             queue: &subject.queue.name,
@@ -195,9 +262,19 @@ impl PlansExperiment<'_> {
             forced_plan_mode: forced(subject.queue),
             catalog,
         };
-        let mut results = vec![self.result(subject, measured, &measured.custom, &judged(PlanMode::Custom))?];
+        let mut results = vec![self.result(
+            subject,
+            measured,
+            &measured.custom,
+            &judged(PlanMode::Custom),
+        )?];
         if let Some(measurement) = &measured.generic {
-            results.push(self.result(subject, measured, measurement, &judged(PlanMode::Generic))?);
+            results.push(self.result(
+                subject,
+                measured,
+                measurement,
+                &judged(PlanMode::Generic),
+            )?);
         }
         Ok(results)
     }
@@ -210,7 +287,14 @@ impl PlansExperiment<'_> {
         case: &Case<'_>,
     ) -> Result<PlanResult, StoreError> {
         let variant = &subject.variant.name;
-        let dump = self.store.write_plan(case.queue, case.fixture, case.statement, variant, case.mode, &measurement.dump)?;
+        let dump = self.store.write_plan(
+            case.queue,
+            case.fixture,
+            case.statement,
+            variant,
+            case.mode,
+            &measurement.dump,
+        )?;
         let plan = &measurement.plan;
         let total = work(plan).total;
         let rows = plan.rows();
@@ -229,7 +313,11 @@ impl PlansExperiment<'_> {
             digest: digest(plan),
             rows,
             buffers,
-            wal: WalCounts { records: total.wal.records, fpi: total.wal.fpi, bytes: total.wal.bytes },
+            wal: WalCounts {
+                records: total.wal.records,
+                fpi: total.wal.fpi,
+                bytes: total.wal.bytes,
+            },
             pages_per_row: (rows > 0).then(|| buffers.total as f64 / rows as f64),
             planning_ms: Summary::of(measurement.planning_ms.clone()),
             execution_ms: Summary::of(measurement.execution_ms.clone()),
@@ -238,7 +326,14 @@ impl PlansExperiment<'_> {
         })
     }
 
-    fn fail(&self, run: &mut Run, queue: &Queue, fixture: &Fixture, subject: Option<Subject<'_>>, message: String) -> Result<(), StoreError> {
+    fn fail(
+        &self,
+        run: &mut Run,
+        queue: &Queue,
+        fixture: &Fixture,
+        subject: Option<Subject<'_>>,
+        message: String,
+    ) -> Result<(), StoreError> {
         run.failures.push(Failure {
             queue: queue.name.clone(),
             fixture: fixture.name.clone(),
@@ -261,7 +356,11 @@ impl PlansExperiment<'_> {
 }
 
 fn view<'v>(measurement: &'v Measurement, work: &'v PlanWork) -> PlanView<'v> {
-    PlanView { plan: &measurement.plan, work, rows: measurement.plan.rows() }
+    PlanView {
+        plan: &measurement.plan,
+        work,
+        rows: measurement.plan.rows(),
+    }
 }
 
 /// The plan mode that clients of a queue force, if they do.

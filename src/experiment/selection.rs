@@ -21,12 +21,28 @@ impl Selection {
     /// The subjects of one queue on one fixture: by operation, then file, then variant as the file lists them, then statement.
     #[must_use]
     pub fn subjects<'d>(&self, queue: &'d Queue, fixture: &Fixture) -> Vec<Subject<'d>> {
-        let operations = if self.operations.is_empty() { DEFAULT_OPERATIONS } else { &self.operations };
+        let operations = if self.operations.is_empty() {
+            DEFAULT_OPERATIONS
+        } else {
+            &self.operations
+        };
         let mut subjects = Vec::new();
-        for operation in Operation::ALL.into_iter().filter(|operation| operations.contains(operation)) {
+        for operation in Operation::ALL
+            .into_iter()
+            .filter(|operation| operations.contains(operation))
+        {
             for file in queue.statements_of(operation) {
-                for variant in file.variants.iter().filter(|variant| self.takes(&variant.name, fixture)) {
-                    subjects.extend(file.statements.iter().map(|statement| Subject { queue, file, statement, variant }));
+                for variant in file
+                    .variants
+                    .iter()
+                    .filter(|variant| self.takes(&variant.name, fixture))
+                {
+                    subjects.extend(file.statements.iter().map(|statement| Subject {
+                        queue,
+                        file,
+                        statement,
+                        variant,
+                    }));
                 }
             }
         }
@@ -38,6 +54,10 @@ impl Selection {
         if !self.variants.is_empty() {
             return self.variants.iter().any(|pattern| pattern.matches(variant));
         }
-        fixture.measure.variants.as_ref().is_none_or(|names| names.iter().any(|name| name == variant))
+        fixture
+            .measure
+            .variants
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| name == variant))
     }
 }

@@ -45,9 +45,20 @@ impl<'d> Copies<'d> {
     ///
     /// # Errors
     /// If the server does not tell the template's size.
-    pub async fn of(databases: &'d Databases, template: &str, prewarm: bool) -> Result<Copies<'d>, ExplainError> {
+    pub async fn of(
+        databases: &'d Databases,
+        template: &str,
+        prewarm: bool,
+    ) -> Result<Copies<'d>, ExplainError> {
         let bytes = databases.size(template).await?;
-        Ok(Copies { databases, template: template.to_owned(), prewarm, bytes, finished: Vec::new(), spent: Duration::ZERO })
+        Ok(Copies {
+            databases,
+            template: template.to_owned(),
+            prewarm,
+            bytes,
+            finished: Vec::new(),
+            spent: Duration::ZERO,
+        })
     }
 
     /// Makes a fresh copy and connects to it.
@@ -60,10 +71,21 @@ impl<'d> Copies<'d> {
         }
         let started = Instant::now();
         let name = self.databases.copy(&self.template).await?;
-        let session = self.databases.address().connect(&name).await.map_err(ExplainError::copy("connect to"))?;
-        session.batch_execute(SESSION_SETTINGS).await.map_err(ExplainError::copy("prepare"))?;
+        let session = self
+            .databases
+            .address()
+            .connect(&name)
+            .await
+            .map_err(ExplainError::copy("connect to"))?;
+        session
+            .batch_execute(SESSION_SETTINGS)
+            .await
+            .map_err(ExplainError::copy("prepare"))?;
         if self.prewarm {
-            session.simple_query(PREWARM).await.map_err(ExplainError::copy("prewarm"))?;
+            session
+                .simple_query(PREWARM)
+                .await
+                .map_err(ExplainError::copy("prewarm"))?;
         }
         self.spent += started.elapsed();
         Ok(Copy { name, session })

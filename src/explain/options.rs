@@ -5,13 +5,19 @@ use crate::postgres::version::Version;
 /// Options of a sample that gives counts: everything the server can tell.
 #[must_use]
 pub fn counting(version: Version) -> String {
-    format!("analyze, verbose, buffers, settings, wal, timing on, summary on{}, format json", newer(version))
+    format!(
+        "analyze, verbose, buffers, settings, wal, timing on, summary on{}, format json",
+        newer(version)
+    )
 }
 
 /// Options of a sample that gives a time: without the clock reading around every node, which costs more than many nodes do.
 #[must_use]
 pub fn timing(version: Version) -> String {
-    format!("analyze, verbose, buffers, settings, wal, timing off, summary on{}, format json", newer(version))
+    format!(
+        "analyze, verbose, buffers, settings, wal, timing off, summary on{}, format json",
+        newer(version)
+    )
 }
 
 /// Options of a plan that is not executed.
@@ -22,7 +28,11 @@ pub fn planning() -> &'static str {
 
 /// From 17 the rows can be converted as for a client (binary, as drivers ask for), which shows the cost of large values.
 fn newer(version: Version) -> &'static str {
-    if version.major >= 17 { ", serialize binary, memory" } else { "" }
+    if version.major >= 17 {
+        ", serialize binary, memory"
+    } else {
+        ""
+    }
 }
 
 #[cfg(test)]
@@ -31,8 +41,26 @@ mod tests {
 
     #[test]
     fn options_follow_the_version() {
-        assert!(!counting(Version { major: 16, minor: 0 }).contains("serialize"));
-        assert!(counting(Version { major: 17, minor: 0 }).contains("serialize binary, memory"));
-        assert!(timing(Version { major: 14, minor: 0 }).contains("timing off"));
+        assert!(
+            !counting(Version {
+                major: 16,
+                minor: 0
+            })
+            .contains("serialize")
+        );
+        assert!(
+            counting(Version {
+                major: 17,
+                minor: 0
+            })
+            .contains("serialize binary, memory")
+        );
+        assert!(
+            timing(Version {
+                major: 14,
+                minor: 0
+            })
+            .contains("timing off")
+        );
     }
 }

@@ -79,7 +79,10 @@ impl Explainer<'_> {
     /// What the server says, with the place in the file.
     pub async fn plan_only(&self) -> Result<Plan, ExplainError> {
         let query = self.query(options::planning()).await?;
-        let explained = self.client.query_one(&query.statement, &query.values()).await;
+        let explained = self
+            .client
+            .query_one(&query.statement, &query.values())
+            .await;
         self.read(&query.text(explained, self.executable)?)
     }
 
@@ -87,7 +90,11 @@ impl Explainer<'_> {
     ///
     /// # Errors
     /// What the server says, with the place in the file.
-    pub async fn measure(&self, sampling: Sampling, deadline: Instant) -> Result<Measurement, ExplainError> {
+    pub async fn measure(
+        &self,
+        sampling: Sampling,
+        deadline: Instant,
+    ) -> Result<Measurement, ExplainError> {
         let counting = self.query(&options::counting(self.version)).await?;
         let timing = self.query(&options::timing(self.version)).await?;
         let dump = self.execute(&counting).await?;
@@ -98,15 +105,23 @@ impl Explainer<'_> {
             planning_ms.extend(sample.planning.time_ms);
             execution_ms.extend(sample.execution_ms);
         }
-        Ok(Measurement { dump, plan, planning_ms, execution_ms })
+        Ok(Measurement {
+            dump,
+            plan,
+            planning_ms,
+            execution_ms,
+        })
     }
 
     /// Samples are sent in one go (begin, explain, undo), so that a sample costs one round trip.
     async fn execute(&self, query: &ExplainQuery) -> Result<String, ExplainError> {
         let client = self.client;
         let values = query.values();
-        let (begun, explained, undone) =
-            tokio::join!(client.simple_query(BEGIN), client.query_one(&query.statement, &values), client.simple_query(UNDO));
+        let (begun, explained, undone) = tokio::join!(
+            client.simple_query(BEGIN),
+            client.query_one(&query.statement, &values),
+            client.simple_query(UNDO)
+        );
         begun.map_err(ExplainError::copy("begin a sample in"))?;
         let text = query.text(explained, self.executable)?;
         undone.map_err(ExplainError::copy("undo a sample in"))?;
@@ -116,19 +131,36 @@ impl Explainer<'_> {
     async fn query(&self, options: &str) -> Result<ExplainQuery, ExplainError> {
         let prefix = format!("explain ({options}) ");
         let (command, types, values) = match self.target {
-            Target::Custom => (self.executable.text().to_owned(), self.executable.types(), self.executable.values()),
+            Target::Custom => (
+                self.executable.text().to_owned(),
+                self.executable.types(),
+                self.executable.values(),
+            ),
             Target::Generic(prepared) => (prepared.execute(), Vec::new(), Vec::new()),
         };
         let characters = prefix.chars().count();
-        let prepared = self.client.prepare_typed(&format!("{prefix}{command}"), &types).await;
+        let prepared = self
+            .client
+            .prepare_typed(&format!("{prefix}{command}"), &types)
+            .await;
         let statement = prepared.map_err(|error| self.executable.failed(&error, characters))?;
-        Ok(ExplainQuery { statement, values, prefix: characters })
+        Ok(ExplainQuery {
+            statement,
+            values,
+            prefix: characters,
+        })
     }
 
     fn read(&self, text: &str) -> Result<Plan, ExplainError> {
-        let fail = |source| ExplainError::Plan { statement: self.executable.place(), source };
+        let fail = |source| ExplainError::Plan {
+            statement: self.executable.place(),
+            source,
+        };
         let plans = Plan::parse(text).map_err(fail)?;
-        plans.into_iter().next().ok_or_else(|| fail(crate::plan::json::PlanError::Empty))
+        plans
+            .into_iter()
+            .next()
+            .ok_or_else(|| fail(crate::plan::json::PlanError::Empty))
     }
 }
 
@@ -146,7 +178,11 @@ impl ExplainQuery {
     }
 
     /// What EXPLAIN printed.
-    fn text(&self, explained: Result<Row, tokio_postgres::Error>, executable: &Executable<'_>) -> Result<String, ExplainError> {
+    fn text(
+        &self,
+        explained: Result<Row, tokio_postgres::Error>,
+        executable: &Executable<'_>,
+    ) -> Result<String, ExplainError> {
         let row = explained.map_err(|error| executable.failed(&error, self.prefix))?;
         Ok(row.get::<_, RawText>(0).0)
     }

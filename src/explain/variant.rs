@@ -7,8 +7,8 @@ use tokio_postgres::{Client, Row};
 use super::ExplainError;
 use super::copies::{Copies, Copy};
 use super::sample::{Explainer, Measurement, Sampling, Target};
-use crate::definition::queue::Queue;
 use crate::definition::operation::Operation;
+use crate::definition::queue::Queue;
 use crate::definition::statement::{Statement, StatementFile, Variant};
 use crate::plan::shape::PlanShape;
 use crate::postgres::version::Version;
@@ -65,7 +65,12 @@ pub struct Measured {
 ///
 /// # Errors
 /// If a copy cannot be made, or the server refuses the statement or what feeds it.
-pub async fn measure(copies: &mut Copies<'_>, version: Version, subject: Subject<'_>, sampling: Sampling) -> Result<Measured, ExplainError> {
+pub async fn measure(
+    copies: &mut Copies<'_>,
+    version: Version,
+    subject: Subject<'_>,
+    sampling: Sampling,
+) -> Result<Measured, ExplainError> {
     let copy = copies.open().await?;
     let started = Instant::now();
     let deadline = started + sampling.budget;
@@ -73,7 +78,13 @@ pub async fn measure(copies: &mut Copies<'_>, version: Version, subject: Subject
     let mut executed = started.elapsed();
     copies.finish(copy).await;
     let (custom, planned) = outcome?;
-    let mut measured = Measured { custom, generic: None, generic_shape: planned.generic_shape, auto_plan: planned.auto_plan, executed };
+    let mut measured = Measured {
+        custom,
+        generic: None,
+        generic_shape: planned.generic_shape,
+        auto_plan: planned.auto_plan,
+        executed,
+    };
     if planned.generic_shape == GenericShape::Differs {
         let copy = copies.open().await?;
         let started = Instant::now();
@@ -102,18 +113,36 @@ async fn measure_custom(
 ) -> Result<(Measurement, Planned), ExplainError> {
     let client = &*copy.session;
     let executable = make_ready(copy, subject).await?.executable;
-    let explainer = Explainer { client, version, executable: &executable, target: Target::Custom };
+    let explainer = Explainer {
+        client,
+        version,
+        executable: &executable,
+        target: Target::Custom,
+    };
     let custom_shape = PlanShape::of(&explainer.plan_only().await?);
-    let mut planned = Planned { generic_shape: GenericShape::None, auto_plan: None };
+    let mut planned = Planned {
+        generic_shape: GenericShape::None,
+        auto_plan: None,
+    };
     let mut deadline = deadline;
     if !executable.parameters().is_empty() {
         let prepared = Prepared::prepare(client, "pgqa_auto", &executable).await?;
         planned.auto_plan = Some(prepared.auto_plan(client, &executable).await?);
         let generic = prepare_generic(client, &executable).await?;
-        let explainer = Explainer { target: Target::Generic(&generic), ..explainer };
+        let explainer = Explainer {
+            target: Target::Generic(&generic),
+            ..explainer
+        };
         let generic_shape = PlanShape::of(&explainer.plan_only().await?);
-        client.batch_execute("reset plan_cache_mode").await.map_err(ExplainError::copy("reset"))?;
-        planned.generic_shape = if generic_shape == custom_shape { GenericShape::Same } else { GenericShape::Differs };
+        client
+            .batch_execute("reset plan_cache_mode")
+            .await
+            .map_err(ExplainError::copy("reset"))?;
+        planned.generic_shape = if generic_shape == custom_shape {
+            GenericShape::Same
+        } else {
+            GenericShape::Differs
+        };
         if planned.generic_shape == GenericShape::Differs {
             deadline -= deadline.saturating_duration_since(Instant::now()) / 2;
         }
@@ -131,15 +160,26 @@ async fn measure_generic(
     let client = &*copy.session;
     let executable = make_ready(copy, subject).await?.executable;
     let generic = prepare_generic(client, &executable).await?;
-    let explainer = Explainer { client, version, executable: &executable, target: Target::Generic(&generic) };
+    let explainer = Explainer {
+        client,
+        version,
+        executable: &executable,
+        target: Target::Generic(&generic),
+    };
     explainer.plan_only().await?;
     explainer.measure(sampling, deadline).await
 }
 
 /// Prepares the statement under `force_generic_plan`, which stays on.
-async fn prepare_generic(client: &Client, executable: &Executable<'_>) -> Result<Prepared, ExplainError> {
+async fn prepare_generic(
+    client: &Client,
+    executable: &Executable<'_>,
+) -> Result<Prepared, ExplainError> {
     let prepared = Prepared::prepare(client, "pgqa_generic", executable).await?;
-    client.batch_execute("set plan_cache_mode = force_generic_plan").await.map_err(ExplainError::copy("set"))?;
+    client
+        .batch_execute("set plan_cache_mode = force_generic_plan")
+        .await
+        .map_err(ExplainError::copy("set"))?;
     Ok(prepared)
 }
 
@@ -156,8 +196,16 @@ pub struct Readied<'d> {
 ///
 /// # Errors
 /// If the server refuses one of them, or the fetch that feeds it returns nothing.
-pub async fn make_ready<'d>(copy: &Copy, subject: Subject<'d>) -> Result<Readied<'d>, StatementError> {
-    let Subject { queue, file, statement, variant } = subject;
+pub async fn make_ready<'d>(
+    copy: &Copy,
+    subject: Subject<'d>,
+) -> Result<Readied<'d>, StatementError> {
+    let Subject {
+        queue,
+        file,
+        statement,
+        variant,
+    } = subject;
     let client = &*copy.session;
     let mut relations = Vec::new();
     let mut before = Vec::new();
@@ -165,10 +213,25 @@ pub async fn make_ready<'d>(copy: &Copy, subject: Subject<'d>) -> Result<Readied
         relations.push(feed(client, queue, file, variant, &mut before).await?);
     }
     let purpose = Purpose::Measure(variant);
-    let earlier = file.statements.iter().position(|one| std::ptr::eq(one, statement)).unwrap_or(0);
-    run_in_order(client, file, &file.statements[..earlier], purpose, &mut relations, &mut before).await?;
+    let earlier = file
+        .statements
+        .iter()
+        .position(|one| std::ptr::eq(one, statement))
+        .unwrap_or(0);
+    run_in_order(
+        client,
+        file,
+        &file.statements[..earlier],
+        purpose,
+        &mut relations,
+        &mut before,
+    )
+    .await?;
     let values = evaluate::parameters(client, file, statement, purpose, &relations).await?;
-    Ok(Readied { before, executable: Executable::new(file, statement, &variant.name, &values) })
+    Ok(Readied {
+        before,
+        executable: Executable::new(file, statement, &variant.name, &values),
+    })
 }
 
 /// Runs the queue's fetch and commits it: what is completed afterwards is claimed as it would be in real life.
@@ -179,11 +242,25 @@ async fn feed<'d>(
     variant: &'d Variant,
     before: &mut Vec<Executable<'d>>,
 ) -> Result<Relation, StatementError> {
-    let fail = |message: String| StatementError::in_file(file, variant.position, &variant.name, message);
-    let fetch = queue.serving(Operation::Fetch).ok_or_else(|| fail(format!("queue {} has no fetch to feed it", queue.name)))?;
-    let rows = run_in_order(client, fetch, &fetch.statements, Purpose::Feed(variant), &mut Vec::new(), before).await?;
+    let fail =
+        |message: String| StatementError::in_file(file, variant.position, &variant.name, message);
+    let fetch = queue
+        .serving(Operation::Fetch)
+        .ok_or_else(|| fail(format!("queue {} has no fetch to feed it", queue.name)))?;
+    let rows = run_in_order(
+        client,
+        fetch,
+        &fetch.statements,
+        Purpose::Feed(variant),
+        &mut Vec::new(),
+        before,
+    )
+    .await?;
     if rows.is_empty() {
-        return Err(fail(format!("the fetch that feeds it ({}) returns no job: use a fixture with jobs that are ready", fetch.source.path)));
+        return Err(fail(format!(
+            "the fetch that feeds it ({}) returns no job: use a fixture with jobs that are ready",
+            fetch.source.path
+        )));
     }
     Relation::gather(client, FETCHED, &rows).await
 }
@@ -201,7 +278,10 @@ async fn run_in_order<'d>(
     if statements.is_empty() {
         return Ok(last);
     }
-    client.batch_execute("begin").await.map_err(StatementError::server("begin a transaction"))?;
+    client
+        .batch_execute("begin")
+        .await
+        .map_err(StatementError::server("begin a transaction"))?;
     for statement in statements {
         let values = evaluate::parameters(client, file, statement, purpose, relations).await?;
         let executable = Executable::new(file, statement, &purpose.variant().name, &values);
@@ -214,6 +294,9 @@ async fn run_in_order<'d>(
             last = rows;
         }
     }
-    client.batch_execute("commit").await.map_err(StatementError::server("commit"))?;
+    client
+        .batch_execute("commit")
+        .await
+        .map_err(StatementError::server("commit"))?;
     Ok(last)
 }

@@ -20,7 +20,9 @@ pub enum AccountError {
     #[error("a PostgreSQL server refuses to run as root: name another account with --server-user")]
     Root,
     /// Root, and none of the usual accounts exists.
-    #[error("a PostgreSQL server refuses to run as root, and there is neither an account postgres nor nobody: name one with --server-user")]
+    #[error(
+        "a PostgreSQL server refuses to run as root, and there is neither an account postgres nor nobody: name one with --server-user"
+    )]
     NoneUsual,
     /// `--server-user` without being root.
     #[error("only root can run the server as another account: leave out --server-user")]
@@ -53,11 +55,19 @@ impl Account {
     /// If the account asked for does not exist or cannot be switched to.
     pub fn pick(asked: Option<&str>) -> Result<Account, AccountError> {
         if !Uid::effective().is_root() {
-            return if asked.is_none() { Ok(Account(None)) } else { Err(AccountError::NotRoot) };
+            return if asked.is_none() {
+                Ok(Account(None))
+            } else {
+                Err(AccountError::NotRoot)
+            };
         }
         if let Some(name) = asked {
             let user = look_up(name)?.ok_or_else(|| AccountError::Unknown(name.to_owned()))?;
-            return if user.uid == 0 { Err(AccountError::Root) } else { Ok(Account(Some(user))) };
+            return if user.uid == 0 {
+                Err(AccountError::Root)
+            } else {
+                Ok(Account(Some(user)))
+            };
         }
         for name in ["postgres", "nobody"] {
             if let Some(user) = look_up(name)? {
@@ -100,7 +110,10 @@ impl Account {
                 meta.mode() & execute == 0
             })
         };
-        path.ancestors().filter(barred).last().map(Path::to_path_buf)
+        path.ancestors()
+            .filter(barred)
+            .last()
+            .map(Path::to_path_buf)
     }
 
     /// Its name, where it is not this process's own.
@@ -111,8 +124,15 @@ impl Account {
 }
 
 fn look_up(name: &str) -> Result<Option<Other>, AccountError> {
-    let user = User::from_name(name).map_err(|source| AccountError::Lookup { name: name.to_owned(), source })?;
-    Ok(user.map(|user| Other { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }))
+    let user = User::from_name(name).map_err(|source| AccountError::Lookup {
+        name: name.to_owned(),
+        source,
+    })?;
+    Ok(user.map(|user| Other {
+        name: user.name,
+        uid: user.uid.as_raw(),
+        gid: user.gid.as_raw(),
+    }))
 }
 
 #[cfg(test)]
@@ -126,17 +146,25 @@ mod tests {
         let top = tempfile::tempdir().expect("a temporary directory");
         let inner = top.path().join("inner");
         std::fs::create_dir(&inner).expect("creates");
-        std::fs::set_permissions(top.path(), std::fs::Permissions::from_mode(0o755)).expect("opens");
-        let stranger = Account(Some(Other { name: "stranger".into(), uid: 4_000_001, gid: 4_000_001 }));
+        std::fs::set_permissions(top.path(), std::fs::Permissions::from_mode(0o755))
+            .expect("opens");
+        let stranger = Account(Some(Other {
+            name: "stranger".into(),
+            uid: 4_000_001,
+            gid: 4_000_001,
+        }));
         assert_eq!(stranger.barred_at(&inner), None);
-        std::fs::set_permissions(top.path(), std::fs::Permissions::from_mode(0o700)).expect("closes");
+        std::fs::set_permissions(top.path(), std::fs::Permissions::from_mode(0o700))
+            .expect("closes");
         assert_eq!(stranger.barred_at(&inner), Some(top.path().to_path_buf()));
         assert_eq!(Account(None).barred_at(&inner), None);
     }
 
     #[test]
     fn an_account_that_does_not_exist_is_named() {
-        let message = Account::pick(Some("no-such-account")).expect_err("does not exist").to_string();
+        let message = Account::pick(Some("no-such-account"))
+            .expect_err("does not exist")
+            .to_string();
         assert!(message.contains("--server-user"), "{message}");
     }
 }

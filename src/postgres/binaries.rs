@@ -41,7 +41,9 @@ impl Wanted {
         if text.contains('/') {
             return Ok(Wanted::Directory(PathBuf::from(text)));
         }
-        Err(format!("`{text}` is neither a major version such as 15 nor a directory of server binaries such as /usr/lib/postgresql/15/bin"))
+        Err(format!(
+            "`{text}` is neither a major version such as 15 nor a directory of server binaries such as /usr/lib/postgresql/15/bin"
+        ))
     }
 }
 
@@ -49,7 +51,9 @@ impl Wanted {
 #[derive(Debug, Error)]
 pub enum BinariesError {
     /// Nothing found at all.
-    #[error("no PostgreSQL server binaries found (looked for pg_config, in PATH and in {looked}): install {package}, or name their directory with --postgres DIR")]
+    #[error(
+        "no PostgreSQL server binaries found (looked for pg_config, in PATH and in {looked}): install {package}, or name their directory with --postgres DIR"
+    )]
     None {
         /// The usual places.
         looked: String,
@@ -57,7 +61,9 @@ pub enum BinariesError {
         package: String,
     },
     /// Some found, none of the version asked for.
-    #[error("no PostgreSQL {wanted} server binaries found ({found}): install {package}, or name their directory with --postgres DIR")]
+    #[error(
+        "no PostgreSQL {wanted} server binaries found ({found}): install {package}, or name their directory with --postgres DIR"
+    )]
     OtherVersion {
         /// The version asked for.
         wanted: u32,
@@ -67,7 +73,9 @@ pub enum BinariesError {
         package: String,
     },
     /// Too old.
-    #[error("PostgreSQL {version} in {bin_dir} is older than {OLDEST_SUPPORTED}, the oldest this program works with: choose another with --postgres")]
+    #[error(
+        "PostgreSQL {version} in {bin_dir} is older than {OLDEST_SUPPORTED}, the oldest this program works with: choose another with --postgres"
+    )]
     TooOld {
         /// Its version.
         version: Version,
@@ -75,7 +83,9 @@ pub enum BinariesError {
         bin_dir: String,
     },
     /// The directory named has no server in it.
-    #[error("{path} has no PostgreSQL server binaries ({reason}): --postgres wants the directory that holds postgres and initdb")]
+    #[error(
+        "{path} has no PostgreSQL server binaries ({reason}): --postgres wants the directory that holds postgres and initdb"
+    )]
     NotThere {
         /// The directory.
         path: String,
@@ -91,7 +101,10 @@ pub enum BinariesError {
 pub fn find(wanted: &Wanted) -> Result<Installation, BinariesError> {
     let usable = match wanted {
         Wanted::Directory(directory) => {
-            let reason = |reason| BinariesError::NotThere { path: directory.display().to_string(), reason };
+            let reason = |reason| BinariesError::NotThere {
+                path: directory.display().to_string(),
+                reason,
+            };
             look_into(directory).map_err(reason)?
         }
         Wanted::Newest => newest(installed(), |_| true).ok_or_else(|| BinariesError::None {
@@ -101,29 +114,40 @@ pub fn find(wanted: &Wanted) -> Result<Installation, BinariesError> {
         Wanted::Major(major) => {
             let all = installed();
             let found = describe(&all);
-            newest(all, |version| version.major == *major).ok_or_else(|| BinariesError::OtherVersion {
-                wanted: *major,
-                found,
-                package: package_to_install(Some(*major)),
+            newest(all, |version| version.major == *major).ok_or_else(|| {
+                BinariesError::OtherVersion {
+                    wanted: *major,
+                    found,
+                    package: package_to_install(Some(*major)),
+                }
             })?
         }
     };
     if usable.version.is_supported() {
         return Ok(usable);
     }
-    Err(BinariesError::TooOld { version: usable.version, bin_dir: usable.bin_dir.display().to_string() })
+    Err(BinariesError::TooOld {
+        version: usable.version,
+        bin_dir: usable.bin_dir.display().to_string(),
+    })
 }
 
 fn newest(all: Vec<Installation>, fits: impl Fn(Version) -> bool) -> Option<Installation> {
     // `max_by_key` takes the last of equals; the first found wins, so the list is walked backwards.
-    all.into_iter().rev().filter(|one| fits(one.version)).max_by_key(|one| one.version)
+    all.into_iter()
+        .rev()
+        .filter(|one| fits(one.version))
+        .max_by_key(|one| one.version)
 }
 
 fn describe(all: &[Installation]) -> String {
     if all.is_empty() {
         return "none of any version".to_owned();
     }
-    let each: Vec<String> = all.iter().map(|one| format!("{} in {}", one.version, one.bin_dir.display())).collect();
+    let each: Vec<String> = all
+        .iter()
+        .map(|one| format!("{} in {}", one.version, one.bin_dir.display()))
+        .collect();
     format!("found {}", each.join(", "))
 }
 
@@ -142,7 +166,11 @@ const USUAL_PLACES: &[&str] = &[
 #[must_use]
 pub fn installed() -> Vec<Installation> {
     let mut found: Vec<Installation> = Vec::new();
-    for directory in from_pg_config().into_iter().chain(from_path()).chain(from_usual_places()) {
+    for directory in from_pg_config()
+        .into_iter()
+        .chain(from_path())
+        .chain(from_usual_places())
+    {
         if let Ok(one) = look_into(&directory)
             && !found.iter().any(|known| known.bin_dir == one.bin_dir)
         {
@@ -160,25 +188,42 @@ fn from_pg_config() -> Option<PathBuf> {
 
 fn from_path() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).filter(|directory| directory.join("postgres").is_file()).collect()
+    std::env::split_paths(&path)
+        .filter(|directory| directory.join("postgres").is_file())
+        .collect()
 }
 
 fn from_usual_places() -> impl Iterator<Item = PathBuf> {
-    USUAL_PLACES.iter().filter_map(|pattern| glob::glob(pattern).ok()).flatten().filter_map(Result::ok)
+    USUAL_PLACES
+        .iter()
+        .filter_map(|pattern| glob::glob(pattern).ok())
+        .flatten()
+        .filter_map(Result::ok)
 }
 
 /// Looks for a server in one directory; the error says what is missing.
 fn look_into(directory: &Path) -> Result<Installation, String> {
     // `postgres` may be a link into the real directory (initdb finds its share files beside the real one).
-    let postgres = directory.join("postgres").canonicalize().map_err(|error| format!("postgres: {error}"))?;
+    let postgres = directory
+        .join("postgres")
+        .canonicalize()
+        .map_err(|error| format!("postgres: {error}"))?;
     let bin_dir = postgres.parent().unwrap_or(directory).to_path_buf();
     if !bin_dir.join("initdb").is_file() {
         return Err("no initdb beside postgres".to_owned());
     }
-    let output = Command::new(&postgres).arg("--version").output().map_err(|error| format!("postgres --version: {error}"))?;
+    let output = Command::new(&postgres)
+        .arg("--version")
+        .output()
+        .map_err(|error| format!("postgres --version: {error}"))?;
     let version_text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    let version = Version::find(&version_text).ok_or_else(|| format!("postgres --version says `{version_text}`"))?;
-    Ok(Installation { bin_dir, version_text, version })
+    let version = Version::find(&version_text)
+        .ok_or_else(|| format!("postgres --version says `{version_text}`"))?;
+    Ok(Installation {
+        bin_dir,
+        version_text,
+        version,
+    })
 }
 
 /// The package that brings a server on this system, and the command that installs it.
@@ -190,7 +235,10 @@ fn package_to_install(major: Option<u32>) -> String {
 fn package_for(os_release: &str, macos: bool, major: Option<u32>) -> String {
     let ids: Vec<&str> = os_release
         .lines()
-        .filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")))
+        .filter_map(|line| {
+            line.strip_prefix("ID=")
+                .or_else(|| line.strip_prefix("ID_LIKE="))
+        })
         .flat_map(|value| value.trim_matches('"').split_whitespace())
         .collect();
     let is = |names: &[&str]| ids.iter().any(|id| names.contains(id));
@@ -219,36 +267,74 @@ mod tests {
     use super::*;
 
     fn installation(major: u32, minor: u32, bin_dir: &str) -> Installation {
-        Installation { bin_dir: bin_dir.into(), version_text: String::new(), version: Version { major, minor } }
+        Installation {
+            bin_dir: bin_dir.into(),
+            version_text: String::new(),
+            version: Version { major, minor },
+        }
     }
 
     #[test]
     fn the_newest_wins_and_of_equals_the_first() {
-        let all = vec![installation(15, 18, "/a"), installation(17, 2, "/b"), installation(17, 2, "/c")];
-        assert_eq!(newest(all.clone(), |_| true).map(|one| one.bin_dir), Some("/b".into()));
-        assert_eq!(newest(all.clone(), |version| version.major == 15).map(|one| one.bin_dir), Some("/a".into()));
+        let all = vec![
+            installation(15, 18, "/a"),
+            installation(17, 2, "/b"),
+            installation(17, 2, "/c"),
+        ];
+        assert_eq!(
+            newest(all.clone(), |_| true).map(|one| one.bin_dir),
+            Some("/b".into())
+        );
+        assert_eq!(
+            newest(all.clone(), |version| version.major == 15).map(|one| one.bin_dir),
+            Some("/a".into())
+        );
         assert_eq!(newest(all, |version| version.major == 16), None);
     }
 
     #[test]
     fn the_package_named_fits_the_system() {
-        assert_eq!(package_for("ID=debian\n", false, Some(15)), "postgresql-15 (apt-get install postgresql-15)");
-        assert_eq!(package_for("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", false, None), "postgresql (apt-get install postgresql)");
-        assert_eq!(package_for("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"", false, Some(16)), "postgresql16-server (dnf install postgresql16-server)");
-        assert_eq!(package_for("", false, None), "your system's PostgreSQL server package");
+        assert_eq!(
+            package_for("ID=debian\n", false, Some(15)),
+            "postgresql-15 (apt-get install postgresql-15)"
+        );
+        assert_eq!(
+            package_for("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", false, None),
+            "postgresql (apt-get install postgresql)"
+        );
+        assert_eq!(
+            package_for(
+                "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"",
+                false,
+                Some(16)
+            ),
+            "postgresql16-server (dnf install postgresql16-server)"
+        );
+        assert_eq!(
+            package_for("", false, None),
+            "your system's PostgreSQL server package"
+        );
     }
 
     #[test]
     fn the_option_takes_a_version_or_a_directory() {
         assert_eq!(Wanted::parse("15"), Ok(Wanted::Major(15)));
-        assert_eq!(Wanted::parse("/opt/pg/bin"), Ok(Wanted::Directory("/opt/pg/bin".into())));
+        assert_eq!(
+            Wanted::parse("/opt/pg/bin"),
+            Ok(Wanted::Directory("/opt/pg/bin".into()))
+        );
         assert!(Wanted::parse("fifteen").is_err());
     }
 
     #[test]
     fn a_directory_without_a_server_says_what_is_missing() {
         let empty = tempfile::tempdir().expect("a temporary directory");
-        let message = find(&Wanted::Directory(empty.path().into())).expect_err("empty").to_string();
-        assert!(message.contains("has no PostgreSQL server binaries") && message.contains("initdb"), "{message}");
+        let message = find(&Wanted::Directory(empty.path().into()))
+            .expect_err("empty")
+            .to_string();
+        assert!(
+            message.contains("has no PostgreSQL server binaries") && message.contains("initdb"),
+            "{message}"
+        );
     }
 }

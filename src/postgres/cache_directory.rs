@@ -50,7 +50,9 @@ pub enum CacheError {
         format: u32,
     },
     /// A directory full of somebody else's files.
-    #[error("directory {path} holds files but no cache of this program ({stamp} is missing): choose an empty or new one with --cache-dir")]
+    #[error(
+        "directory {path} holds files but no cache of this program ({stamp} is missing): choose an empty or new one with --cache-dir"
+    )]
     NotOurs {
         /// The directory.
         path: String,
@@ -58,7 +60,9 @@ pub enum CacheError {
         stamp: &'static str,
     },
     /// The stamp cannot be understood.
-    #[error("cache directory {path} is damaged ({stamp}: {reason}): remove it, or choose another with --cache-dir")]
+    #[error(
+        "cache directory {path} is damaged ({stamp}: {reason}): remove it, or choose another with --cache-dir"
+    )]
     Damaged {
         /// The directory.
         path: String,
@@ -96,7 +100,10 @@ impl CacheDirectory {
     /// If it cannot be made or written, is not ours, or comes from a version with another layout.
     pub fn open(path: &Path) -> Result<CacheDirectory, CacheError> {
         let shown = path.display().to_string();
-        let unusable = |source| CacheError::Unusable { path: shown.clone(), source };
+        let unusable = |source| CacheError::Unusable {
+            path: shown.clone(),
+            source,
+        };
         std::fs::create_dir_all(path).map_err(unusable)?;
         let path = path.canonicalize().map_err(unusable)?;
         let stamp_path = path.join(STAMP);
@@ -104,18 +111,33 @@ impl CacheDirectory {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 if std::fs::read_dir(&path).map_err(unusable)?.next().is_some() {
-                    return Err(CacheError::NotOurs { path: shown, stamp: STAMP });
+                    return Err(CacheError::NotOurs {
+                        path: shown,
+                        stamp: STAMP,
+                    });
                 }
                 write_stamp(&stamp_path).map_err(unusable)?
             }
             Err(error) => return Err(unusable(error)),
         };
-        let damaged = |reason: String| CacheError::Damaged { path: shown.clone(), stamp: STAMP, reason };
-        let stamp: Stamp = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        let damaged = |reason: String| CacheError::Damaged {
+            path: shown.clone(),
+            stamp: STAMP,
+            reason,
+        };
+        let stamp: Stamp =
+            serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
         if stamp.format != CACHE_FORMAT {
-            return Err(CacheError::OtherFormat { path: shown, program_version: stamp.program_version, format: stamp.format });
+            return Err(CacheError::OtherFormat {
+                path: shown,
+                program_version: stamp.program_version,
+                format: stamp.format,
+            });
         }
-        Ok(CacheDirectory { path, installation: stamp.installation })
+        Ok(CacheDirectory {
+            path,
+            installation: stamp.installation,
+        })
     }
 
     /// The directory of one cluster and its socket.
@@ -127,7 +149,11 @@ impl CacheDirectory {
         let socket = format!("{name}/.s.PGSQL.{PORT}");
         let length = self.path.join(&socket).as_os_str().len();
         if length > LONGEST_SOCKET_PATH {
-            return Err(CacheError::TooLong { path: self.path.display().to_string(), socket, length });
+            return Err(CacheError::TooLong {
+                path: self.path.display().to_string(),
+                socket,
+                length,
+            });
         }
         Ok(directory)
     }
@@ -170,22 +196,40 @@ mod tests {
     fn directories_that_are_not_ours_are_refused() {
         let top = tempfile::tempdir().expect("a temporary directory");
         std::fs::write(top.path().join("letter.txt"), "dear").expect("writes");
-        assert!(matches!(CacheDirectory::open(top.path()), Err(CacheError::NotOurs { .. })));
+        assert!(matches!(
+            CacheDirectory::open(top.path()),
+            Err(CacheError::NotOurs { .. })
+        ));
         std::fs::write(top.path().join(STAMP), "{").expect("writes");
-        assert!(matches!(CacheDirectory::open(top.path()), Err(CacheError::Damaged { .. })));
-        let other = r#"{"program":"pgq-analyze","program_version":"9.0.0","format":7,"installation":"x"}"#;
+        assert!(matches!(
+            CacheDirectory::open(top.path()),
+            Err(CacheError::Damaged { .. })
+        ));
+        let other =
+            r#"{"program":"pgq-analyze","program_version":"9.0.0","format":7,"installation":"x"}"#;
         std::fs::write(top.path().join(STAMP), other).expect("writes");
-        let message = CacheDirectory::open(top.path()).expect_err("another format").to_string();
-        assert!(message.contains("9.0.0") && message.contains("--cache-dir"), "{message}");
+        let message = CacheDirectory::open(top.path())
+            .expect_err("another format")
+            .to_string();
+        assert!(
+            message.contains("9.0.0") && message.contains("--cache-dir"),
+            "{message}"
+        );
         let file = top.path().join("letter.txt");
-        assert!(matches!(CacheDirectory::open(&file.join("inside")), Err(CacheError::Unusable { .. })));
+        assert!(matches!(
+            CacheDirectory::open(&file.join("inside")),
+            Err(CacheError::Unusable { .. })
+        ));
     }
 
     #[test]
     fn a_path_too_long_for_a_socket_is_refused() {
         let top = tempfile::tempdir().expect("a temporary directory");
         let cache = CacheDirectory::open(&top.path().join("x".repeat(90))).expect("makes it");
-        let message = cache.cluster("postgres-15-abcdef").expect_err("too long").to_string();
+        let message = cache
+            .cluster("postgres-15-abcdef")
+            .expect_err("too long")
+            .to_string();
         assert!(message.contains("too long for a unix socket"), "{message}");
     }
 }

@@ -24,7 +24,9 @@ pub enum ClusterError {
     #[error(transparent)]
     Cache(#[from] CacheError),
     /// The server's account may not reach it.
-    #[error("the server's account {account} may not enter {barred}, so it cannot use cache directory {path}: choose another with --cache-dir")]
+    #[error(
+        "the server's account {account} may not enter {barred}, so it cannot use cache directory {path}: choose another with --cache-dir"
+    )]
     Barred {
         /// The account.
         account: String,
@@ -88,8 +90,15 @@ impl Cluster {
             });
         }
         let lock_path = cache.path.join(format!("{name}.lock"));
-        let lock = Lock::take(&lock_path, holder, events).await.map_err(file_error("lock", &lock_path))?;
-        let cluster = Cluster { installation, account, directory, _lock: lock };
+        let lock = Lock::take(&lock_path, holder, events)
+            .await
+            .map_err(file_error("lock", &lock_path))?;
+        let cluster = Cluster {
+            installation,
+            account,
+            directory,
+            _lock: lock,
+        };
         cluster.make_ready(events).await?;
         Ok(cluster)
     }
@@ -110,15 +119,21 @@ impl Cluster {
         let directory = &self.directory;
         std::fs::create_dir_all(directory).map_err(file_error("make", directory))?;
         set_private(directory).map_err(file_error("set the mode of", directory))?;
-        self.account.own(directory).map_err(file_error("give away", directory))?;
+        self.account
+            .own(directory)
+            .map_err(file_error("give away", directory))?;
         self.end_leftover(events).await?;
         if self.went_down_with_the_machine() {
             let data = self.data();
             std::fs::remove_dir_all(&data).map_err(file_error("remove", &data))?;
-            events.emit(RunEvent::Reaped { what: "a cluster that was in use when the machine went down".to_owned() });
+            events.emit(RunEvent::Reaped {
+                what: "a cluster that was in use when the machine went down".to_owned(),
+            });
         }
         if !self.data().exists() {
-            events.emit(RunEvent::ServerCreating { version: self.installation.version.to_string() });
+            events.emit(RunEvent::ServerCreating {
+                version: self.installation.version.to_string(),
+            });
             self.initdb().await?;
         }
         Ok(())
@@ -128,11 +143,26 @@ impl Cluster {
     async fn end_leftover(&self, events: &Events) -> Result<(), ClusterError> {
         let data = self.data();
         let pid_file = data.join("postmaster.pid");
-        let Ok(text) = std::fs::read_to_string(&pid_file) else { return Ok(()) };
-        let pid = text.lines().next().and_then(|line| line.trim().parse::<i32>().ok()).and_then(rustix::process::Pid::from_raw);
+        let Ok(text) = std::fs::read_to_string(&pid_file) else {
+            return Ok(());
+        };
+        let pid = text
+            .lines()
+            .next()
+            .and_then(|line| line.trim().parse::<i32>().ok())
+            .and_then(rustix::process::Pid::from_raw);
         if let Some(pid) = pid.filter(|pid| is_running_in(*pid, &data)) {
-            events.emit(RunEvent::Reaped { what: format!("a server an earlier run left behind (process {})", pid.as_raw_nonzero()) });
-            for signal in [rustix::process::Signal::INT, rustix::process::Signal::QUIT, rustix::process::Signal::KILL] {
+            events.emit(RunEvent::Reaped {
+                what: format!(
+                    "a server an earlier run left behind (process {})",
+                    pid.as_raw_nonzero()
+                ),
+            });
+            for signal in [
+                rustix::process::Signal::INT,
+                rustix::process::Signal::QUIT,
+                rustix::process::Signal::KILL,
+            ] {
                 let _ = rustix::process::kill_process(pid, signal);
                 let until = Instant::now() + PATIENCE;
                 while is_running_in(pid, &data) && Instant::now() < until {
@@ -145,7 +175,9 @@ impl Cluster {
         }
         // A pid file whose process is gone, or is by now another program, would keep the server from starting.
         match std::fs::remove_file(&pid_file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file_error("remove", &pid_file)(error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(file_error("remove", &pid_file)(error))
+            }
             _ => Ok(()),
         }
     }
@@ -181,16 +213,32 @@ impl Cluster {
         }
         let initdb = self.installation.bin_dir.join("initdb");
         let mut command = server_command(&initdb, &self.account);
-        command.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]);
+        command.args([
+            "--username=postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--no-instructions",
+        ]);
         if self.installation.version.major >= 18 {
             command.arg("--no-data-checksums");
         }
         command.arg("--pgdata").arg(&unfinished);
-        let output = run_to_end(command).await.map_err(file_error("run", &initdb))?;
+        let output = run_to_end(command)
+            .await
+            .map_err(file_error("run", &initdb))?;
         if !output.status.success() {
-            let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            let text = format!(
+                "{}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            );
             let _ = std::fs::remove_dir_all(&unfinished);
-            return Err(ClusterError::Initdb { path: self.directory.display().to_string(), output: last_lines(&text, 5) });
+            return Err(ClusterError::Initdb {
+                path: self.directory.display().to_string(),
+                output: last_lines(&text, 5),
+            });
         }
         std::fs::rename(&unfinished, self.data()).map_err(file_error("rename", &unfinished))
     }
@@ -201,7 +249,9 @@ async fn run_to_end(mut command: Command) -> std::io::Result<std::process::Outpu
     std::thread::spawn(move || {
         let _ = sender.send(command.output());
     });
-    receiver.await.unwrap_or_else(|_| Err(std::io::Error::other("the thread that waited for it ended")))
+    receiver
+        .await
+        .unwrap_or_else(|_| Err(std::io::Error::other("the thread that waited for it ended")))
 }
 
 /// One cluster a version and build: `postgres-15-3fa9c1`.
@@ -210,15 +260,23 @@ fn cluster_name(installation: &Installation) -> String {
     hash.update(installation.version_text.as_bytes());
     hash.update(installation.bin_dir.as_os_str().as_encoded_bytes());
     let digest = hash.finalize();
-    format!("postgres-{}-{:02x}{:02x}{:02x}", installation.version.major, digest[0], digest[1], digest[2])
+    format!(
+        "postgres-{}-{:02x}{:02x}{:02x}",
+        installation.version.major, digest[0], digest[1], digest[2]
+    )
 }
 
 /// Whether this process exists, is no zombie, and works in this directory: then it is the server of that data directory.
 fn is_running_in(pid: rustix::process::Pid, data: &Path) -> bool {
     let process = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
-    let zombie = std::fs::read_to_string(process.join("stat"))
-        .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')));
-    !zombie && std::fs::read_link(process.join("cwd")).is_ok_and(|cwd| data.canonicalize().is_ok_and(|data| cwd == data))
+    let zombie = std::fs::read_to_string(process.join("stat")).is_ok_and(|stat| {
+        stat.rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.trim_start().starts_with('Z'))
+    });
+    !zombie
+        && std::fs::read_link(process.join("cwd"))
+            .is_ok_and(|cwd| data.canonicalize().is_ok_and(|data| cwd == data))
 }
 
 /// Identifies this boot of the machine; empty where the system does not tell.
@@ -233,13 +291,21 @@ fn set_private(directory: &Path) -> std::io::Result<()> {
 
 fn file_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ClusterError {
     let path = path.display().to_string();
-    move |source| ClusterError::File { action, path, source }
+    move |source| ClusterError::File {
+        action,
+        path,
+        source,
+    }
 }
 
 /// The last `count` lines of a text, on one line each, separated by ` | `.
 #[must_use]
 pub(super) fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
     lines[lines.len().saturating_sub(count)..].join(" | ")
 }
 

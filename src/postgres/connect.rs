@@ -22,7 +22,11 @@ impl Address {
     #[must_use]
     pub fn socket(directory: &Path) -> Address {
         let mut config = Config::new();
-        config.host_path(directory).port(PORT).user(SUPERUSER).application_name(env!("CARGO_PKG_NAME"));
+        config
+            .host_path(directory)
+            .port(PORT)
+            .user(SUPERUSER)
+            .application_name(env!("CARGO_PKG_NAME"));
         Address { config }
     }
 
@@ -44,7 +48,10 @@ impl Address {
             // An error here reaches the owner through the statement it is waiting for.
             let _ = connection.await;
         });
-        Ok(Session { client: Some(client), driver: Some(driver) })
+        Ok(Session {
+            client: Some(client),
+            driver: Some(driver),
+        })
     }
 }
 
@@ -66,7 +73,9 @@ impl Session {
 
     /// The client, to begin a transaction with.
     pub fn client(&mut self) -> &mut Client {
-        self.client.as_mut().expect("a session has its client until it is closed")
+        self.client
+            .as_mut()
+            .expect("a session has its client until it is closed")
     }
 }
 
@@ -74,7 +83,9 @@ impl Deref for Session {
     type Target = Client;
 
     fn deref(&self) -> &Client {
-        self.client.as_ref().expect("a session has its client until it is closed")
+        self.client
+            .as_ref()
+            .expect("a session has its client until it is closed")
     }
 }
 

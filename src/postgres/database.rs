@@ -36,11 +36,19 @@ pub enum DatabaseError {
 #[must_use]
 pub fn server_message(error: &tokio_postgres::Error) -> String {
     let Some(server) = error.as_db_error() else {
-        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        let cause = std::error::Error::source(error)
+            .map(|cause| format!(": {cause}"))
+            .unwrap_or_default();
         return format!("{error}{cause}");
     };
-    let detail = server.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
-    let hint = server.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+    let detail = server
+        .detail()
+        .map(|detail| format!(" ({detail})"))
+        .unwrap_or_default();
+    let hint = server
+        .hint()
+        .map(|hint| format!("; {hint}"))
+        .unwrap_or_default();
     let next = match *server.code() {
         SqlState::DISK_FULL => "; make room, or put the cache on another disk with --cache-dir",
         _ => "",
@@ -113,10 +121,21 @@ impl Databases {
     ///
     /// # Errors
     /// If the server refuses.
-    pub async fn connect(address: &Address, installation: &str) -> Result<Databases, DatabaseError> {
-        let session = address.connect(MAINTENANCE).await.map_err(failed("connect to", MAINTENANCE))?;
+    pub async fn connect(
+        address: &Address,
+        installation: &str,
+    ) -> Result<Databases, DatabaseError> {
+        let session = address
+            .connect(MAINTENANCE)
+            .await
+            .map_err(failed("connect to", MAINTENANCE))?;
         let (address, installation) = (address.clone(), installation.to_owned());
-        Ok(Databases { address, session, installation, made: AtomicU64::new(0) })
+        Ok(Databases {
+            address,
+            session,
+            installation,
+            made: AtomicU64::new(0),
+        })
     }
 
     /// Where the server is reached.
@@ -150,16 +169,25 @@ impl Databases {
     pub async fn copy(&self, template: &str) -> Result<String, DatabaseError> {
         let name = self.fresh_name();
         // Version 14 has no other strategy than this one, and no word for it.
-        let strategy = if self.server_version_number().await? >= 150_000 { " strategy file_copy" } else { "" };
+        let strategy = if self.server_version_number().await? >= 150_000 {
+            " strategy file_copy"
+        } else {
+            ""
+        };
         let statement = format!("create database {name} template {template}{strategy}");
-        self.execute("copy a template to", &name, &statement).await?;
+        self.execute("copy a template to", &name, &statement)
+            .await?;
         self.mark(&name, Role::Copy).await?;
         Ok(name)
     }
 
     async fn server_version_number(&self) -> Result<i32, DatabaseError> {
-        let row = self.session.query_one("select current_setting('server_version_num')::int", &[]).await;
-        row.map(|row| row.get(0)).map_err(failed("ask for the version in", MAINTENANCE))
+        let row = self
+            .session
+            .query_one("select current_setting('server_version_num')::int", &[])
+            .await;
+        row.map(|row| row.get(0))
+            .map_err(failed("ask for the version in", MAINTENANCE))
     }
 
     /// Size of a database in bytes.
@@ -167,8 +195,12 @@ impl Databases {
     /// # Errors
     /// If the server refuses.
     pub async fn size(&self, name: &str) -> Result<u64, DatabaseError> {
-        let row = self.session.query_one("select pg_database_size($1::text::name)", &[&name]).await;
-        row.map(|row| u64::try_from(row.get::<_, i64>(0)).unwrap_or(0)).map_err(failed("ask for the size of", name))
+        let row = self
+            .session
+            .query_one("select pg_database_size($1::text::name)", &[&name])
+            .await;
+        row.map(|row| u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+            .map_err(failed("ask for the size of", name))
     }
 
     /// Writes the comment that says what a database of ours is for.
@@ -179,11 +211,20 @@ impl Databases {
         let mark = Mark {
             program: env!("CARGO_PKG_NAME").to_owned(),
             installation: self.installation.clone(),
-            time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            time: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
             role,
         };
-        let text = serde_json::to_string(&mark).unwrap_or_default().replace('\'', "''");
-        self.execute("mark", name, &format!("comment on database {name} is '{text}'")).await
+        let text = serde_json::to_string(&mark)
+            .unwrap_or_default()
+            .replace('\'', "''");
+        self.execute(
+            "mark",
+            name,
+            &format!("comment on database {name} is '{text}'"),
+        )
+        .await
     }
 
     /// Drops a database of ours, ending whatever session is still in it.
@@ -191,7 +232,12 @@ impl Databases {
     /// # Errors
     /// If the server refuses.
     pub async fn drop(&self, name: &str) -> Result<(), DatabaseError> {
-        self.execute("drop", name, &format!("drop database if exists {name} with (force)")).await
+        self.execute(
+            "drop",
+            name,
+            &format!("drop database if exists {name} with (force)"),
+        )
+        .await
     }
 
     /// Every database of ours on this server.
@@ -214,14 +260,19 @@ impl Databases {
                 None => None,
                 Some(comment) => Some(self.role_of(comment)?),
             };
-            Some(OurDatabase { name: row.get(0), role, bytes: u64::try_from(row.get::<_, i64>(2)).unwrap_or(0) })
+            Some(OurDatabase {
+                name: row.get(0),
+                role,
+                bytes: u64::try_from(row.get::<_, i64>(2)).unwrap_or(0),
+            })
         });
         Ok(each.collect())
     }
 
     fn role_of(&self, comment: &str) -> Option<Role> {
         let mark: Mark = serde_json::from_str(comment).ok()?;
-        (mark.program == env!("CARGO_PKG_NAME") && mark.installation == self.installation).then_some(mark.role)
+        (mark.program == env!("CARGO_PKG_NAME") && mark.installation == self.installation)
+            .then_some(mark.role)
     }
 
     /// Waits until the last session has left a database: one that was closed is still there for a moment, and keeps the database
@@ -231,8 +282,18 @@ impl Databases {
     /// If the server refuses.
     pub async fn wait_until_unused(&self, name: &str) -> Result<(), DatabaseError> {
         for _ in 0..1000 {
-            let row = self.session.query_one("select count(*) from pg_stat_activity where datname = $1", &[&name]).await;
-            if row.map_err(failed("look for sessions in", name))?.get::<_, i64>(0) == 0 {
+            let row = self
+                .session
+                .query_one(
+                    "select count(*) from pg_stat_activity where datname = $1",
+                    &[&name],
+                )
+                .await;
+            if row
+                .map_err(failed("look for sessions in", name))?
+                .get::<_, i64>(0)
+                == 0
+            {
                 break;
             }
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
@@ -263,28 +324,60 @@ impl Databases {
         let rows = self.session.query("select oid from pg_database", &[]).await;
         let rows = rows.map_err(failed("list the databases from", MAINTENANCE))?;
         let known: BTreeSet<u32> = rows.iter().map(|row| row.get(0)).collect();
-        let orphans = std::fs::read_dir(data.join("base")).into_iter().flatten().flatten().filter(|entry| {
-            entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()).is_some_and(|oid| !known.contains(&oid))
-        });
-        Ok(orphans.filter(|orphan| std::fs::remove_dir_all(orphan.path()).is_ok()).count())
+        let orphans = std::fs::read_dir(data.join("base"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|entry| {
+                entry
+                    .file_name()
+                    .to_str()
+                    .and_then(|name| name.parse::<u32>().ok())
+                    .is_some_and(|oid| !known.contains(&oid))
+            });
+        Ok(orphans
+            .filter(|orphan| std::fs::remove_dir_all(orphan.path()).is_ok())
+            .count())
     }
 
     /// A name nobody has: a digest of who asks, when, and for the how-manieth time.
     fn fresh_name(&self) -> String {
         let count = self.made.fetch_add(1, Ordering::Relaxed);
-        let nanoseconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        let text = format!("{} {} {nanoseconds} {count}", self.installation, std::process::id());
+        let nanoseconds = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_nanos());
+        let text = format!(
+            "{} {} {nanoseconds} {count}",
+            self.installation,
+            std::process::id()
+        );
         let digest = Sha256::digest(text.as_bytes());
-        let hexadecimal: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let hexadecimal: String = digest
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         format!("pgqa_{hexadecimal}")
     }
 
-    async fn execute(&self, action: &'static str, name: &str, statement: &str) -> Result<(), DatabaseError> {
-        self.session.batch_execute(statement).await.map_err(failed(action, name))
+    async fn execute(
+        &self,
+        action: &'static str,
+        name: &str,
+        statement: &str,
+    ) -> Result<(), DatabaseError> {
+        self.session
+            .batch_execute(statement)
+            .await
+            .map_err(failed(action, name))
     }
 }
 
 fn failed(action: &'static str, name: &str) -> impl FnOnce(tokio_postgres::Error) -> DatabaseError {
     let name = name.to_owned();
-    move |source| DatabaseError::Server { action, name, source }
+    move |source| DatabaseError::Server {
+        action,
+        name,
+        source,
+    }
 }

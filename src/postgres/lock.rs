@@ -22,7 +22,12 @@ impl Lock {
     /// # Errors
     /// If the file cannot be opened, locked or written.
     pub async fn take(path: &Path, holder: &str, events: &Events) -> std::io::Result<Lock> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
         let mut told = false;
         loop {
             match file.try_lock() {
@@ -59,7 +64,9 @@ mod tests {
     async fn the_second_waits_and_is_told_for_whom() {
         let top = tempfile::tempdir().expect("a temporary directory");
         let path = top.path().join("lock");
-        let first = Lock::take(&path, "the first (process 1)", &Events::ignored()).await.expect("locks");
+        let first = Lock::take(&path, "the first (process 1)", &Events::ignored())
+            .await
+            .expect("locks");
         let heard = Arc::new(Mutex::new(Vec::new()));
         let listener = Arc::clone(&heard);
         let events = Events::new(move |event| listener.lock().expect("not poisoned").push(event));
@@ -68,7 +75,9 @@ mod tests {
         assert!(!second.is_finished());
         drop(first);
         second.await.expect("no panic").expect("locks");
-        let expected = RunEvent::ServerBusy { holder: "the first (process 1)".to_owned() };
+        let expected = RunEvent::ServerBusy {
+            holder: "the first (process 1)".to_owned(),
+        };
         assert_eq!(*heard.lock().expect("not poisoned"), [expected]);
     }
 }

@@ -72,8 +72,16 @@ impl Managed {
         let cache = CacheDirectory::open(&options.cache_directory)?;
         let cluster = Cluster::open(&cache, installation, account, &options.holder, events).await?;
         let server = Server::start(cluster, &options.profile, events).await?;
-        let databases = Databases::connect(&Address::socket(server.socket_directory()), &cache.installation).await?;
-        let managed = Managed { databases, server, profile: options.profile };
+        let databases = Databases::connect(
+            &Address::socket(server.socket_directory()),
+            &cache.installation,
+        )
+        .await?;
+        let managed = Managed {
+            databases,
+            server,
+            profile: options.profile,
+        };
         managed.reap(events).await?;
         Ok(managed)
     }
@@ -81,11 +89,21 @@ impl Managed {
     async fn reap(&self, events: &Events) -> Result<(), ManagedError> {
         let dropped = self.databases.drop_leftovers().await?;
         if !dropped.is_empty() {
-            events.emit(RunEvent::Reaped { what: format!("{} left behind by an earlier run", databases(dropped.len())) });
+            events.emit(RunEvent::Reaped {
+                what: format!("{} left behind by an earlier run", databases(dropped.len())),
+            });
         }
-        let orphans = self.databases.remove_orphaned_files(&self.server.cluster().data()).await?;
+        let orphans = self
+            .databases
+            .remove_orphaned_files(&self.server.cluster().data())
+            .await?;
         if orphans > 0 {
-            events.emit(RunEvent::Reaped { what: format!("the files of {} that were never finished", databases(orphans)) });
+            events.emit(RunEvent::Reaped {
+                what: format!(
+                    "the files of {} that were never finished",
+                    databases(orphans)
+                ),
+            });
         }
         Ok(())
     }
@@ -122,5 +140,9 @@ impl Managed {
 }
 
 fn databases(count: usize) -> String {
-    if count == 1 { "a database".to_owned() } else { format!("{count} databases") }
+    if count == 1 {
+        "a database".to_owned()
+    } else {
+        format!("{count} databases")
+    }
 }

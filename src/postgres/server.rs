@@ -68,7 +68,11 @@ impl Server {
     ///
     /// # Errors
     /// If it cannot be spawned or does not get ready; the last lines of its log are in the error.
-    pub async fn start(cluster: Cluster, profile: &Profile, events: &Events) -> Result<Server, ServerError> {
+    pub async fn start(
+        cluster: Cluster,
+        profile: &Profile,
+        events: &Events,
+    ) -> Result<Server, ServerError> {
         let postgres = cluster.installation.bin_dir.join("postgres");
         let command = postgres_command(&postgres, &cluster, profile)?;
         cluster.mark_running()?;
@@ -76,11 +80,18 @@ impl Server {
         let (ready, is_ready) = oneshot::channel();
         let data = cluster.data();
         let keeper = std::thread::spawn(move || keep(command, &data, ready, &stopped));
-        let server = Server { cluster, stop: Some(stop), keeper: Some(keeper) };
+        let server = Server {
+            cluster,
+            stop: Some(stop),
+            keeper: Some(keeper),
+        };
         match is_ready.await {
             Ok(Ok(())) => {}
             Ok(Err(StartFailure::Spawn(source))) => {
-                return Err(ServerError::Spawn { path: postgres.display().to_string(), source });
+                return Err(ServerError::Spawn {
+                    path: postgres.display().to_string(),
+                    source,
+                });
             }
             Ok(Err(StartFailure::NotReady(what))) => return Err(server.not_ready(what)),
             Err(_) => return Err(server.not_ready("was lost".to_owned())),
@@ -97,7 +108,10 @@ impl Server {
         ServerError::NotReady {
             version: self.cluster.installation.version.to_string(),
             what,
-            lines: last_lines(&String::from_utf8_lossy(&std::fs::read(&log).unwrap_or_default()), 5),
+            lines: last_lines(
+                &String::from_utf8_lossy(&std::fs::read(&log).unwrap_or_default()),
+                5,
+            ),
             log: log.display().to_string(),
         }
     }
@@ -118,7 +132,10 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
-        let stopped_well = self.keeper.take().is_some_and(|keeper| keeper.join().unwrap_or(false));
+        let stopped_well = self
+            .keeper
+            .take()
+            .is_some_and(|keeper| keeper.join().unwrap_or(false));
         if stopped_well {
             self.cluster.mark_stopped();
         }
@@ -131,7 +148,12 @@ enum StartFailure {
 }
 
 /// The life of the thread that owns the server process; whether the server came down in good order.
-fn keep(mut command: Command, data: &Path, ready: oneshot::Sender<Result<(), StartFailure>>, stopped: &Receiver<()>) -> bool {
+fn keep(
+    mut command: Command,
+    data: &Path,
+    ready: oneshot::Sender<Result<(), StartFailure>>,
+    stopped: &Receiver<()>,
+) -> bool {
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
@@ -165,18 +187,28 @@ fn wait_until_ready(child: &mut Child, data: &Path) -> Result<(), String> {
         }
         let text = std::fs::read_to_string(&pid_file).unwrap_or_default();
         let mut lines = text.lines();
-        if lines.next().is_some_and(|first| first.trim() == pid) && lines.nth(6).is_some_and(|line| line.trim() == "ready") {
+        if lines.next().is_some_and(|first| first.trim() == pid)
+            && lines.nth(6).is_some_and(|line| line.trim() == "ready")
+        {
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    Err(format!("was not ready after {} seconds", START_LIMIT.as_secs()))
+    Err(format!(
+        "was not ready after {} seconds",
+        START_LIMIT.as_secs()
+    ))
 }
 
 /// Stops the server: fast, then immediately, then by force. Whether the first way sufficed.
 fn shut_down(child: &mut Child) -> bool {
-    let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else { return false };
-    for (attempt, signal) in [Signal::INT, Signal::QUIT, Signal::KILL].into_iter().enumerate() {
+    let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
+        return false;
+    };
+    for (attempt, signal) in [Signal::INT, Signal::QUIT, Signal::KILL]
+        .into_iter()
+        .enumerate()
+    {
         let _ = kill_process(pid, signal);
         let until = Instant::now() + STOP_LIMIT;
         while Instant::now() < until {
@@ -194,21 +226,38 @@ fn shut_down(child: &mut Child) -> bool {
 /// locale may change what it does.
 pub(super) fn server_command(binary: &Path, account: &Account) -> Command {
     let mut command = Command::new(binary);
-    command.env_clear().env("LC_ALL", "C").env("PATH", "/usr/bin:/bin");
+    command
+        .env_clear()
+        .env("LC_ALL", "C")
+        .env("PATH", "/usr/bin:/bin");
     account.run_as(&mut command);
     command.stdin(Stdio::null());
     command
 }
 
-fn postgres_command(postgres: &Path, cluster: &Cluster, profile: &Profile) -> Result<Command, ClusterError> {
+fn postgres_command(
+    postgres: &Path,
+    cluster: &Cluster,
+    profile: &Profile,
+) -> Result<Command, ClusterError> {
     let log = cluster.log();
     let open = || File::create(&log).and_then(|file| Ok((file.try_clone()?, file)));
-    let (output, errors) =
-        open().map_err(|source| ClusterError::File { action: "write", path: log.display().to_string(), source })?;
+    let (output, errors) = open().map_err(|source| ClusterError::File {
+        action: "write",
+        path: log.display().to_string(),
+        source,
+    })?;
     let mut command = server_command(postgres, &cluster.account);
     command.arg("-D").arg(cluster.data());
-    command.arg("-c").arg(format!("unix_socket_directories={}", cluster.directory.display()));
-    command.arg("-c").arg("listen_addresses=").arg("-c").arg(format!("port={PORT}"));
+    command.arg("-c").arg(format!(
+        "unix_socket_directories={}",
+        cluster.directory.display()
+    ));
+    command
+        .arg("-c")
+        .arg("listen_addresses=")
+        .arg("-c")
+        .arg(format!("port={PORT}"));
     for (setting, value) in profile.settings {
         command.arg("-c").arg(format!("{setting}={value}"));
     }
@@ -226,7 +275,11 @@ fn die_with_parent(command: &mut Command) {
     let arm = move || {
         rustix::process::set_parent_process_death_signal(Some(Signal::QUIT))?;
         // The parent may have died before the signal was armed.
-        if rustix::process::getppid() == Some(parent) { Ok(()) } else { Err(std::io::ErrorKind::BrokenPipe.into()) }
+        if rustix::process::getppid() == Some(parent) {
+            Ok(())
+        } else {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
     };
     // SAFETY: between fork and exec the closure makes two system calls; it neither allocates nor takes a lock.
     unsafe {

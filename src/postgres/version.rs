@@ -24,11 +24,16 @@ impl Version {
 
     fn of_word(word: &str) -> Option<Version> {
         let number = |text: &str| {
-            let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+            let digits = text
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(text.len());
             text[..digits].parse::<u32>().ok()
         };
         let major = number(word)?;
-        let minor = word.split_once('.').and_then(|(_, rest)| number(rest)).unwrap_or(0);
+        let minor = word
+            .split_once('.')
+            .and_then(|(_, rest)| number(rest))
+            .unwrap_or(0);
         Some(Version { major, minor })
     }
 
@@ -52,7 +57,10 @@ mod tests {
     #[test]
     fn versions_are_found_in_what_the_tools_print() {
         let find = |text| Version::find(text).map(|v| (v.major, v.minor));
-        assert_eq!(find("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"), Some((15, 18)));
+        assert_eq!(
+            find("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"),
+            Some((15, 18))
+        );
         assert_eq!(find("PostgreSQL 18beta2"), Some((18, 0)));
         assert_eq!(find("9.6.24"), Some((9, 6)));
         assert_eq!(find("16.4"), Some((16, 4)));

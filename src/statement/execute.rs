@@ -23,12 +23,32 @@ pub struct Executable<'d> {
 impl<'d> Executable<'d> {
     /// Numbers the parameters of one statement of `file` in the order they first appear and binds their values.
     #[must_use]
-    pub fn new(file: &'d StatementFile, statement: &'d Statement, variant: &'d str, values: &[BoundParameter]) -> Executable<'d> {
+    pub fn new(
+        file: &'d StatementFile,
+        statement: &'d Statement,
+        variant: &'d str,
+        values: &[BoundParameter],
+    ) -> Executable<'d> {
         let names = statement.template.parameters();
-        let number = |name: &str| names.iter().position(|known| *known == name).map_or(0, |index| index + 1);
+        let number = |name: &str| {
+            names
+                .iter()
+                .position(|known| *known == name)
+                .map_or(0, |index| index + 1)
+        };
         let bound = statement.template.bind(|name| format!("${}", number(name)));
-        let parameters = names.iter().filter_map(|name| values.iter().find(|value| value.name == *name)).cloned().collect();
-        Executable { file, statement, variant, bound, parameters }
+        let parameters = names
+            .iter()
+            .filter_map(|name| values.iter().find(|value| value.name == *name))
+            .cloned()
+            .collect();
+        Executable {
+            file,
+            statement,
+            variant,
+            bound,
+            parameters,
+        }
     }
 
     /// The statement with `$1`, `$2` … for its parameters.
@@ -40,8 +60,16 @@ impl<'d> Executable<'d> {
     /// The statement with each parameter replaced by the literal given for its name.
     #[must_use]
     pub fn with_literals(&self, literals: &[(String, String)]) -> String {
-        let literal = |name: &str| literals.iter().find(|(known, _)| known == name).map_or("null", |(_, literal)| literal);
-        self.statement.template.bind(|name| literal(name).to_owned()).text
+        let literal = |name: &str| {
+            literals
+                .iter()
+                .find(|(known, _)| known == name)
+                .map_or("null", |(_, literal)| literal)
+        };
+        self.statement
+            .template
+            .bind(|name| literal(name).to_owned())
+            .text
     }
 
     /// Its parameters in the order of their numbers.
@@ -53,13 +81,19 @@ impl<'d> Executable<'d> {
     /// Their types.
     #[must_use]
     pub fn types(&self) -> Vec<Type> {
-        self.parameters.iter().map(|parameter| type_of(parameter.oid)).collect()
+        self.parameters
+            .iter()
+            .map(|parameter| type_of(parameter.oid))
+            .collect()
     }
 
     /// Their values.
     #[must_use]
     pub fn values(&self) -> Vec<RawValue> {
-        self.parameters.iter().map(|parameter| parameter.value.clone()).collect()
+        self.parameters
+            .iter()
+            .map(|parameter| parameter.value.clone())
+            .collect()
     }
 
     /// The variant it is bound for.
@@ -75,7 +109,9 @@ impl<'d> Executable<'d> {
     pub async fn run(&self, client: &Client) -> Result<Vec<Row>, StatementError> {
         let run = async {
             let prepared = client.prepare_typed(self.text(), &self.types()).await?;
-            client.query(&prepared, &as_parameters(&self.values())).await
+            client
+                .query(&prepared, &as_parameters(&self.values()))
+                .await
         };
         run.await.map_err(|error| self.failed(&error, 0))
     }
@@ -83,17 +119,28 @@ impl<'d> Executable<'d> {
     /// File and place of the statement, for errors.
     #[must_use]
     pub fn place(&self) -> String {
-        format!("{}:{}", self.file.source.path, self.file.position_in(self.statement, 0))
+        format!(
+            "{}:{}",
+            self.file.source.path,
+            self.file.position_in(self.statement, 0)
+        )
     }
 
     /// Turns what the server said about this statement, sent with `prefix` characters in front, into an error at its place in the file.
     #[must_use]
     pub fn failed(&self, error: &tokio_postgres::Error, prefix: usize) -> StatementError {
-        let position = match error.as_db_error().and_then(tokio_postgres::error::DbError::position) {
-            Some(tokio_postgres::error::ErrorPosition::Original(position)) => (*position as usize).saturating_sub(prefix),
+        let position = match error
+            .as_db_error()
+            .and_then(tokio_postgres::error::DbError::position)
+        {
+            Some(tokio_postgres::error::ErrorPosition::Original(position)) => {
+                (*position as usize).saturating_sub(prefix)
+            }
             _ => 1,
         };
-        let place = self.file.position_in(self.statement, self.bound.source_offset(position));
+        let place = self
+            .file
+            .position_in(self.statement, self.bound.source_offset(position));
         StatementError::in_file(self.file, place, self.variant, server_message(error))
     }
 }

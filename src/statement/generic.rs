@@ -25,7 +25,11 @@ impl Prepared {
     ///
     /// # Errors
     /// What the server says, with the place in the file.
-    pub async fn prepare(client: &Client, name: &'static str, executable: &Executable<'_>) -> Result<Prepared, StatementError> {
+    pub async fn prepare(
+        client: &Client,
+        name: &'static str,
+        executable: &Executable<'_>,
+    ) -> Result<Prepared, StatementError> {
         let mut arguments = Vec::new();
         for (index, parameter) in executable.parameters().iter().enumerate() {
             let type_name = &parameter.type_name;
@@ -37,12 +41,26 @@ impl Prepared {
             keep(client, &setting, parameter.oid, type_name, &parameter.value).await?;
             arguments.push(format!("current_setting('{setting}')::{type_name}"));
         }
-        let types: Vec<&str> = executable.parameters().iter().map(|parameter| parameter.type_name.as_str()).collect();
-        let types = if types.is_empty() { String::new() } else { format!(" ({})", types.join(", ")) };
+        let types: Vec<&str> = executable
+            .parameters()
+            .iter()
+            .map(|parameter| parameter.type_name.as_str())
+            .collect();
+        let types = if types.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", types.join(", "))
+        };
         let head = format!("prepare {name}{types} as ");
-        let prepared = client.batch_execute(&format!("{head}{}", executable.text())).await;
+        let prepared = client
+            .batch_execute(&format!("{head}{}", executable.text()))
+            .await;
         prepared.map_err(|error| executable.failed(&error, head.chars().count()))?;
-        let arguments = if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(", ")) };
+        let arguments = if arguments.is_empty() {
+            String::new()
+        } else {
+            format!("({})", arguments.join(", "))
+        };
         Ok(Prepared { name, arguments })
     }
 
@@ -56,22 +74,46 @@ impl Prepared {
     ///
     /// # Errors
     /// If the server cannot plan it.
-    pub async fn auto_plan(&self, client: &Client, executable: &Executable<'_>) -> Result<PlanMode, StatementError> {
+    pub async fn auto_plan(
+        &self,
+        client: &Client,
+        executable: &Executable<'_>,
+    ) -> Result<PlanMode, StatementError> {
         let explain = format!("explain {};", self.execute()).repeat(EXECUTIONS_TO_SETTLE);
-        client.batch_execute(&explain).await.map_err(|error| executable.failed(&error, 0))?;
+        client
+            .batch_execute(&explain)
+            .await
+            .map_err(|error| executable.failed(&error, 0))?;
         let row = client
-            .query_one("select generic_plans > 0 from pg_prepared_statements where name = $1", &[&self.name])
+            .query_one(
+                "select generic_plans > 0 from pg_prepared_statements where name = $1",
+                &[&self.name],
+            )
             .await
             .map_err(StatementError::server("read which plan was chosen"))?;
-        Ok(if row.get(0) { PlanMode::Generic } else { PlanMode::Custom })
+        Ok(if row.get(0) {
+            PlanMode::Generic
+        } else {
+            PlanMode::Custom
+        })
     }
 }
 
-async fn keep(client: &Client, setting: &str, oid: u32, type_name: &str, value: &RawValue) -> Result<(), StatementError> {
+async fn keep(
+    client: &Client,
+    setting: &str,
+    oid: u32,
+    type_name: &str,
+    value: &RawValue,
+) -> Result<(), StatementError> {
     let query = format!("select set_config('{setting}', ($1::{type_name})::text, false)");
     let keep = async {
         let statement = client.prepare_typed(&query, &[type_of(oid)]).await?;
-        client.query_one(&statement, &as_parameters(std::slice::from_ref(value))).await
+        client
+            .query_one(&statement, &as_parameters(std::slice::from_ref(value)))
+            .await
     };
-    keep.await.map(|_| ()).map_err(StatementError::server("keep a parameter's value"))
+    keep.await
+        .map(|_| ())
+        .map_err(StatementError::server("keep a parameter's value"))
 }

@@ -27,7 +27,10 @@ pub enum StatementError {
         message: String,
     },
     /// The connection failed, or a statement of our own did.
-    #[error("cannot {action}: {}", crate::postgres::database::server_message(source))]
+    #[error(
+        "cannot {action}: {}",
+        crate::postgres::database::server_message(source)
+    )]
     Server {
         /// What was tried.
         action: &'static str,
@@ -39,8 +42,18 @@ pub enum StatementError {
 impl StatementError {
     /// An error at a place of a statement file.
     #[must_use]
-    pub fn in_file(file: &StatementFile, position: Position, variant: &str, message: String) -> StatementError {
-        StatementError::InFile { path: file.source.path.clone(), position, variant: variant.to_owned(), message }
+    pub fn in_file(
+        file: &StatementFile,
+        position: Position,
+        variant: &str,
+        message: String,
+    ) -> StatementError {
+        StatementError::InFile {
+            path: file.source.path.clone(),
+            position,
+            variant: variant.to_owned(),
+            message,
+        }
     }
 
     /// Makes an error of what a statement of our own met.

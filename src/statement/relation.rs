@@ -36,18 +36,36 @@ impl Relation {
     ///
     /// # Errors
     /// If the server cannot be asked for the array types.
-    pub async fn gather(client: &Client, name: &str, rows: &[Row]) -> Result<Relation, StatementError> {
-        let mut relation = Relation { name: name.to_owned(), columns: Vec::new(), rows: rows.len(), left_out: Vec::new() };
-        let Some(first) = rows.first() else { return Ok(relation) };
+    pub async fn gather(
+        client: &Client,
+        name: &str,
+        rows: &[Row],
+    ) -> Result<Relation, StatementError> {
+        let mut relation = Relation {
+            name: name.to_owned(),
+            columns: Vec::new(),
+            rows: rows.len(),
+            left_out: Vec::new(),
+        };
+        let Some(first) = rows.first() else {
+            return Ok(relation);
+        };
         for (index, column) in first.columns().iter().enumerate() {
             let element = column.type_().oid();
             let Some((oid, type_name)) = array_type(client, element).await? else {
-                relation.left_out.push(format!("{} ({})", column.name(), column.type_().name()));
+                relation
+                    .left_out
+                    .push(format!("{} ({})", column.name(), column.type_().name()));
                 continue;
             };
             let values: Vec<RawValue> = rows.iter().map(|row| row.get(index)).collect();
             let value = RawValue(Some(array(element, &values)));
-            relation.columns.push(ArrayColumn { name: column.name().to_owned(), type_name, oid, value });
+            relation.columns.push(ArrayColumn {
+                name: column.name().to_owned(),
+                type_name,
+                oid,
+                value,
+            });
         }
         Ok(relation)
     }
@@ -57,7 +75,11 @@ impl Relation {
     pub fn missing(&self) -> String {
         match self.left_out.as_slice() {
             [] => String::new(),
-            names => format!("; {} leaves out what no array can hold: {}", self.name, names.join(", ")),
+            names => format!(
+                "; {} leaves out what no array can hold: {}",
+                self.name,
+                names.join(", ")
+            ),
         }
     }
 
@@ -65,7 +87,12 @@ impl Relation {
     #[must_use]
     pub fn as_common_table_expression(&self, first: usize) -> String {
         let column = |(index, column): (usize, &ArrayColumn)| {
-            format!("${}::{} as \"{}\"", first + index, column.type_name, column.name.replace('"', "\"\""))
+            format!(
+                "${}::{} as \"{}\"",
+                first + index,
+                column.type_name,
+                column.name.replace('"', "\"\"")
+            )
         };
         let columns: Vec<String> = self.columns.iter().enumerate().map(column).collect();
         format!("{} as (select {})", self.name, columns.join(", "))
@@ -73,7 +100,10 @@ impl Relation {
 }
 
 /// The array type over an element type; none where there is none (arrays themselves, anonymous records).
-async fn array_type(client: &Client, element: u32) -> Result<Option<(u32, String)>, StatementError> {
+async fn array_type(
+    client: &Client,
+    element: u32,
+) -> Result<Option<(u32, String)>, StatementError> {
     let row = client
         .query_opt("select typarray, format_type(typarray, null) from pg_type where oid = $1 and typarray <> 0 and typtype <> 'p'", &[&element])
         .await
@@ -115,19 +145,30 @@ mod tests {
             oid: 0,
             value: RawValue(None),
         };
-        Relation { name: "fetched".to_owned(), columns: vec![column("id", "bigint[]"), column("od\"d", "text[]")], rows: 2, left_out: Vec::new() }
+        Relation {
+            name: "fetched".to_owned(),
+            columns: vec![column("id", "bigint[]"), column("od\"d", "text[]")],
+            rows: 2,
+            left_out: Vec::new(),
+        }
     }
 
     #[test]
     fn a_relation_is_written_with_numbered_parameters() {
         let written = relation().as_common_table_expression(3);
-        assert_eq!(written, r#"fetched as (select $3::bigint[] as "id", $4::text[] as "od""d")"#);
+        assert_eq!(
+            written,
+            r#"fetched as (select $3::bigint[] as "id", $4::text[] as "od""d")"#
+        );
     }
 
     #[test]
     fn arrays_are_written_as_the_server_sends_them() {
         let bytes = array(23, &[RawValue(Some(vec![0, 0, 0, 7])), RawValue(None)]);
-        let expected = [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 23, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 7, 255, 255, 255, 255];
+        let expected = [
+            0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 23, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 7,
+            255, 255, 255, 255,
+        ];
         assert_eq!(bytes, expected);
         assert_eq!(array(23, &[]), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 23]);
     }

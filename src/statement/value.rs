@@ -11,7 +11,9 @@ pub struct RawValue(pub Option<Vec<u8>>);
 
 impl ToSql for RawValue {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        let Some(bytes) = &self.0 else { return Ok(IsNull::Yes) };
+        let Some(bytes) = &self.0 else {
+            return Ok(IsNull::Yes);
+        };
         out.put_slice(bytes);
         Ok(IsNull::No)
     }
@@ -54,11 +56,15 @@ impl<'a> FromSql<'a> for RawText {
 /// A type known by its number alone: enough to say what a raw value is.
 #[must_use]
 pub fn type_of(oid: u32) -> Type {
-    Type::from_oid(oid).unwrap_or_else(|| Type::new(format!("type {oid}"), oid, Kind::Simple, String::new()))
+    Type::from_oid(oid)
+        .unwrap_or_else(|| Type::new(format!("type {oid}"), oid, Kind::Simple, String::new()))
 }
 
 /// The parameters of one execution, as the driver wants them.
 #[must_use]
 pub fn as_parameters(values: &[RawValue]) -> Vec<&(dyn ToSql + Sync)> {
-    values.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+    values
+        .iter()
+        .map(|value| value as &(dyn ToSql + Sync))
+        .collect()
 }

@@ -34,16 +34,30 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
         queues: selected.queues,
         fixtures: selected.fixtures,
         selection: selected.selection,
-        sampling: Sampling { samples: usize::try_from(arguments.samples).unwrap_or(usize::MAX), budget: arguments.budget },
+        sampling: Sampling {
+            samples: usize::try_from(arguments.samples).unwrap_or(usize::MAX),
+            budget: arguments.budget,
+        },
     };
     let interrupts = Interrupts::listen().context("cannot listen for signals")?;
     let events = progress::listener(common.quiet);
-    let started_server = interrupts.unless_interrupted(Managed::start(&options, &events)).await;
+    let started_server = interrupts
+        .unless_interrupted(Managed::start(&options, &events))
+        .await;
     let managed = match started_server {
         Ok(managed) => managed?,
         Err(Interrupted) => return Ok(Exit::Interrupted),
     };
-    let outcome = measure(arguments, common, &request, &managed, &interrupts, started, &events).await;
+    let outcome = measure(
+        arguments,
+        common,
+        &request,
+        &managed,
+        &interrupts,
+        started,
+        &events,
+    )
+    .await;
     managed.stop().await;
     outcome
 }
@@ -65,14 +79,27 @@ async fn measure(
         kind: RunKind::Plans,
         status: RunStatus::Running,
         command: std::env::args().collect(),
-        environment: environment::describe(client, managed.profile().name, arguments.what.scale.seed).await?,
+        environment: environment::describe(
+            client,
+            managed.profile().name,
+            arguments.what.scale.seed,
+        )
+        .await?,
         timing: Timing::default(),
         peak_rss_bytes: 0,
         results: Vec::new(),
         failures: Vec::new(),
     };
-    let experiment = PlansExperiment { managed, request, store: &store, started, events };
-    let outcome = interrupts.unless_interrupted(experiment.measure(&mut run)).await;
+    let experiment = PlansExperiment {
+        managed,
+        request,
+        store: &store,
+        started,
+        events,
+    };
+    let outcome = interrupts
+        .unless_interrupted(experiment.measure(&mut run))
+        .await;
     run.status = match &outcome {
         Ok(Ok(())) => RunStatus::Complete,
         Ok(Err(_)) => RunStatus::Failed,
@@ -88,16 +115,27 @@ async fn measure(
     }
 }
 
-fn print(arguments: &ComparePlans, common: &Common, run: &Run, store: &RunStore) -> anyhow::Result<()> {
+fn print(
+    arguments: &ComparePlans,
+    common: &Common,
+    run: &Run,
+    store: &RunStore,
+) -> anyhow::Result<()> {
     let stdout = std::io::stdout();
     let terminal = stdout.is_terminal();
     let color = match common.color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        Color::Auto => {
+            terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        }
     };
     let width = if terminal { terminal_width() } else { None }.unwrap_or(WIDTH_OFF_TERMINAL);
-    let layout = Layout { width, color, folder: Some(store.folder()) };
+    let layout = Layout {
+        width,
+        color,
+        folder: Some(store.folder()),
+    };
     let text = report::render(run, arguments.format(), layout);
     match stdout.lock().write_all(text.as_bytes()) {
         // Whoever reads the output may have seen enough.

@@ -22,18 +22,32 @@ use crate::units::Count;
 /// If the fixture cannot be built, a statement cannot be bound, or a file cannot be written.
 pub async fn run(arguments: &ExtractQueries, common: &Common) -> anyhow::Result<Exit> {
     let selected = selection::select(&Library::built_in(), &arguments.what)?;
-    std::fs::create_dir_all(&arguments.out).with_context(|| format!("cannot make {}", arguments.out.display()))?;
+    std::fs::create_dir_all(&arguments.out)
+        .with_context(|| format!("cannot make {}", arguments.out.display()))?;
     let work = async |managed: &Managed, events: &Events| -> anyhow::Result<String> {
         let mut count = 0;
         for fixture in &selected.fixtures {
             count += write_fixture(&arguments.out, &selected, fixture, managed, events).await?;
         }
-        Ok(format!("wrote {} files to {}\n", Count(count), arguments.out.display()))
+        Ok(format!(
+            "wrote {} files to {}\n",
+            Count(count),
+            arguments.out.display()
+        ))
     };
-    server::with_server(common, "extract-queries", work, |text| listing::print(&text)).await
+    server::with_server(common, "extract-queries", work, |text| {
+        listing::print(&text)
+    })
+    .await
 }
 
-async fn write_fixture(out: &Path, selected: &Selected, fixture: &Fixture, managed: &Managed, events: &Events) -> anyhow::Result<u64> {
+async fn write_fixture(
+    out: &Path,
+    selected: &Selected,
+    fixture: &Fixture,
+    managed: &Managed,
+    events: &Events,
+) -> anyhow::Result<u64> {
     let mut count = 0;
     for queue in &selected.queues {
         let subjects = selected.selection.subjects(queue, fixture);
@@ -41,10 +55,12 @@ async fn write_fixture(out: &Path, selected: &Selected, fixture: &Fixture, manag
             continue;
         }
         let folder = out.join(&queue.name).join(&fixture.name);
-        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
         for (subject, text) in extract::scripts(managed, queue, fixture, &subjects, events).await? {
             let path = folder.join(file_name(subject));
-            crate::run::store::write_whole(&path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+            crate::run::store::write_whole(&path, text.as_bytes())
+                .with_context(|| format!("cannot write {}", path.display()))?;
             count += 1;
         }
     }
@@ -52,5 +68,9 @@ async fn write_fixture(out: &Path, selected: &Selected, fixture: &Fixture, manag
 }
 
 fn file_name(subject: Subject<'_>) -> PathBuf {
-    PathBuf::from(format!("{}.{}.sql", subject.statement_name().replace('/', "-"), subject.variant.name))
+    PathBuf::from(format!(
+        "{}.{}.sql",
+        subject.statement_name().replace('/', "-"),
+        subject.variant.name
+    ))
 }

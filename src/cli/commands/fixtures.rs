@@ -19,13 +19,28 @@ pub async fn run(action: &FixturesAction, common: &Common) -> anyhow::Result<Exi
     match action {
         FixturesAction::List => listing::print(&list(&library)?),
         FixturesAction::Show { fixture } => {
-            let fixture = selection::fixture(&library, fixture, ScaleOptions { quick: false, rows: None, seed: None })?;
+            let fixture = selection::fixture(
+                &library,
+                fixture,
+                ScaleOptions {
+                    quick: false,
+                    rows: None,
+                    seed: None,
+                },
+            )?;
             listing::print(&show(&fixture))
         }
-        FixturesAction::Build { fixture, queue, scale } => {
+        FixturesAction::Build {
+            fixture,
+            queue,
+            scale,
+        } => {
             let fixture = selection::fixture(&library, fixture, *scale)?;
             let names = selection::queues_or_default(queue);
-            let queues: Vec<Queue> = names.iter().map(|name| selection::queue(&library, name)).collect::<anyhow::Result<_>>()?;
+            let queues: Vec<Queue> = names
+                .iter()
+                .map(|name| selection::queue(&library, name))
+                .collect::<anyhow::Result<_>>()?;
             build(&fixture, &queues, common).await
         }
         FixturesAction::Drop { fixture, queue } => drop(fixture, queue.as_deref(), common).await,
@@ -33,32 +48,66 @@ pub async fn run(action: &FixturesAction, common: &Common) -> anyhow::Result<Exi
 }
 
 fn list(library: &Library) -> anyhow::Result<String> {
-    let full_size = ScaleOptions { quick: false, rows: None, seed: None };
+    let full_size = ScaleOptions {
+        quick: false,
+        rows: None,
+        seed: None,
+    };
     let names = library.fixture_names();
-    let fixtures: Vec<Fixture> =
-        names.iter().map(|name| selection::fixture(library, name, full_size)).collect::<anyhow::Result<_>>()?;
-    Ok(listing::lines(fixtures.into_iter().map(|fixture| [fixture.name.clone(), format!("{} jobs", Count(fixture.jobs)), fixture.description])))
+    let fixtures: Vec<Fixture> = names
+        .iter()
+        .map(|name| selection::fixture(library, name, full_size))
+        .collect::<anyhow::Result<_>>()?;
+    Ok(listing::lines(fixtures.into_iter().map(|fixture| {
+        [
+            fixture.name.clone(),
+            format!("{} jobs", Count(fixture.jobs)),
+            fixture.description,
+        ]
+    })))
 }
 
 /// The file itself says it best; below it, what it amounts to.
 fn show(fixture: &Fixture) -> String {
     let text = fixture.source.text.trim_end();
-    let steps = fixture.steps.as_ref().map_or(0, |steps| steps.per_job * fixture.jobs);
+    let steps = fixture
+        .steps
+        .as_ref()
+        .map_or(0, |steps| steps.per_job * fixture.jobs);
     let rows = [
         ["jobs".to_owned(), Count(fixture.jobs).to_string()],
-        ["jobs with --quick".to_owned(), Count(fixture.quick).to_string()],
+        [
+            "jobs with --quick".to_owned(),
+            Count(fixture.quick).to_string(),
+        ],
         ["steps".to_owned(), Count(steps).to_string()],
         ["queues".to_owned(), Count(fixture.queues.count).to_string()],
     ];
-    format!("# {}\n{text}\n\n{}", fixture.source.path, listing::lines(rows))
+    format!(
+        "# {}\n{text}\n\n{}",
+        fixture.source.path,
+        listing::lines(rows)
+    )
 }
 
 async fn build(fixture: &Fixture, queues: &[Queue], common: &Common) -> anyhow::Result<Exit> {
     let work = async |managed: &Managed, events: &Events| -> anyhow::Result<String> {
         let mut text = String::new();
         for queue in queues {
-            let template = cache::ensure(managed.databases(), managed.version_text(), queue, fixture, events).await?;
-            text.push_str(&format!("{} for {} is ready: {} jobs\n", template.mark.fixture, template.mark.queue, Count(template.mark.jobs)));
+            let template = cache::ensure(
+                managed.databases(),
+                managed.version_text(),
+                queue,
+                fixture,
+                events,
+            )
+            .await?;
+            text.push_str(&format!(
+                "{} for {} is ready: {} jobs\n",
+                template.mark.fixture,
+                template.mark.queue,
+                Count(template.mark.jobs)
+            ));
         }
         Ok(text)
     };
@@ -70,15 +119,31 @@ async fn drop(fixture: &str, queue: Option<&str>, common: &Common) -> anyhow::Re
         let dropped = cache::drop(managed.databases(), fixture, queue).await?;
         if dropped.is_empty() {
             let built = cache::list(managed.databases()).await?;
-            let mut names: Vec<String> = built.into_iter().map(|(template, _)| template.mark.fixture).collect();
+            let mut names: Vec<String> = built
+                .into_iter()
+                .map(|(template, _)| template.mark.fixture)
+                .collect();
             names.sort();
             names.dedup();
-            let there = if names.is_empty() { "nothing is built".to_owned() } else { format!("built are {}", names.join(", ")) };
+            let there = if names.is_empty() {
+                "nothing is built".to_owned()
+            } else {
+                format!("built are {}", names.join(", "))
+            };
             let of = queue.map_or(String::new(), |queue| format!(" for queue {queue}"));
-            return Err(Usage(format!("nothing is built of fixture `{fixture}`{of}: {there}")).into());
+            return Err(Usage(format!(
+                "nothing is built of fixture `{fixture}`{of}: {there}"
+            ))
+            .into());
         }
         let line = |(template, bytes): &(cache::Template, u64)| {
-            format!("dropped {} for {}: {} jobs, {} freed\n", template.mark.fixture, template.mark.queue, Count(template.mark.jobs), Bytes(*bytes))
+            format!(
+                "dropped {} for {}: {} jobs, {} freed\n",
+                template.mark.fixture,
+                template.mark.queue,
+                Count(template.mark.jobs),
+                Bytes(*bytes)
+            )
         };
         Ok(dropped.iter().map(line).collect())
     };

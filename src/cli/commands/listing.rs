@@ -10,11 +10,20 @@ use crate::cli::exit::Exit;
 #[must_use]
 pub fn lines<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> String {
     let rows: Vec<[String; N]> = rows.into_iter().collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..N).map(width).collect();
     let mut text = String::new();
     for row in &rows {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
         text.push_str(cells.join("  ").trim_end());
         text.push('\n');
     }
@@ -27,7 +36,9 @@ pub fn lines<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> Str
 /// If it cannot be written; a reader that has gone is no error.
 pub fn print(text: &str) -> anyhow::Result<Exit> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error).context("cannot print the results"),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot print the results")
+        }
         _ => Ok(Exit::Done),
     }
 }
@@ -36,7 +47,10 @@ pub fn print(text: &str) -> anyhow::Result<Exit> {
 mod tests {
     #[test]
     fn columns_are_aligned() {
-        let rows = [["a".to_owned(), "one".to_owned()], ["long".to_owned(), "two".to_owned()]];
+        let rows = [
+            ["a".to_owned(), "one".to_owned()],
+            ["long".to_owned(), "two".to_owned()],
+        ];
         assert_eq!(super::lines(rows), "a     one\nlong  two\n");
     }
 }

@@ -22,8 +22,14 @@ pub fn run(action: &QueuesAction) -> anyhow::Result<Exit> {
 }
 
 fn list(library: &Library) -> anyhow::Result<String> {
-    let queues: Vec<Queue> = library.queue_names().iter().map(|name| selection::queue(library, name)).collect::<anyhow::Result<_>>()?;
-    Ok(listing::lines(queues.iter().map(|queue| [queue.name.clone(), queue.description.clone()])))
+    let queues: Vec<Queue> = library
+        .queue_names()
+        .iter()
+        .map(|name| selection::queue(library, name))
+        .collect::<anyhow::Result<_>>()?;
+    Ok(listing::lines(queues.iter().map(|queue| {
+        [queue.name.clone(), queue.description.clone()]
+    })))
 }
 
 fn show(queue: &Queue) -> String {
@@ -35,16 +41,30 @@ fn show(queue: &Queue) -> String {
         ["plan mode".to_owned(), queue.plan_mode.to_string()],
         ["tables".to_owned(), queue.tables.join(", ")],
     ];
-    let options: Vec<String> = queue.options.iter().map(|(name, value)| format!("{name} = {}", value.literal())).collect();
+    let options: Vec<String> = queue
+        .options
+        .iter()
+        .map(|(name, value)| format!("{name} = {}", value.literal()))
+        .collect();
     if !options.is_empty() {
         contract.push(["options".to_owned(), options.join(", ")]);
     }
     text.push_str(&listing::lines(contract));
     for operation in Operation::ALL {
         for file in queue.statements_of(operation) {
-            let variants: Vec<&str> = file.variants.iter().map(|variant| variant.name.as_str()).collect();
+            let variants: Vec<&str> = file
+                .variants
+                .iter()
+                .map(|variant| variant.name.as_str())
+                .collect();
             // Writing to a String cannot fail.
-            let _ = write!(text, "\n{operation}: {}.sql\n  {}\n  variants: {}\n", file.name, file.description.replace('\n', "\n  "), variants.join(", "));
+            let _ = write!(
+                text,
+                "\n{operation}: {}.sql\n  {}\n  variants: {}\n",
+                file.name,
+                file.description.replace('\n', "\n  "),
+                variants.join(", ")
+            );
         }
     }
     text

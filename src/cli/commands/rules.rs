@@ -12,11 +12,19 @@ use crate::finding::rules::{self, RULES};
 /// If the rule is unknown.
 pub fn run(action: &RulesAction) -> anyhow::Result<Exit> {
     match action {
-        RulesAction::List => listing::print(&listing::lines(RULES.iter().map(|rule| [rule.id.to_owned(), rule.summary.to_owned()]))),
+        RulesAction::List => listing::print(&listing::lines(
+            RULES
+                .iter()
+                .map(|rule| [rule.id.to_owned(), rule.summary.to_owned()]),
+        )),
         RulesAction::Show { rule: id } => {
             let Some(rule) = rules::find(id) else {
-                let hint = nearest(id, RULES.iter().map(|rule| rule.id)).map_or(String::new(), |near| format!("did you mean `{near}`? "));
-                return Err(Usage(format!("there is no rule `{id}`; {hint}`pgq-analyze rules list` lists all")).into());
+                let hint = nearest(id, RULES.iter().map(|rule| rule.id))
+                    .map_or(String::new(), |near| format!("did you mean `{near}`? "));
+                return Err(Usage(format!(
+                    "there is no rule `{id}`; {hint}`pgq-analyze rules list` lists all"
+                ))
+                .into());
             };
             listing::print(&rule.documentation())
         }
