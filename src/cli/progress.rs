@@ -107,7 +107,7 @@ impl Progress {
                 let (done, total) = (self.done as u64, self.total as u64);
                 let left = self
                     .time_left()
-                    .map_or(String::new(), |left| format!(", about {left} left"));
+                    .map_or(String::new(), |left| format!(", about {left:?} left"));
                 self.show(
                     &format!("measuring {fixture}, {queue}: {variant}{left}"),
                     done,
@@ -127,11 +127,14 @@ impl Progress {
     }
 
     /// By the pace so far; not before there is one.
-    fn time_left(&self) -> Option<Milliseconds> {
-        let elapsed = self.measuring_since?.elapsed().as_secs_f64();
-        let left = self.total.saturating_sub(self.done);
+    fn time_left(&self) -> Option<Duration> {
+        let elapsed = self.measuring_since?.elapsed();
+        let (done, left) = (
+            self.done as f64,
+            self.total.saturating_sub(self.done) as f64,
+        );
         (self.done >= 5)
-            .then(|| Milliseconds((elapsed / self.done as f64 * left as f64).ceil() * 1000.0))
+            .then(|| Duration::from_secs((elapsed.as_secs_f64() / done * left).ceil() as u64))
     }
 
     /// A line that stays.

@@ -46,6 +46,11 @@ pub enum PlansError {
         /// What the server says.
         source: tokio_postgres::Error,
     },
+    /// The server has ended while it was used.
+    #[error(
+        "the server is gone: it was stopped or has crashed (its log is in the cache directory)"
+    )]
+    ServerGone,
     /// A template that cannot be asked or left.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -116,10 +121,14 @@ impl PlansExperiment<'_> {
                         .await?
                 }
                 Err(error) => {
-                    subjects
-                        .iter()
-                        .for_each(|_| self.events.emit(RunEvent::VariantFinished { error: None }));
-                    self.fail(run, queue, fixture, None, error.to_string())?;
+                    let mut message = Some(error.to_string());
+                    fail(run, queue, fixture, None, error.to_string());
+                    save(run, self.store, self.started)?;
+                    for _ in &subjects {
+                        self.events.emit(RunEvent::VariantFinished {
+                            error: message.take(),
+                        });
+                    }
                 }
             }
         }
@@ -169,43 +178,36 @@ impl PlansExperiment<'_> {
         subjects: &[Subject<'_>],
         run: &mut Run,
     ) -> Result<(), PlansError> {
+        let databases = self.managed.databases();
         let catalog = self.catalog(&template.database, fixture).await?;
-        let mut copies = Copies::of(
-            self.managed.databases(),
-            &template.database,
-            template.mark.prewarm,
-        )
-        .await?;
+        let prewarm = template.mark.prewarm;
+        let mut copies = Copies::of(databases, &template.database, prewarm).await?;
         for subject in subjects {
-            let name = format!("{} {}", subject.statement_name(), subject.variant.name);
-            let (queue, fixture_name) = (subject.queue.name.clone(), fixture.name.clone());
             self.events.emit(RunEvent::VariantStarted {
-                queue,
-                fixture: fixture_name,
-                variant: name,
+                queue: subject.queue.name.clone(),
+                fixture: fixture.name.clone(),
+                variant: format!("{} {}", subject.statement_name(), subject.variant.name),
             });
-            let outcome = variant::measure(
-                &mut copies,
-                self.managed.version(),
-                *subject,
-                self.request.sampling,
-            )
-            .await;
-            let error = match outcome {
+            let (version, sampling) = (self.managed.version(), self.request.sampling);
+            let error = match variant::measure(&mut copies, version, *subject, sampling).await {
                 Ok(measured) => {
                     run.timing.execute_ms += milliseconds(measured.executed);
-                    run.results
-                        .extend(self.results(*subject, fixture, &measured, &catalog)?);
+                    let results = self.results(*subject, fixture, &measured, &catalog)?;
+                    run.results.extend(results);
                     None
                 }
-                Err(error) => Some(error.to_string()),
+                Err(error) => {
+                    let message = error.to_string();
+                    fail(run, subject.queue, fixture, Some(*subject), message.clone());
+                    Some(message)
+                }
             };
-            if let Some(message) = &error {
-                self.fail(run, subject.queue, fixture, Some(*subject), message.clone())?;
-            }
             run.timing.clone_ms += milliseconds(copies.take_spent());
-            self.save(run)?;
+            save(run, self.store, self.started)?;
             self.events.emit(RunEvent::VariantFinished { error });
+            if databases.session().is_closed() {
+                return Err(PlansError::ServerGone);
+            }
         }
         copies.drop_finished().await?;
         run.timing.clone_ms += milliseconds(copies.take_spent());
@@ -325,34 +327,33 @@ impl PlansExperiment<'_> {
             dump,
         })
     }
+}
 
-    fn fail(
-        &self,
-        run: &mut Run,
-        queue: &Queue,
-        fixture: &Fixture,
-        subject: Option<Subject<'_>>,
-        message: String,
-    ) -> Result<(), StoreError> {
-        run.failures.push(Failure {
-            queue: queue.name.clone(),
-            fixture: fixture.name.clone(),
-            statement: subject.map(|subject| subject.statement_name()),
-            variant: subject.map(|subject| subject.variant.name.clone()),
-            message,
-        });
-        self.save(run)
-    }
+/// Notes what could not be measured.
+fn fail(
+    run: &mut Run,
+    queue: &Queue,
+    fixture: &Fixture,
+    subject: Option<Subject<'_>>,
+    message: String,
+) {
+    run.failures.push(Failure {
+        queue: queue.name.clone(),
+        fixture: fixture.name.clone(),
+        statement: subject.map(|subject| subject.statement_name()),
+        variant: subject.map(|subject| subject.variant.name.clone()),
+        message,
+    });
+}
 
-    /// Keeps what there is.
-    ///
-    /// # Errors
-    /// If the run folder cannot be written.
-    pub fn save(&self, run: &mut Run) -> Result<(), StoreError> {
-        run.timing.total_ms = milliseconds(self.started.elapsed());
-        run.peak_rss_bytes = peak_rss_bytes();
-        self.store.save(run)
-    }
+/// Keeps what there is.
+///
+/// # Errors
+/// If the run folder cannot be written.
+pub fn save(run: &mut Run, store: &RunStore, started: Instant) -> Result<(), StoreError> {
+    run.timing.total_ms = milliseconds(started.elapsed());
+    run.peak_rss_bytes = peak_rss_bytes();
+    store.save(run)
 }
 
 fn view<'v>(measurement: &'v Measurement, work: &'v PlanWork) -> PlanView<'v> {

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::account::Account;
 use super::binaries::Installation;
-use super::cache_directory::{CacheDirectory, CacheError};
+use super::cache_directory::{CacheDirectory, CacheError, check_length};
 use super::lock::Lock;
 use super::server::server_command;
 use crate::run::event::{Events, RunEvent};
@@ -68,6 +68,26 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// Checks, before anything is made, that a cluster of this installation can live in the cache directory at `path` (absolute).
+    ///
+    /// # Errors
+    /// If a socket's path would be too long, or the account may not enter a directory on the way.
+    pub fn check_place(
+        path: &Path,
+        installation: &Installation,
+        account: &Account,
+    ) -> Result<(), ClusterError> {
+        check_length(path, &cluster_name(installation))?;
+        let Some(barred) = account.barred_at(path) else {
+            return Ok(());
+        };
+        Err(ClusterError::Barred {
+            account: account.name().unwrap_or_default().to_owned(),
+            barred: barred.display().to_string(),
+            path: path.display().to_string(),
+        })
+    }
+
     /// Takes the cluster of this installation in this cache: waits until nobody else uses it, removes what an earlier process left
     /// running, throws it away if the machine went down under it, and makes it if there is none.
     ///
@@ -81,14 +101,7 @@ impl Cluster {
         events: &Events,
     ) -> Result<Cluster, ClusterError> {
         let name = cluster_name(&installation);
-        let directory = cache.cluster(&name)?;
-        if let Some(barred) = account.barred_at(&cache.path) {
-            return Err(ClusterError::Barred {
-                account: account.name().unwrap_or_default().to_owned(),
-                barred: barred.display().to_string(),
-                path: cache.path.display().to_string(),
-            });
-        }
+        let directory = cache.path.join(&name);
         let lock_path = cache.path.join(format!("{name}.lock"));
         let lock = Lock::take(&lock_path, holder, events)
             .await
