@@ -13,7 +13,6 @@ use std::time::Instant;
 use anyhow::Context;
 use pgq_analyze::cli::interrupt::Interrupted;
 use pgq_analyze::cli::server::with_server;
-use pgq_analyze::definition::fixture::Scale;
 use pgq_analyze::definition::{Fixture, Library, Queue};
 use pgq_analyze::experiment::environment::peak_rss_bytes;
 use pgq_analyze::fixture::build::{Builder, Scripts};
@@ -40,17 +39,13 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<Result<(), Interrupted>> {
-    // `cargo test --benches` runs benches without `--bench`, to see that they work.
-    let measured = std::env::args().any(|argument| argument == "--bench");
-    let rows = environment::number("PGQ_ANALYZE_ROWS")?.or((!measured).then_some(1_000));
-    let rounds = environment::number("PGQ_ANALYZE_ROUNDS")?.unwrap_or(if measured { 3 } else { 1 });
-    let scale = Scale {
-        rows,
-        ..Scale::default()
-    };
+    let rounds = environment::number("PGQ_ANALYZE_ROUNDS")?;
+    let rounds = rounds.unwrap_or(if environment::measuring() { 3 } else { 1 });
     let library = Library::built_in();
     let queue = library.queue("status-partial")?;
-    let fixture = library.fixture("heavy-single-queue")?.scaled(scale);
+    let fixture = library
+        .fixture("heavy-single-queue")?
+        .scaled(environment::scale()?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -77,68 +72,122 @@ struct Contest<'c> {
     fixture: &'c Fixture,
 }
 
-impl Contest<'_> {
-    async fn run(&self, rounds: u32) -> anyhow::Result<()> {
-        let jobs = Count(self.fixture.jobs);
+/// What one round gave.
+struct Round {
+    ours: Took,
+    server_side: Took,
+    load: Took,
+    generation_seconds: f64,
+}
+
+/// What it took to fill a database.
+struct Took {
+    seconds: f64,
+    /// Size of the database afterwards.
+    bytes: u64,
+}
+
+impl Round {
+    fn build_ratio(&self) -> f64 {
+        self.ours.seconds / self.server_side.seconds
+    }
+
+    fn generation_ratio(&self) -> f64 {
+        self.load.seconds / self.generation_seconds
+    }
+
+    fn print(&self, number: u32) {
         println!(
-            "{} jobs of {} for {}, in seconds\n",
-            jobs, self.fixture.name, self.queue.name
+            "{number:>5}  {:>5.2}  {:>11.2}  {:>5.2}  {:>5.2}  {:>10.3}  {:>5.1}",
+            self.ours.seconds,
+            self.server_side.seconds,
+            self.build_ratio(),
+            self.load.seconds,
+            self.generation_seconds,
+            self.generation_ratio()
         );
-        println!("round  ours  server-side  ratio    load  generation  ratio");
-        let (mut build_ratios, mut generation_ratios) = (Vec::new(), Vec::new());
-        for round in 1..=rounds {
-            let ours = self
-                .in_a_database(async |name, _| self.build(name).await)
-                .await?;
-            let server = self
-                .in_a_database(async |_, session| self.insert(session).await)
-                .await?;
-            let load = self
-                .in_a_database(async |name, _| self.load(name).await)
-                .await?;
-            let generation = self.generate();
-            build_ratios.push(ours / server);
-            generation_ratios.push(load / generation);
-            println!(
-                "{round:>5}  {ours:>4.2}  {server:>11.2}  {:>5.2}  {load:>6.2}  {generation:>10.3}  {:>5.1}",
-                ours / server,
-                load / generation
-            );
-        }
-        let median = |ratios| Summary::of(ratios).p50.unwrap_or(f64::NAN);
-        let (build, generation) = (median(build_ratios), median(generation_ratios));
-        println!(
-            "\nour build takes {build:.2} of the server's time (median; at most {BUILD_TARGET}: {})",
-            verdict(build <= BUILD_TARGET)
-        );
-        println!(
-            "rows are made {generation:.1} times as fast as they are loaded (median; at least {GENERATION_TARGET}: {})",
-            verdict(generation >= GENERATION_TARGET)
-        );
-        println!("peak memory of this program: {}", Bytes(peak_rss_bytes()));
-        Ok(())
     }
 }
 
-fn verdict(reached: bool) -> &'static str {
-    if reached { "reached" } else { "missed" }
+fn print_summary(rounds: &[Round]) {
+    let median = |of: fn(&Round) -> f64| {
+        Summary::of(rounds.iter().map(of).collect())
+            .p50
+            .unwrap_or(f64::NAN)
+    };
+    let (build, generation) = (median(Round::build_ratio), median(Round::generation_ratio));
+    let verdict = |reached| if reached { "reached" } else { "missed" };
+    println!(
+        "\nour build takes {build:.2} of the server's time (median; at most {BUILD_TARGET}: {})",
+        verdict(build <= BUILD_TARGET)
+    );
+    println!(
+        "rows are made {generation:.1} times as fast as they are loaded (median; at least {GENERATION_TARGET}: {})",
+        verdict(generation >= GENERATION_TARGET)
+    );
+    if let Some(Round {
+        ours, server_side, ..
+    }) = rounds.last()
+    {
+        let (ours, server_side) = (Bytes(ours.bytes), Bytes(server_side.bytes));
+        println!("databases of {ours} (ours) and {server_side} (server-side)");
+    }
+    println!("peak memory of this program: {}", Bytes(peak_rss_bytes()));
 }
 
 impl Contest<'_> {
-    /// Does `work` in an empty database of its own, which is gone afterwards.
+    async fn run(&self, rounds: u32) -> anyhow::Result<()> {
+        let Contest { queue, fixture, .. } = self;
+        println!(
+            "{} jobs of {} for {}, in seconds\n",
+            Count(fixture.jobs),
+            fixture.name,
+            queue.name
+        );
+        println!("round   ours  server-side  ratio   load  generation  ratio");
+        let mut done = Vec::new();
+        for number in 1..=rounds {
+            let round = self.round().await?;
+            round.print(number);
+            done.push(round);
+        }
+        print_summary(&done);
+        Ok(())
+    }
+
+    async fn round(&self) -> anyhow::Result<Round> {
+        Ok(Round {
+            ours: self
+                .in_a_database(async |name, _| self.build(name).await)
+                .await?,
+            server_side: self
+                .in_a_database(async |_, session| self.insert(session).await)
+                .await?,
+            load: self
+                .in_a_database(async |name, _| self.load(name).await)
+                .await?,
+            generation_seconds: self.generate(),
+        })
+    }
+
+    /// Fills an empty database by `work`, which returns its seconds; afterwards the database is gone.
     async fn in_a_database(
         &self,
         work: impl AsyncFnOnce(&str, &Session) -> anyhow::Result<f64>,
-    ) -> anyhow::Result<f64> {
+    ) -> anyhow::Result<Took> {
         let name = self.databases.create().await?;
         let session = self.databases.address().connect(&name).await?;
         let outcome = work(&name, &session).await;
         session.close().await;
+        let bytes = self.databases.size(&name).await?;
         self.databases.drop(&name).await?;
         // What one leaves to be written must not be paid for by the next.
         let checkpoint = self.databases.session().batch_execute("checkpoint").await;
         checkpoint.context("cannot write a checkpoint")?;
-        outcome
+        Ok(Took {
+            seconds: outcome?,
+            bytes,
+        })
     }
 
     /// Ours, to where a template is finished: loaded, indexed, vacuumed, with statistics, written out.

@@ -17,7 +17,6 @@ use anyhow::Context;
 use criterion::{BenchmarkId, Criterion};
 use pgq_analyze::cli::interrupt::{Interrupted, Interrupts};
 use pgq_analyze::cli::{progress, server};
-use pgq_analyze::definition::fixture::Scale;
 use pgq_analyze::definition::queue::PlanCacheMode;
 use pgq_analyze::definition::{Fixture, Library, Queue};
 use pgq_analyze::experiment::selection::Selection;
@@ -62,12 +61,7 @@ fn chosen() -> anyhow::Result<(Queue, Fixture)> {
     let library = Library::built_in();
     let queue = library.queue(&named("PGQ_ANALYZE_QUEUE", "status-partial")?)?;
     let fixture = library.fixture(&named("PGQ_ANALYZE_FIXTURE", "heavy-single-queue")?)?;
-    let rows = environment::number("PGQ_ANALYZE_ROWS")?;
-    let scale = Scale {
-        rows,
-        ..Scale::default()
-    };
-    Ok((queue, fixture.scaled(scale)))
+    Ok((queue, fixture.scaled(environment::scale()?)))
 }
 
 fn bench(criterion: &mut Criterion, ground: &OnceCell<Ground>, queue: &Queue, fixture: &Fixture) {

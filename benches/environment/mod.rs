@@ -8,6 +8,7 @@ use anyhow::Context;
 use pgq_analyze::cli::args::{Color, Common};
 use pgq_analyze::cli::exit::Exit;
 use pgq_analyze::cli::interrupt::Interrupted;
+use pgq_analyze::definition::fixture::Scale;
 
 /// The program's options: its own defaults, and `PGQ_ANALYZE_CACHE_DIR` for another cache directory.
 pub(crate) fn options() -> Common {
@@ -18,6 +19,20 @@ pub(crate) fn options() -> Common {
         quiet: false,
         color: Color::Auto,
     }
+}
+
+/// Whether figures are wanted: `cargo test --benches` runs benches too, without this argument, to see that they work.
+pub(crate) fn measuring() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
+}
+
+/// The size of the fixture: `PGQ_ANALYZE_ROWS` jobs, else what its file says, else few where no figures are wanted.
+pub(crate) fn scale() -> anyhow::Result<Scale> {
+    let few = (!measuring()).then_some(1_000);
+    Ok(Scale {
+        rows: number("PGQ_ANALYZE_ROWS")?.or(few),
+        ..Scale::default()
+    })
 }
 
 /// A whole number from 1 that a variable holds, if it is set.
