@@ -1,6 +1,6 @@
 //! What is being done and what is left, on stderr: bars on a terminal, a plain line every few seconds elsewhere.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ pub fn listener(quiet: bool) -> Events {
     if quiet {
         return Events::new(|event| {
             if let RunEvent::Warning(text) = event {
-                eprintln!("warning: {text}");
+                tell(&format!("warning: {text}"));
             }
         });
     }
@@ -29,6 +29,11 @@ pub fn listener(quiet: bool) -> Events {
             .unwrap_or_else(PoisonError::into_inner)
             .hear(&event)
     })
+}
+
+/// A line on stderr. If nobody reads it any more, the work goes on all the same.
+pub fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 struct Progress {
@@ -140,8 +145,8 @@ impl Progress {
     /// A line that stays.
     fn say(&mut self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| tell(line)),
+            None => tell(line),
         }
         self.spoke = Instant::now();
     }

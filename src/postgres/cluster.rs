@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -11,7 +12,7 @@ use super::account::Account;
 use super::binaries::Installation;
 use super::cache_directory::{CacheDirectory, CacheError, check_length};
 use super::lock::Lock;
-use super::server::server_command;
+use super::server::{die_with_parent, server_command};
 use crate::run::event::{Events, RunEvent};
 
 /// How long a server that was left behind gets to stop before it is ended the hard way.
@@ -171,11 +172,7 @@ impl Cluster {
                     pid.as_raw_nonzero()
                 ),
             });
-            for signal in [
-                rustix::process::Signal::INT,
-                rustix::process::Signal::QUIT,
-                rustix::process::Signal::KILL,
-            ] {
+            for signal in [Signal::INT, Signal::QUIT, Signal::KILL] {
                 let _ = rustix::process::kill_process(pid, signal);
                 let until = Instant::now() + PATIENCE;
                 while is_running_in(pid, &data) && Instant::now() < until {
@@ -257,7 +254,9 @@ impl Cluster {
     }
 }
 
+/// Runs a command to its end on a thread of its own. If this program ends before, the command is told to end too.
 async fn run_to_end(mut command: Command) -> std::io::Result<std::process::Output> {
+    die_with_parent(&mut command, Signal::TERM);
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         let _ = sender.send(command.output());
