@@ -30,6 +30,7 @@ use serde_json::json;
 use super::{Rule, page};
 use crate::finding::access::{Access, accesses};
 use crate::finding::case::Case;
+use crate::finding::predicate::without_alias;
 use crate::finding::wording::{count, evidence, index_to_create, rows};
 use crate::finding::{Finding, Severity};
 use crate::plan::{Condition, PlanTree, node_label};
@@ -66,16 +67,20 @@ fn filtered(case: &Case<'_>, scan: &Access<'_>) -> Option<Finding> {
     if scan.rows > KEPT_SHARE * read {
         return None;
     }
-    let help = match index_to_create(scan, &[], case.statement_text) {
+    let help = match index_to_create(case, scan, &[]) {
         Some(index) => format!("{index}; the scan then reads the rows it keeps"),
-        None => format!("create an index on {} that serves {filter}", scan.relation),
+        None => format!(
+            "create an index on {} that serves this filter",
+            scan.relation
+        ),
     };
     let message = format!(
-        "reads all of {}, {} rows in {} pages, to keep {}: no index used serves {filter}",
+        "reads all of {}, {} rows in {} pages, to keep {}: no index used serves {}",
         scan.relation,
         rows(read),
         count(scan.pages),
-        rows(scan.rows)
+        rows(scan.rows),
+        without_alias(filter, scan.node.alias.as_deref())
     );
     Some(finding(scan, message, help, scan.rows))
 }
