@@ -3,7 +3,7 @@
 //! Every text in a view that came with the run is inert: safe on a terminal, one line.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::findings::{self, FindingGroup, Found};
 use super::palette::Role;
@@ -45,9 +45,10 @@ pub(super) struct Group {
 
 /// One result.
 pub(super) struct Row {
-    /// Operation (or statement, where the queue has several for the operation) and variant; for a generic plan below its
-    /// custom one, how they compare.
-    pub(super) name: String,
+    /// Operation (or statement, where the queue has several for the operation).
+    pub(super) subject: String,
+    /// Variant; for a generic plan below its custom one, how they compare.
+    pub(super) variant: String,
     /// Whether the row is a generic plan below its custom one.
     pub(super) compared: bool,
     /// What the name is worth in colour.
@@ -218,12 +219,13 @@ impl Row {
         naming: &Naming<'_>,
     ) -> Self {
         let unknown = || UNKNOWN.to_owned();
-        let (name, name_role) = match custom {
+        let (variant, name_role) = match custom {
             Some(custom) => comparison(result, custom),
-            None => (naming.name(result), Role::Plain),
+            None => (inert(&result.variant), Role::Plain),
         };
         Row {
-            name,
+            subject: naming.subject(result),
+            variant,
             compared: custom.is_some(),
             name_role,
             mode: mode(result),
@@ -248,6 +250,17 @@ impl Row {
             found: findings::of_row(&result.findings),
             digest: inert(&result.digest),
             plan: letter(naming.plan(result)),
+        }
+    }
+}
+
+impl Row {
+    /// What a row is called where nothing above it says its subject.
+    pub(super) fn name(&self) -> String {
+        if self.compared {
+            self.variant.clone()
+        } else {
+            format!("{} {}", self.subject, self.variant)
         }
     }
 }
@@ -288,6 +301,11 @@ fn mode(result: &PlanResult) -> String {
 fn legend(results: &[PlanResult]) -> Vec<(&'static str, &'static str)> {
     let any = |occurs: fn(&PlanResult) -> bool| results.iter().any(occurs);
     let marks = [
+        (
+            any(|result| result.plan_mode == PlanMode::Generic),
+            "↳",
+            "the generic plan, where its shape differs from the custom one's, if only in the place of a condition",
+        ),
         (
             any(|result| mode(result) == "both"),
             "both",
@@ -351,9 +369,11 @@ impl FailureLine {
 
 /// How results are called (by the operation, or by the statement where a queue has several for the operation), and their plans.
 pub(super) struct Naming<'a> {
-    /// The plans of each queue, by shape and digest, in the order they occur.
-    plans: BTreeMap<&'a str, Vec<(&'a str, &'a str)>>,
+    /// The plans of each queue, by what a reader sees of them, in the order they occur.
+    plans: BTreeMap<&'a str, Vec<&'a str>>,
     statements: BTreeMap<(&'a str, &'a str), Vec<&'a str>>,
+    /// The variants of each statement, by server version, queue, fixture and statement.
+    variants: BTreeMap<[&'a str; 4], BTreeSet<&'a str>>,
     /// Whether the run has results of several server versions.
     pub(super) several_servers: bool,
 }
@@ -361,7 +381,8 @@ pub(super) struct Naming<'a> {
 impl<'a> Naming<'a> {
     fn of(run: &'a Run) -> Self {
         let mut statements: BTreeMap<_, Vec<&str>> = BTreeMap::new();
-        let mut plans: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut plans: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+        let mut variants: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
         for result in &run.results {
             let queue = result.queue.as_str();
             position_or_push(
@@ -370,7 +391,11 @@ impl<'a> Naming<'a> {
                     .or_default(),
                 &result.statement,
             );
-            position_or_push(plans.entry(queue).or_default(), plan_key(result));
+            position_or_push(plans.entry(queue).or_default(), &result.digest);
+            variants
+                .entry(statement(result))
+                .or_default()
+                .insert(&result.variant);
         }
         let several_servers = run
             .results
@@ -379,6 +404,7 @@ impl<'a> Naming<'a> {
         Naming {
             plans,
             statements,
+            variants,
             several_servers,
         }
     }
@@ -387,8 +413,15 @@ impl<'a> Naming<'a> {
     fn plan(&self, result: &PlanResult) -> usize {
         let known = self.plans.get(result.queue.as_str());
         known
-            .and_then(|plans| plans.iter().position(|plan| *plan == plan_key(result)))
+            .and_then(|plans| plans.iter().position(|plan| *plan == result.digest))
             .unwrap_or(0)
+    }
+
+    /// How many variants of a result's statement were measured on its fixture.
+    pub(super) fn variants(&self, result: &PlanResult) -> usize {
+        self.variants
+            .get(&statement(result))
+            .map_or(0, BTreeSet::len)
     }
 
     /// The operation or the statement.
@@ -410,8 +443,13 @@ impl<'a> Naming<'a> {
     }
 }
 
-fn plan_key(result: &PlanResult) -> (&str, &str) {
-    (&result.shape, &result.digest)
+fn statement(result: &PlanResult) -> [&str; 4] {
+    [
+        &result.postgres,
+        &result.queue,
+        &result.fixture,
+        &result.statement,
+    ]
 }
 
 /// Where `value` is in `known`, at its end if it was not there before.
