@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::text::{inert, inert_lines};
-use super::view::Naming;
+use super::naming::Naming;
 use crate::finding::{Finding, Severity};
 use crate::run::plan_result::{PlanMode, PlanResult};
 use crate::units::{Count, Significant};
@@ -90,12 +90,13 @@ pub(super) fn grouped(results: &[PlanResult], naming: &Naming<'_>) -> Vec<Findin
     groups
 }
 
-/// The node says where; only where there is none the message has to, whatever its figures.
+/// The node says where; only where there is none the message has to, whatever its figures. Whether a sort found its input sorted in
+/// part makes no other thing of it.
 fn pattern(finding: &Finding) -> String {
-    finding
-        .node
-        .clone()
-        .unwrap_or_else(|| without_figures(&finding.message))
+    match &finding.node {
+        Some(node) => node.trim_start_matches("Incremental ").to_owned(),
+        None => without_figures(&finding.message),
+    }
 }
 
 /// Where the rule fired in the custom plan, if it did in both plans of a variant: that is said once, whatever the nodes are called.
@@ -133,11 +134,7 @@ impl FindingGroup {
         let (worst, rest): (Vec<Hit<'_>>, Vec<Hit<'_>>) = hits
             .iter()
             .partition(|(_, finding)| finding.severity == severity);
-        let &(result, example) = worst.iter().min_by(|(one, _), (other, _)| {
-            exemplary(one)
-                .total_cmp(&exemplary(other))
-                .then(other.buffers.total.cmp(&one.buffers.total))
-        })?;
+        let (result, example) = chosen_example(&worst)?;
         let message = inert(&example.message);
         Some(FindingGroup {
             severity,
@@ -155,6 +152,19 @@ impl FindingGroup {
             places: places::places(&worst, &rest, naming),
         })
     }
+}
+
+/// Of the variants, the one closest to the batch a reader thinks of, the first if there are several; of its plans the dearest.
+fn chosen_example<'a>(hits: &[Hit<'a>]) -> Option<Hit<'a>> {
+    let (closest, _) = hits
+        .iter()
+        .min_by(|(one, _), (other, _)| exemplary(one).total_cmp(&exemplary(other)))?;
+    hits.iter()
+        .copied()
+        .filter(|(result, _)| {
+            result.statement == closest.statement && result.variant == closest.variant
+        })
+        .min_by_key(|(result, _)| Reverse(result.buffers.total))
 }
 
 /// How far a plan is from the batch a reader thinks of, in orders of magnitude.

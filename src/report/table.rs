@@ -249,17 +249,22 @@ fn one_finding(page: &mut Page, finding: &FindingGroup) {
         ("evidence", &evidence),
         ("help", &finding.help),
     ] {
-        let mut label = format!("  {label}");
-        for line in lines {
+        for (position, line) in lines.iter().enumerate() {
             // What wraps stays under its own line's indentation, so that SQL keeps its look.
             let own = (line.len() - line.trim_start_matches(' ').len()).min(LABEL_WIDTH);
+            // Each advice is one of its own.
+            let is_labelled = position == 0 || (label == "help" && own == 0);
+            let label = if is_labelled {
+                format!("  {label}")
+            } else {
+                String::new()
+            };
             page.labelled(
                 2 + LABEL_WIDTH + own,
                 (Role::Quiet, &label),
                 Role::Plain,
                 &line[own..],
             );
-            label.clear();
         }
     }
     page.blank();

@@ -131,6 +131,39 @@ fn table_of_built_in_names() {
 }
 
 #[test]
+fn both_plans_of_a_variant_are_said_once() {
+    let mut run = sample::run();
+    run.results
+        .retain(|result| result.queue == "full-btree" && result.fixture == "future-rows");
+    run.failures.clear();
+    let (custom, generic) = (run.results[2].clone(), &mut run.results[3]);
+    assert_eq!(custom.variant, generic.variant);
+    generic.auto_plan = Some(PlanMode::Custom);
+    for finding in custom.findings {
+        let node = finding.node.map(|node| format!("Incremental {node}"));
+        generic.findings.push(Finding {
+            severity: Severity::Note,
+            node,
+            ..finding
+        });
+    }
+    let text = render(&run, Format::Table, plain(100));
+    assert_eq!(
+        text.matches("sort-in-fetch  full-btree").count(),
+        1,
+        "{text}"
+    );
+    assert!(
+        text.contains("note, as never chosen: its generic plan\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("4 findings: 1 critical, 1 warning, 2 notes"),
+        "{text}"
+    );
+}
+
+#[test]
 fn plans_that_read_the_same_share_a_letter() {
     let mut run = realistic();
     for (position, result) in run.results.iter_mut().enumerate() {

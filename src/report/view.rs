@@ -3,9 +3,10 @@
 //! Every text in a view that came with the run is inert: safe on a terminal, one line.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::findings::{self, FindingGroup, Found};
+use super::naming::{Naming, position_or_push};
 use super::palette::Role;
 use super::text::inert;
 use crate::run::plan_result::{GenericShape, PlanMode, PlanResult};
@@ -182,7 +183,7 @@ fn title(run: &Run, first: &PlanResult, naming: &Naming<'_>) -> (String, String)
     (inert(&first.fixture), details.join(" · "))
 }
 
-/// The results of a group, each generic plan behind its custom one and together with it.
+/// The results of a group, those of a statement together, each generic plan behind its custom one.
 fn in_reading_order<'a>(
     results: &[&'a PlanResult],
 ) -> Vec<(&'a PlanResult, Option<&'a PlanResult>)> {
@@ -195,8 +196,312 @@ fn in_reading_order<'a>(
     let same = |one: &PlanResult, other: &PlanResult| {
         one.statement == other.statement && one.variant == other.variant
     };
+    let mut statements = Vec::new();
+    let mut by_statement = results.to_vec();
+    // A file of several statements is measured variant by variant; stable, so that variants keep their order.
+    by_statement
+        .sort_by_cached_key(|result| position_or_push(&mut statements, result.statement.as_str()));
     let mut ordered = Vec::with_capacity(results.len());
-    for result in results.iter().copied() {
+    for result in by_statement {
+        if result.plan_mode == PlanMode::Custom {
+            ordered.push((result, None));
+            ordered.extend(
+                of_mode(PlanMode::Generic)
+                    .filter(|generic| same(generic, result))
+                    .map(|generic| (generic, Some(result))),
+            );
+        } else if !of_mode(PlanMode::Custom).any(|custom| same(custom, result)) {
+            ordered.push((result, None));
+        }
+    }
+    ordered
+}
+
+impl Row {
+    fn of(
+        result: &PlanResult,
+        custom: Option<&PlanResult>,
+        units: Units,
+        naming: &Naming<'_>,
+    ) -> Self {
+        let unknown = || UNKNOWN.to_owned();
+        let (variant, name_role) = match custom {
+            Some(custom) => comparison(result, custom),
+            None => (inert(&result.variant), Role::Plain),
+        };
+        Row {
+            subject: naming.subject(result),
+            variant,
+            compared: custom.is_some(),
+            name_role,
+            mode: mode(result),
+            rows: Count(result.rows).to_string(),
+            pages: Count(result.buffers.total).to_string(),
+            pages_per_row: result
+                .pages_per_row
+                .map_or_else(unknown, |pages| Significant(pages).to_string()),
+            wal_per_row: wal_per_row(result).map_or_else(unknown, |bytes| units.wal.cell(bytes)),
+            planning: result
+                .planning_ms
+                .p50
+                .map_or_else(unknown, |time| units.planning.cell(time)),
+            execution_p50: result
+                .execution_ms
+                .p50
+                .map_or_else(unknown, |time| units.execution.cell(time)),
+            execution_p95: result
+                .execution_ms
+                .p95
+                .map_or_else(unknown, |time| units.execution.cell(time)),
+            found: findings::of_row(&result.findings),
+            digest: inert(&result.digest),
+            plan: letter(naming.plan(result)),
+        }
+    }
+}
+
+impl Row {
+    /// What a row is called where nothing above it says its subject.
+    pub(super) fn name(&self) -> String {
+        if self.compared {
+            self.variant.clone()
+        } else {
+            format!("{} {}", self.subject, self.variant)
+        }
+    }
+}
+
+/// WAL bytes for each row; none without rows.
+pub(super) fn wal_per_row(result: &PlanResult) -> Option<f64> {
+    (result.rows > 0).then(|| result.wal.bytes as f64 / result.rows as f64)
+}
+
+/// How many pages a generic plan touches, measured by its custom one, and what that is worth.
+fn comparison(generic: &PlanResult, custom: &PlanResult) -> (String, Role) {
+    let (pages, base) = (generic.buffers.total, custom.buffers.total);
+    let ratio = pages as f64 / base as f64;
+    let text = match pages.cmp(&base) {
+        Ordering::Equal => "same pages".to_owned(),
+        Ordering::Greater if base == 0 => "more pages".to_owned(),
+        Ordering::Greater => format!("{}× pages", Significant(ratio)),
+        Ordering::Less if pages == 0 => "no pages".to_owned(),
+        Ordering::Less => format!("{}× fewer pages", Significant(ratio.recip())),
+    };
+    let role = match generic.auto_plan {
+        _ if pages == base || ratio < STRIKING_RATIO => Role::Plain,
+        Some(PlanMode::Generic) => Role::Critical,
+        Some(PlanMode::Custom) | None => Role::Warning,
+    };
+    (format!("↳ {text}"), role)
+}
+
+fn mode(result: &PlanResult) -> String {
+    match (result.plan_mode, result.generic_shape) {
+        (PlanMode::Custom, GenericShape::Same) => "both".to_owned(),
+        (PlanMode::Custom, GenericShape::None) => "single".to_owned(),
+        (mode, _) if result.auto_plan == Some(mode) => format!("{}*", mode.name()),
+        (mode, _) => mode.name().to_owned(),
+    }
+}
+
+fn legend(results: &[PlanResult]) -> Vec<(&'static str, &'static str)> {
+    let any = |occurs: fn(&PlanResult) -> bool| results.iter().any(occurs);
+    let marks = [
+        (
+            any(|result| result.plan_mode == PlanMode::Generic),
+            "↳",
+            "the generic plan, where its shape differs from the custom one's, if only in the place of a condition",
+        ),
+        (
+            any(|result| mode(result) == "both"),
+            "both",
+            "the generic plan has the same shape",
+        ),
+        (
+            any(|result| mode(result) == "single"),
+            "single",
+            "no parameters, hence one plan",
+        ),
+        (
+            any(|result| mode(result).ends_with('*')),
+            "*",
+            "PostgreSQL settles on this plan by itself",
+        ),
+        (
+            any(|result| result.execution_ms.p95.is_none()),
+            "p95",
+            "needs 20 samples",
+        ),
+    ];
+    marks
+        .into_iter()
+        .filter(|(occurs, ..)| *occurs)
+        .map(|(_, mark, meaning)| (mark, meaning))
+        .collect()
+}
+
+impl Units {
+    fn of(results: &[PlanResult]) -> Self {
+        let executions = results
+            .iter()
+            .flat_map(|result| [result.execution_ms.p50, result.execution_ms.p95]);
+        Units {
+            wal: ByteUnit::of_column(results.iter().filter_map(wal_per_row)),
+            planning: TimeUnit::of_column(
+                results.iter().filter_map(|result| result.planning_ms.p50),
+            ),
+            execution: TimeUnit::of_column(executions.flatten()),
+        }
+    }
+}
+
+impl FailureLine {
+    fn of(failure: &Failure) -> Self {
+        let measured: Vec<&str> = [&failure.statement, &failure.variant]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        let mut place = format!("{} on {}", failure.queue, failure.fixture);
+        if !measured.is_empty() {
+            place = format!("{place}, {}", measured.join(" "));
+        }
+        FailureLine {
+            place: inert(&place),
+            message: inert(&failure.message),
+        }
+    }
+}
+
+/// The letter that stands for the plan, the same wherever the queue has it: between fixtures a flip shows.
+    pub(super) plan: String,
+}
+
+/// The units of the columns.
+#[derive(Clone, Copy)]
+pub(super) struct Units {
+    /// Of WAL per row.
+    pub(super) wal: ByteUnit,
+    /// Of planning times.
+    pub(super) planning: TimeUnit,
+    /// Of execution times.
+    pub(super) execution: TimeUnit,
+}
+
+/// Something that could not be measured, as text.
+pub(super) struct FailureLine {
+    /// Where: queue, fixture, statement and variant.
+    pub(super) place: String,
+    /// The error.
+    pub(super) message: String,
+}
+
+impl View {
+    /// Prepares a run.
+    pub(super) fn of(run: &Run) -> Self {
+        let naming = Naming::of(run);
+        let units = Units::of(&run.results);
+        let groups = grouped(&run.results)
+            .into_iter()
+            .map(|results| Group::of(run, &results, units, &naming))
+            .collect();
+        View {
+            groups,
+            units,
+            findings: findings::grouped(&run.results, &naming),
+            failures: run.failures.iter().map(FailureLine::of).collect(),
+            limitations: run
+                .environment
+                .limitations
+                .iter()
+                .map(|limitation| inert(limitation))
+                .collect(),
+            legend: legend(&run.results),
+        }
+    }
+}
+
+/// The results of each table.
+fn grouped(results: &[PlanResult]) -> Vec<Vec<&PlanResult>> {
+    let (mut fixtures, mut queues, mut servers) = (Vec::new(), Vec::new(), Vec::new());
+    let mut groups: BTreeMap<_, Vec<&PlanResult>> = BTreeMap::new();
+    for result in results {
+        let key = (
+            position_or_push(&mut fixtures, result.fixture.as_str()),
+            position_or_push(&mut queues, result.queue.as_str()),
+            position_or_push(&mut servers, result.postgres.as_str()),
+        );
+        groups.entry(key).or_default().push(result);
+    }
+    groups.into_values().collect()
+}
+
+impl Group {
+    fn of(run: &Run, results: &[&PlanResult], units: Units, naming: &Naming<'_>) -> Self {
+        let ordered = in_reading_order(results);
+        let rows: Vec<Row> = ordered
+            .iter()
+            .map(|(result, custom)| Row::of(result, *custom, units, naming))
+            .collect();
+        let mut plans: Vec<(usize, String)> = results
+            .iter()
+            .map(|result| (naming.plan(result), inert(&result.digest)))
+            .collect();
+        plans.sort_unstable();
+        plans.dedup();
+        let (fixture, details) = results
+            .first()
+            .map_or_else(Default::default, |first| title(run, first, naming));
+        let plans = plans
+            .into_iter()
+            .map(|(plan, digest)| (letter(plan), digest))
+            .collect();
+        Group {
+            fixture,
+            details,
+            rows,
+            plans,
+        }
+    }
+}
+
+fn title(run: &Run, first: &PlanResult, naming: &Naming<'_>) -> (String, String) {
+    let jobs = run
+        .environment
+        .fixtures
+        .get(&first.fixture)
+        .map(|fixture| format!("{} jobs", Count(fixture.jobs)));
+    let server = naming
+        .several_servers
+        .then(|| format!("PostgreSQL {}", inert(&first.postgres)));
+    let details: Vec<String> = jobs
+        .into_iter()
+        .chain([inert(&first.queue)])
+        .chain(server)
+        .collect();
+    (inert(&first.fixture), details.join(" · "))
+}
+
+/// The results of a group, those of a statement together, each generic plan behind its custom one.
+fn in_reading_order<'a>(
+    results: &[&'a PlanResult],
+) -> Vec<(&'a PlanResult, Option<&'a PlanResult>)> {
+    let of_mode = |mode| {
+        results
+            .iter()
+            .copied()
+            .filter(move |result| result.plan_mode == mode)
+    };
+    let same = |one: &PlanResult, other: &PlanResult| {
+        one.statement == other.statement && one.variant == other.variant
+    };
+    let mut statements = Vec::new();
+    let mut by_statement = results.to_vec();
+    // A file of several statements is measured variant by variant; stable, so that variants keep their order.
+    by_statement
+        .sort_by_cached_key(|result| position_or_push(&mut statements, result.statement.as_str()));
+    let mut ordered = Vec::with_capacity(results.len());
+    for result in by_statement {
         if result.plan_mode == PlanMode::Custom {
             ordered.push((result, None));
             ordered.extend(

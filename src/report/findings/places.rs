@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::super::naming::Naming;
 use super::super::text::inert;
-use super::super::view::Naming;
 use super::{Hit, identity, severity_name};
 use crate::finding::Severity;
 use crate::run::plan_result::{PlanMode, PlanResult};
