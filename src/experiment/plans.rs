@@ -1,5 +1,6 @@
 //! `compare-plans`: every selected statement on every fixture, each on fresh copies.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -105,11 +106,7 @@ impl PlansExperiment<'_> {
             .map(|(fixture, queue)| selection.subjects(queue, fixture).len())
             .sum();
         self.events.emit(RunEvent::VariantsPlanned { total });
-        for queue in queues {
-            run.environment
-                .queues
-                .insert(queue.name.clone(), queue.digest());
-        }
+        record_subject_matter(self.request, run);
         for (fixture, queue) in pairs() {
             let subjects = selection.subjects(queue, fixture);
             if subjects.is_empty() {
@@ -150,19 +147,10 @@ impl PlansExperiment<'_> {
             self.events,
         )
         .await?;
-        let record = run
-            .environment
-            .fixtures
-            .entry(fixture.name.clone())
-            .or_insert_with(|| FixtureRecord {
-                digest: fixture.digest(),
-                seed: fixture.seed,
-                jobs: fixture.jobs,
-                statistics: std::collections::BTreeMap::new(),
-            });
-        record
-            .statistics
-            .insert(queue.name.clone(), template.mark.statistics.clone());
+        if let Some(record) = run.environment.fixtures.get_mut(&fixture.name) {
+            let statistics = template.mark.statistics.clone();
+            record.statistics.insert(queue.name.clone(), statistics);
+        }
         let missing = "pg_prewarm is not installed: pages read and hit depend on what is in memory"
             .to_owned();
         if !template.mark.prewarm && !run.environment.limitations.contains(&missing) {
@@ -326,6 +314,27 @@ impl PlansExperiment<'_> {
             findings: judge(case),
             dump,
         })
+    }
+}
+
+/// Notes beforehand what will be measured, so that a run that stops half-way tells what is missing.
+fn record_subject_matter(request: &Request, run: &mut Run) {
+    for queue in &request.queues {
+        run.environment
+            .queues
+            .insert(queue.name.clone(), queue.digest());
+    }
+    for fixture in &request.fixtures {
+        let (digest, seed, jobs) = (fixture.digest(), fixture.seed, fixture.jobs);
+        let record = FixtureRecord {
+            digest,
+            seed,
+            jobs,
+            statistics: BTreeMap::new(),
+        };
+        run.environment
+            .fixtures
+            .insert(fixture.name.clone(), record);
     }
 }
 
