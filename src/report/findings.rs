@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::text::{inert, inert_lines};
 use super::naming::Naming;
+use super::text::{inert, inert_lines};
 use crate::finding::{Finding, Severity};
 use crate::run::plan_result::{PlanMode, PlanResult};
 use crate::units::{Count, Significant};

@@ -91,3 +91,14 @@ fn statement(result: &PlanResult) -> [&str; 4] {
         &result.statement,
     ]
 }
+
+/// Where `value` is in `known`, at its end if it was not there before.
+pub(super) fn position_or_push<T: PartialEq>(known: &mut Vec<T>, value: T) -> usize {
+    known
+        .iter()
+        .position(|other| *other == value)
+        .unwrap_or_else(|| {
+            known.push(value);
+            known.len() - 1
+        })
+}
