@@ -16,8 +16,8 @@
 //! # Fix
 //! An index whose columns are those compared for equality, then the sort keys in their order: the scan then stops after the rows
 //! asked for. Where the status is written as a literal in the statement, make it the condition of a partial index, which also keeps
-//! finished jobs out of it. Where such an index exists and is not used, analyse the table and look at the conditions: an `OR`, a cast
-//! or a parameter in place of the literal hides it.
+//! finished jobs out of it; where it is a parameter, write it as a literal first. Where such an index exists and is not used, analyse
+//! the table and look at the conditions: an `OR`, a cast or a parameter in place of the literal hides it. Lock with `SKIP LOCKED`.
 //!
 //! # Thresholds
 //! The operation is `fetch`, or is not known and the plan locks rows. A Limit stands above the Sort; at least 100 rows are sorted, and
