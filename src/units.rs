@@ -240,14 +240,17 @@ impl TimeUnit {
         }
     }
 
-    /// `milliseconds` in this unit, without its name.
+    /// `milliseconds` in this unit, without its name: three significant digits, and no finer than the microsecond that EXPLAIN
+    /// resolves.
     #[must_use]
     pub fn cell(self, milliseconds: f64) -> String {
-        let value = match self {
-            TimeUnit::Milliseconds => milliseconds,
-            TimeUnit::Seconds => milliseconds / 1e3,
-        };
-        Significant(value).to_string()
+        match self {
+            TimeUnit::Milliseconds if milliseconds > 0.0 && milliseconds < 0.1 => {
+                format!("{milliseconds:.3}")
+            }
+            TimeUnit::Milliseconds => Significant(milliseconds).to_string(),
+            TimeUnit::Seconds => Significant(milliseconds / 1e3).to_string(),
+        }
     }
 }
 
@@ -328,5 +331,8 @@ mod tests {
         assert_eq!(TimeUnit::of_column([0.1, 614.0]), TimeUnit::Milliseconds);
         assert_eq!(TimeUnit::of_column([0.1, 120_000.0]), TimeUnit::Seconds);
         assert_eq!(TimeUnit::Seconds.cell(120_000.0), "120");
+        let cells = [0.0, 0.0415, 0.0996, 0.1415, 12.345, 1_234.5]
+            .map(|time| TimeUnit::Milliseconds.cell(time));
+        assert_eq!(cells, ["0", "0.042", "0.100", "0.141", "12.3", "1,234"]);
     }
 }

@@ -4,6 +4,7 @@ pub mod access;
 pub mod case;
 pub mod predicate;
 pub mod rules;
+pub mod statement_text;
 pub mod wording;
 
 use std::collections::BTreeMap;

@@ -91,21 +91,32 @@ pub fn column_name(expression: &str) -> Option<&str> {
     (is_name && !name.starts_with(|symbol: char| symbol.is_ascii_digit())).then_some(name)
 }
 
-/// Whether the SQL itself compares this column with a literal: a custom plan shows literals for parameters too.
+/// `text` without `alias.` in front of names, as people write conditions on one relation. What stands in quotes stays.
 #[must_use]
-pub fn states_literally(sql: &str, column: &str) -> bool {
-    let is_word = |symbol: char| symbol.is_alphanumeric() || symbol == '_';
-    !column.is_empty()
-        && sql.match_indices(column).any(|(at, _)| {
-            let rest = sql[at + column.len()..].trim_start_matches('"');
-            let value = rest.trim_start().strip_prefix('=').map(str::trim_start);
-            !sql[..at].ends_with(is_word)
-                && !rest.starts_with(is_word)
-                && value.is_some_and(|value| {
-                    value.starts_with('\'')
-                        || value.starts_with(|digit: char| digit.is_ascii_digit())
-                })
-        })
+pub fn without_alias(text: &str, alias: Option<&str>) -> String {
+    let Some(alias) = alias.filter(|alias| !alias.is_empty()) else {
+        return text.to_owned();
+    };
+    let is_word = |symbol: char| symbol.is_alphanumeric() || symbol == '_' || symbol == '.';
+    let prefix = format!("{alias}.");
+    let mut shown = String::with_capacity(text.len());
+    let mut from = 0;
+    for (at, _) in unquoted(text) {
+        if at >= from && text[at..].starts_with(&prefix) && !text[..at].ends_with(is_word) {
+            shown.push_str(&text[from..at]);
+            from = at + prefix.len();
+        }
+    }
+    shown + &text[from..]
+}
+
+/// A constant as EXPLAIN prints it, without the cast behind it: `'ready'::text` is `'ready'`.
+#[must_use]
+pub fn without_cast(value: &str) -> &str {
+    match value.rsplit_once("::") {
+        Some((constant, kind)) if !kind.contains(['\'', ')']) => constant,
+        _ => value,
+    }
 }
 
 /// Removes the parentheses that enclose a whole text, however many.
@@ -209,11 +220,17 @@ mod tests {
     }
 
     #[test]
-    fn literals_are_told_from_parameters_by_the_sql() {
-        let sql = "select id from job j where j.state = 'ready' and queue=$1 and substate = 'x' and n = 5";
-        assert!(states_literally(sql, "state"));
-        assert!(states_literally(sql, "n"));
-        assert!(!states_literally(sql, "queue"));
-        assert!(!states_literally("where substate = 'x'", "state"));
+    fn names_lose_their_alias_and_constants_their_cast() {
+        assert_eq!(
+            without_alias(
+                "((job_1.queue = 'job_1.x'::text) AND (my_job_1.a = $4))",
+                Some("job_1")
+            ),
+            "((queue = 'job_1.x'::text) AND (my_job_1.a = $4))"
+        );
+        assert_eq!(without_alias("(job.a = 1)", None), "(job.a = 1)");
+        assert_eq!(without_cast("'ready'::text"), "'ready'");
+        assert_eq!(without_cast("'a::b'"), "'a::b'");
+        assert_eq!(without_cast("5"), "5");
     }
 }

@@ -1,12 +1,14 @@
 //! Findings as people read them: the same thing found in several plans is said once.
 
+mod places;
+
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::naming::Naming;
 use super::text::{inert, inert_lines};
-use super::view::Naming;
 use crate::finding::{Finding, Severity};
 use crate::run::plan_result::{PlanMode, PlanResult};
 use crate::units::{Count, Significant};
@@ -41,7 +43,7 @@ pub(super) fn of_row(findings: &[Finding]) -> Vec<Found> {
 
 /// One thing that is wrong with one queue, wherever it was found.
 pub(super) struct FindingGroup {
-    /// How much it matters.
+    /// How much it matters at its worst.
     pub(super) severity: Severity,
     /// Id of the rule.
     pub(super) rule: String,
@@ -49,7 +51,7 @@ pub(super) struct FindingGroup {
     pub(super) queue: String,
     /// How often it was found.
     pub(super) times: usize,
-    /// What was found in the plan that touches the most pages.
+    /// What was found in the example, named where there are others.
     pub(super) message: String,
     /// The node, where it is one.
     pub(super) node: Option<String>,
@@ -61,25 +63,22 @@ pub(super) struct FindingGroup {
     pub(super) places: Vec<String>,
 }
 
-/// What findings must share to be said once.
-type Key<'a> = (Reverse<Severity>, &'a str, &'a str, String);
+/// A finding and the plan it was made in.
+pub(super) type Hit<'a> = (&'a PlanResult, &'a Finding);
+
+/// What findings must share to be said once: queue, rule and where in the plan.
+type Key<'a> = (&'a str, &'a str, String);
+
+/// A reader thinks of a batch of about so many jobs: large enough to be a batch, small enough that what is wasted stands out.
+const EXEMPLARY_ROWS: f64 = 10.0;
 
 /// Groups the findings of a run: worst first, then those found most often.
 pub(super) fn grouped(results: &[PlanResult], naming: &Naming<'_>) -> Vec<FindingGroup> {
-    let mut groups: BTreeMap<Key<'_>, Vec<(&PlanResult, &Finding)>> = BTreeMap::new();
+    let mut groups: BTreeMap<Key<'_>, Vec<Hit<'_>>> = BTreeMap::new();
     for result in results {
         for finding in &result.findings {
-            // The node says where; only where there is none the message has to, whatever its figures.
-            let pattern = finding
-                .node
-                .clone()
-                .unwrap_or_else(|| without_figures(&finding.message));
-            let key = (
-                Reverse(finding.severity),
-                result.queue.as_str(),
-                finding.rule.as_str(),
-                pattern,
-            );
+            let pattern = custom_twin(results, result, finding).unwrap_or_else(|| pattern(finding));
+            let key = (result.queue.as_str(), finding.rule.as_str(), pattern);
             groups.entry(key).or_default().push((result, finding));
         }
     }
@@ -91,30 +90,87 @@ pub(super) fn grouped(results: &[PlanResult], naming: &Naming<'_>) -> Vec<Findin
     groups
 }
 
+/// The node says where; only where there is none the message has to, whatever its figures. Whether a sort found its input sorted in
+/// part makes no other thing of it.
+fn pattern(finding: &Finding) -> String {
+    match &finding.node {
+        Some(node) => node.trim_start_matches("Incremental ").to_owned(),
+        None => without_figures(&finding.message),
+    }
+}
+
+/// Where the rule fired in the custom plan, if it did in both plans of a variant: that is said once, whatever the nodes are called.
+fn custom_twin(results: &[PlanResult], generic: &PlanResult, finding: &Finding) -> Option<String> {
+    if generic.plan_mode != PlanMode::Generic {
+        return None;
+    }
+    let custom = results.iter().find(|other| {
+        other.plan_mode == PlanMode::Custom && identity(other) == identity(generic)
+    })?;
+    let mut twins = custom
+        .findings
+        .iter()
+        .filter(|other| other.rule == finding.rule);
+    let first = twins.clone().next()?;
+    // Of several nodes the same one is the twin.
+    let same = twins.find(|other| other.node == finding.node);
+    Some(pattern(same.unwrap_or(first)))
+}
+
+/// What both plans of a variant share.
+pub(super) fn identity(result: &PlanResult) -> [&str; 5] {
+    [
+        &result.postgres,
+        &result.queue,
+        &result.fixture,
+        &result.statement,
+        &result.variant,
+    ]
+}
+
 impl FindingGroup {
-    fn of(hits: &[(&PlanResult, &Finding)], naming: &Naming<'_>) -> Option<Self> {
-        let &(result, worst) = hits.iter().max_by_key(|(result, _)| result.buffers.total)?;
+    fn of(hits: &[Hit<'_>], naming: &Naming<'_>) -> Option<Self> {
+        let severity = hits.iter().map(|(_, finding)| finding.severity).max()?;
+        let (worst, rest): (Vec<Hit<'_>>, Vec<Hit<'_>>) = hits
+            .iter()
+            .partition(|(_, finding)| finding.severity == severity);
+        let (result, example) = chosen_example(&worst)?;
+        let message = inert(&example.message);
         Some(FindingGroup {
-            severity: worst.severity,
-            rule: inert(&worst.rule),
+            severity,
+            rule: inert(&example.rule),
             queue: inert(&result.queue),
             times: hits.len(),
-            message: inert(&worst.message),
-            node: worst.node.as_deref().map(inert),
-            evidence: evidence(&worst.evidence),
-            help: inert_lines(&worst.help),
-            places: places(hits, naming),
+            message: if worst.len() > 1 {
+                format!("{}: {message}", places::example(result, &worst, naming))
+            } else {
+                message
+            },
+            node: example.node.as_deref().map(inert),
+            evidence: evidence(&example.evidence),
+            help: inert_lines(&example.help),
+            places: places::places(&worst, &rest, naming),
         })
     }
+}
 
-    /// How many findings of `groups` matter this much.
-    pub(super) fn count(groups: &[Self], severity: Severity) -> usize {
-        groups
-            .iter()
-            .filter(|group| group.severity == severity)
-            .map(|group| group.times)
-            .sum()
-    }
+/// Of the variants, the one closest to the batch a reader thinks of, the first if there are several; of its plans the dearest.
+fn chosen_example<'a>(hits: &[Hit<'a>]) -> Option<Hit<'a>> {
+    let (closest, _) = hits
+        .iter()
+        .min_by(|(one, _), (other, _)| exemplary(one).total_cmp(&exemplary(other)))?;
+    hits.iter()
+        .copied()
+        .filter(|(result, _)| {
+            result.statement == closest.statement && result.variant == closest.variant
+        })
+        .min_by_key(|(result, _)| Reverse(result.buffers.total))
+}
+
+/// How far a plan is from the batch a reader thinks of, in orders of magnitude.
+fn exemplary(result: &PlanResult) -> f64 {
+    let rows = result.rows.max(1) as f64;
+    (rows / EXEMPLARY_ROWS).ln().abs()
 }
 
 /// The name of a severity, as in `run.json`.
@@ -139,10 +195,10 @@ fn without_figures(message: &str) -> String {
 }
 
 fn evidence(figures: &BTreeMap<String, Value>) -> String {
-    let figures = figures
-        .iter()
-        .map(|(name, value)| format!("{} {}", inert(name), figure(value)));
-    figures.collect::<Vec<_>>().join(", ")
+    let known = figures.iter().filter(|(_, value)| !value.is_null());
+    let figures =
+        known.map(|(name, value)| format!("{} {}", inert(name).replace('_', " "), figure(value)));
+    figures.collect::<Vec<_>>().join(" · ")
 }
 
 fn figure(value: &Value) -> String {
@@ -153,73 +209,16 @@ fn figure(value: &Value) -> String {
             (None, None) => number.to_string(),
         },
         Value::String(text) => inert(text),
+        Value::Array(items) => items.iter().map(figure).collect::<Vec<_>>().join(", "),
         other => inert(&other.to_string()),
     }
-}
-
-/// Where findings were made: for each set of variants the fixtures that share it.
-fn places(hits: &[(&PlanResult, &Finding)], naming: &Naming<'_>) -> Vec<String> {
-    let mut by_fixture: Vec<(String, Vec<&PlanResult>)> = Vec::new();
-    for (result, _) in hits {
-        let mut fixture = inert(&result.fixture);
-        if naming.several_servers {
-            fixture = format!("{fixture} (PostgreSQL {})", inert(&result.postgres));
-        }
-        match by_fixture.iter_mut().find(|(name, _)| *name == fixture) {
-            Some((_, results)) => results.push(result),
-            None => by_fixture.push((fixture, vec![result])),
-        }
-    }
-    let mut by_variants: Vec<(String, Vec<String>)> = Vec::new();
-    for (fixture, results) in by_fixture {
-        let variants = variants(&results, naming);
-        match by_variants.iter_mut().find(|(known, _)| *known == variants) {
-            Some((_, fixtures)) => fixtures.push(fixture),
-            None => by_variants.push((variants, vec![fixture])),
-        }
-    }
-    by_variants
-        .into_iter()
-        .map(|(variants, fixtures)| format!("{variants} on {}", fixtures.join(", ")))
-        .collect()
-}
-
-/// For example `fetch batch-10, batch-100 (generic); complete completed-10`.
-fn variants(results: &[&PlanResult], naming: &Naming<'_>) -> String {
-    let mut by_subject: Vec<(String, Vec<String>)> = Vec::new();
-    for result in results {
-        let of_variant = results
-            .iter()
-            .filter(|other| other.statement == result.statement && other.variant == result.variant);
-        let custom = of_variant
-            .clone()
-            .any(|other| other.plan_mode == PlanMode::Custom);
-        let generic = of_variant
-            .clone()
-            .any(|other| other.plan_mode == PlanMode::Generic);
-        let modes = match (custom, generic) {
-            (true, true) => " (custom and generic)",
-            (false, true) => " (generic)",
-            _ => "",
-        };
-        let (subject, variant) = (naming.subject(result), inert(&result.variant) + modes);
-        match by_subject.iter_mut().find(|(known, _)| *known == subject) {
-            Some((_, variants)) if variants.contains(&variant) => (),
-            Some((_, variants)) => variants.push(variant),
-            None => by_subject.push((subject, vec![variant])),
-        }
-    }
-    let subjects = by_subject
-        .into_iter()
-        .map(|(subject, variants)| format!("{subject} {}", variants.join(", ")));
-    subjects.collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{figure, without_figures};
+    use super::{evidence, figure, without_figures};
 
     #[test]
     fn messages_that_differ_in_figures_share_a_pattern() {
@@ -235,6 +234,19 @@ mod tests {
         assert_eq!(figure(&json!(100_000)), "100,000");
         assert_eq!(figure(&json!(0.123_456)), "0.123");
         assert_eq!(figure(&json!("job\u{1b}")), "job\\u{1b}");
-        assert_eq!(figure(&json!(["a", 1])), "[\"a\",1]");
+        assert_eq!(
+            figure(&json!(["priority", "run_at", 1_000])),
+            "priority, run_at, 1,000"
+        );
+        let figures = [
+            ("rows_sorted", json!(3_943)),
+            ("pages_custom", json!(null)),
+            ("sort_keys", json!(["id"])),
+        ];
+        let figures = figures.map(|(name, value)| (name.to_owned(), value));
+        assert_eq!(
+            evidence(&figures.into()),
+            "rows sorted 3,943 · sort keys id"
+        );
     }
 }

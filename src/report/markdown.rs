@@ -14,7 +14,7 @@ pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
     text += &banner(run);
     text += &format!(
         "**{}**  \n{}\n",
-        escaped(&status::summary(run, &view)),
+        escaped(&status::summary(run)),
         escaped(&status::times(run))
     );
     for group in &view.groups {
@@ -26,12 +26,7 @@ pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
             .iter()
             .map(|(mark, meaning)| escaped(&format!("{mark}: {meaning}")))
             .collect();
-        text += &format!(
-            "
-<sub>{}</sub>
-",
-            marks.join(" · ")
-        );
+        text += &format!("\n<sub>{}</sub>\n", marks.join(" · "));
     }
     text += &findings(&view);
     text += &list(
@@ -75,7 +70,7 @@ fn table(view: &View, group: &Group) -> String {
     text += "|:--|:--|--:|--:|--:|--:|--:|:--|:--|\n";
     for row in &group.rows {
         let cells = [
-            escaped(&row.name),
+            escaped(&row.name()),
             escaped(&row.mode),
             row.rows.clone(),
             row.pages.clone(),
@@ -129,7 +124,12 @@ fn finding_details(finding: &FindingGroup) -> String {
     }
     match finding.help.as_slice() {
         [] => (),
-        [line] => text += &format!("  - help: {}\n", escaped(line)),
+        // Indented lines are SQL; others are sentences of their own.
+        lines if lines.iter().all(|line| !line.starts_with(' ')) => {
+            for line in lines {
+                text += &format!("  - help: {}\n", escaped(line));
+            }
+        }
         lines => text += &format!("  - help:\n{}", block(lines)),
     }
     text
@@ -164,7 +164,7 @@ fn plans(view: &View) -> String {
         );
         text += "|:--|:--|--:|--:|--:|\n";
         for row in &group.rows {
-            let (name, mode) = (escaped(&row.name), escaped(&row.mode));
+            let (name, mode) = (escaped(&row.name()), escaped(&row.mode));
             text += &format!(
                 "| {name} | {mode} | {} | {} | {} |\n",
                 row.planning, row.execution_p50, row.execution_p95

@@ -4,6 +4,7 @@ mod csv;
 mod findings;
 mod json;
 mod markdown;
+mod naming;
 mod palette;
 mod status;
 mod table;

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::findings::{FindingGroup, severity_name};
+use super::findings::severity_name;
 use super::text::inert;
-use super::view::View;
 use crate::finding::Severity;
 use crate::run::{Run, RunStatus};
 use crate::units::{Count, Milliseconds};
@@ -71,16 +70,17 @@ pub(super) fn missing(run: &Run) -> Vec<String> {
 }
 
 /// What a run came to, in one line.
-pub(super) fn summary(run: &Run, view: &View) -> String {
+pub(super) fn summary(run: &Run) -> String {
     let mut parts = vec![counted(run.results.len(), "plan") + " measured"];
     if !run.failures.is_empty() {
         parts.push(format!("{} not measured", Count(run.failures.len() as u64)));
     }
     let by_severity = [Severity::Critical, Severity::Warning, Severity::Note].map(|severity| {
-        (
-            FindingGroup::count(&view.findings, severity),
-            severity_name(severity),
-        )
+        let findings = run.results.iter().flat_map(|result| &result.findings);
+        let count = findings
+            .filter(|finding| finding.severity == severity)
+            .count();
+        (count, severity_name(severity))
     });
     let found: Vec<String> = by_severity
         .iter()

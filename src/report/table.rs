@@ -4,7 +4,7 @@ mod arrangement;
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
-use self::arrangement::{Arrangement, Column, GUTTER};
+use self::arrangement::{Arrangement, Column};
 use super::Layout;
 use super::findings::{FindingGroup, severity_name};
 use super::palette::{Palette, Role};
@@ -15,6 +15,9 @@ use crate::run::Run;
 
 /// Narrower than this no table can be read.
 const LEAST_WIDTH: usize = 60;
+
+/// Columns between a plan's letter and the plan.
+const LETTER_MARGIN: usize = 2;
 
 /// Columns before the text of a labelled line such as `help`.
 const LABEL_WIDTH: usize = 10;
@@ -37,11 +40,11 @@ pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
     for group in &view.groups {
         table(&mut page, &view, group, &arrangement);
     }
-    legend(&mut page, &view);
+    legend(&mut page, &view, &arrangement);
     findings(&mut page, &view);
     failures(&mut page, &view);
     limitations(&mut page, &view);
-    closing(&mut page, run, &view, layout);
+    closing(&mut page, run, layout);
     page.text()
 }
 
@@ -101,28 +104,33 @@ fn table(page: &mut Page, view: &View, group: &Group, arrangement: &Arrangement)
         .force_no_tty()
         .set_content_arrangement(ContentArrangement::Disabled)
         .load_style(STYLE);
-    table.set_header(arrangement.columns().map(|(column, columns)| {
-        let lines = column.header(view.units);
-        cell(
-            page.palette,
-            column,
-            columns,
-            lines.map(|line| (Role::Quiet, line)).to_vec(),
-        )
+    table.set_header(cells(page, arrangement, |column| {
+        let lines = arrangement.header(column, view.units);
+        lines.into_iter().map(|line| (Role::Quiet, line)).collect()
     }));
+    let mut above = None;
     for row in &group.rows {
-        table.add_row(arrangement.columns().map(|(column, columns)| {
-            cell(
-                page.palette,
-                column,
-                columns,
-                arrangement.lines(column, row),
-            )
+        if let Some(heading) = arrangement.heading(above, row) {
+            table.add_row(cells(page, arrangement, |column| match column {
+                Column::Name => heading.clone(),
+                _ => Vec::new(),
+            }));
+        }
+        table.add_row(cells(page, arrangement, |column| {
+            arrangement.lines(column, row)
         }));
+        above = Some(row);
     }
     let last = arrangement.columns().count() - 1;
     for (position, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, if position == last { 0 } else { GUTTER as u16 }));
+        column.set_padding((
+            0,
+            if position == last {
+                0
+            } else {
+                arrangement.gutter() as u16
+            },
+        ));
     }
     page.lines
         .extend(table.lines().map(|line| line.trim_end().to_owned()));
@@ -143,6 +151,18 @@ fn title(page: &mut Page, group: &Group) {
             .palette
             .paint(Role::Plain, &format!(" — {}", group.details));
     page.lines.push(title);
+}
+
+/// One cell a column.
+fn cells(
+    page: &Page,
+    arrangement: &Arrangement,
+    lines: impl Fn(Column) -> Vec<(Role, String)>,
+) -> Vec<Cell> {
+    arrangement
+        .columns()
+        .map(|(column, columns)| cell(page.palette, column, columns, lines(column)))
+        .collect()
 }
 
 /// A cell as wide as its column, whatever else the column holds, so that all tables of a report share their columns.
@@ -167,16 +187,28 @@ fn plans(page: &mut Page, group: &Group) {
         .max()
         .unwrap_or(0);
     for (letter, digest) in &group.plans {
-        page.labelled(widest + GUTTER, (Role::Title, letter), Role::Quiet, digest);
+        page.labelled(
+            widest + LETTER_MARGIN,
+            (Role::Title, letter),
+            Role::Quiet,
+            digest,
+        );
     }
     page.blank();
 }
 
-fn legend(page: &mut Page, view: &View) {
-    if view.legend.is_empty() {
+fn legend(page: &mut Page, view: &View, arrangement: &Arrangement) {
+    let mut marks = view.legend.clone();
+    if !arrangement.rule_ids() && !view.findings.is_empty() {
+        marks.push((
+            "c, w, n",
+            "number of critical findings, of warnings, of notes",
+        ));
+    }
+    if marks.is_empty() {
         return;
     }
-    for (mark, meaning) in &view.legend {
+    for (mark, meaning) in &marks {
         page.labelled(LABEL_WIDTH, (Role::Quiet, mark), Role::Quiet, meaning);
     }
     page.blank();
@@ -217,17 +249,22 @@ fn one_finding(page: &mut Page, finding: &FindingGroup) {
         ("evidence", &evidence),
         ("help", &finding.help),
     ] {
-        let mut label = format!("  {label}");
-        for line in lines {
+        for (position, line) in lines.iter().enumerate() {
             // What wraps stays under its own line's indentation, so that SQL keeps its look.
             let own = (line.len() - line.trim_start_matches(' ').len()).min(LABEL_WIDTH);
+            // Each advice is one of its own.
+            let is_labelled = position == 0 || (label == "help" && own == 0);
+            let label = if is_labelled {
+                format!("  {label}")
+            } else {
+                String::new()
+            };
             page.labelled(
                 2 + LABEL_WIDTH + own,
                 (Role::Quiet, &label),
                 Role::Plain,
                 &line[own..],
             );
-            label.clear();
         }
     }
     page.blank();
@@ -261,8 +298,8 @@ fn heading(page: &mut Page, text: &str) {
     page.blank();
 }
 
-fn closing(page: &mut Page, run: &Run, view: &View, layout: Layout<'_>) {
-    let summary = status::summary(run, view);
+fn closing(page: &mut Page, run: &Run, layout: Layout<'_>) {
+    let summary = status::summary(run);
     match status::banner(run.status) {
         Some((word, _)) => page.hanging(0, Role::Critical, &format!("{word} · {summary}")),
         None => page.hanging(0, Role::Title, &summary),

@@ -41,6 +41,139 @@ fn table_of_160_columns() {
     assert_snapshot!(render(&sample::run(), Format::Table, plain(160)));
 }
 
+/// Built-in names as long as they get and numbers as large as a million jobs make them.
+fn realistic() -> Run {
+    let mut run = sample::run();
+    let template = run.results.swap_remove(0);
+    let measured = |statement: &str, variant: &str, rows: u64, pages: u64, milliseconds: f64| {
+        let mut result = template.clone();
+        (result.queue, result.operation) =
+            ("natural-mistake".to_owned(), statement[..5].to_owned());
+        (result.statement, result.variant) = (statement.to_owned(), variant.to_owned());
+        (result.rows, result.buffers.total) = (rows, pages);
+        result.wal.bytes = rows * 1_234;
+        result.pages_per_row = Some(pages as f64 / rows as f64);
+        result.planning_ms = Summary::of(vec![0.0415; 20]);
+        result.execution_ms = Summary::of(vec![milliseconds; 20]);
+        result.generic_shape = GenericShape::Differs;
+        result
+    };
+    run.results.truncate(1);
+    for (statement, variant, rows) in [
+        ("fetch-cte", "batch-1000-filtered", 1_000),
+        ("fetch", "batch-1", 1),
+        ("complete-mixed/completed", "mixed-100", 80),
+        ("complete-unnest", "completed-1000", 1_000_000),
+    ] {
+        let custom = measured(statement, variant, rows, 12_119, 0.0873);
+        let mut generic = measured(statement, variant, rows, 1_013_877, 12_345.678);
+        generic.plan_mode = PlanMode::Generic;
+        generic.auto_plan = Some(PlanMode::Generic);
+        let all = sample::run();
+        let found = all.results.into_iter().flat_map(|result| result.findings);
+        let findings = found.filter(|finding| finding.severity != Severity::Warning);
+        generic.findings.extend(findings);
+        run.results.extend([custom, generic]);
+    }
+    run
+}
+
+#[test]
+fn every_column_fits_100_and_160_columns() {
+    for columns in [100, 160] {
+        let text = render(&realistic(), Format::Table, plain(columns));
+        let heads = text.lines().take_while(|line| !line.starts_with('─'));
+        let heads: Vec<&str> = heads.flat_map(str::split_whitespace).collect();
+        for head in [
+            "statement",
+            "mode",
+            "rows",
+            "pages",
+            "/row",
+            "B/row",
+            "p95",
+            "plan",
+        ] {
+            assert!(
+                heads.contains(&head),
+                "no {head} in {columns} columns:\n{text}"
+            );
+        }
+        assert_eq!(
+            heads.iter().filter(|head| **head == "p50").count(),
+            2,
+            "{text}"
+        );
+        assert!(heads.iter().any(|head| head.ends_with("ings")), "{text}");
+        for number in [
+            "1,000,000",
+            "1,013,877",
+            "1,234",
+            "0.042",
+            "0.087",
+            "12,346",
+            "1,014",
+        ] {
+            let mut words = text.split_whitespace();
+            assert!(
+                words.any(|word| word == number),
+                "no {number} in {columns} columns:\n{text}"
+            );
+        }
+        let widest = text.lines().map(width).max();
+        assert!(widest <= Some(columns), "{widest:?} > {columns}:\n{text}");
+    }
+}
+
+#[test]
+fn table_of_built_in_names() {
+    assert_snapshot!(render(&realistic(), Format::Table, plain(100)));
+}
+
+#[test]
+fn both_plans_of_a_variant_are_said_once() {
+    let mut run = sample::run();
+    run.results
+        .retain(|result| result.queue == "full-btree" && result.fixture == "future-rows");
+    run.failures.clear();
+    let (custom, generic) = (run.results[2].clone(), &mut run.results[3]);
+    assert_eq!(custom.variant, generic.variant);
+    generic.auto_plan = Some(PlanMode::Custom);
+    for finding in custom.findings {
+        let node = finding.node.map(|node| format!("Incremental {node}"));
+        generic.findings.push(Finding {
+            severity: Severity::Note,
+            node,
+            ..finding
+        });
+    }
+    let text = render(&run, Format::Table, plain(100));
+    assert_eq!(
+        text.matches("sort-in-fetch  full-btree").count(),
+        1,
+        "{text}"
+    );
+    assert!(
+        text.contains("note, as never chosen: its generic plan\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("4 findings: 1 critical, 1 warning, 2 notes"),
+        "{text}"
+    );
+}
+
+#[test]
+fn plans_that_read_the_same_share_a_letter() {
+    let mut run = realistic();
+    for (position, result) in run.results.iter_mut().enumerate() {
+        result.shape = format!("{position:012x}");
+    }
+    let text = render(&run, Format::Table, plain(100));
+    let digest = &run.results[1].digest[..40];
+    assert_eq!(text.matches(digest).count(), 1, "{text}");
+}
+
 #[test]
 fn table_wide_enough_for_plans() {
     let mut run = sample::run();

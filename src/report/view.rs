@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::findings::{self, FindingGroup, Found};
+use super::naming::{Naming, position_or_push};
 use super::palette::Role;
 use super::text::inert;
 use crate::run::plan_result::{GenericShape, PlanMode, PlanResult};
@@ -45,9 +46,10 @@ pub(super) struct Group {
 
 /// One result.
 pub(super) struct Row {
-    /// Operation (or statement, where the queue has several for the operation) and variant; for a generic plan below its
-    /// custom one, how they compare.
-    pub(super) name: String,
+    /// Operation (or statement, where the queue has several for the operation).
+    pub(super) subject: String,
+    /// Variant; for a generic plan below its custom one, how they compare.
+    pub(super) variant: String,
     /// Whether the row is a generic plan below its custom one.
     pub(super) compared: bool,
     /// What the name is worth in colour.
@@ -181,7 +183,7 @@ fn title(run: &Run, first: &PlanResult, naming: &Naming<'_>) -> (String, String)
     (inert(&first.fixture), details.join(" · "))
 }
 
-/// The results of a group, each generic plan behind its custom one and together with it.
+/// The results of a group, those of a statement together, each generic plan behind its custom one.
 fn in_reading_order<'a>(
     results: &[&'a PlanResult],
 ) -> Vec<(&'a PlanResult, Option<&'a PlanResult>)> {
@@ -194,8 +196,13 @@ fn in_reading_order<'a>(
     let same = |one: &PlanResult, other: &PlanResult| {
         one.statement == other.statement && one.variant == other.variant
     };
+    let mut statements = Vec::new();
+    let mut by_statement = results.to_vec();
+    // A file of several statements is measured variant by variant; stable, so that variants keep their order.
+    by_statement
+        .sort_by_cached_key(|result| position_or_push(&mut statements, result.statement.as_str()));
     let mut ordered = Vec::with_capacity(results.len());
-    for result in results.iter().copied() {
+    for result in by_statement {
         if result.plan_mode == PlanMode::Custom {
             ordered.push((result, None));
             ordered.extend(
@@ -218,12 +225,13 @@ impl Row {
         naming: &Naming<'_>,
     ) -> Self {
         let unknown = || UNKNOWN.to_owned();
-        let (name, name_role) = match custom {
+        let (variant, name_role) = match custom {
             Some(custom) => comparison(result, custom),
-            None => (naming.name(result), Role::Plain),
+            None => (inert(&result.variant), Role::Plain),
         };
         Row {
-            name,
+            subject: naming.subject(result),
+            variant,
             compared: custom.is_some(),
             name_role,
             mode: mode(result),
@@ -248,6 +256,17 @@ impl Row {
             found: findings::of_row(&result.findings),
             digest: inert(&result.digest),
             plan: letter(naming.plan(result)),
+        }
+    }
+}
+
+impl Row {
+    /// What a row is called where nothing above it says its subject.
+    pub(super) fn name(&self) -> String {
+        if self.compared {
+            self.variant.clone()
+        } else {
+            format!("{} {}", self.subject, self.variant)
         }
     }
 }
@@ -288,6 +307,11 @@ fn mode(result: &PlanResult) -> String {
 fn legend(results: &[PlanResult]) -> Vec<(&'static str, &'static str)> {
     let any = |occurs: fn(&PlanResult) -> bool| results.iter().any(occurs);
     let marks = [
+        (
+            any(|result| result.plan_mode == PlanMode::Generic),
+            "↳",
+            "the generic plan, where its shape differs from the custom one's, if only in the place of a condition",
+        ),
         (
             any(|result| mode(result) == "both"),
             "both",
@@ -347,82 +371,6 @@ impl FailureLine {
             message: inert(&failure.message),
         }
     }
-}
-
-/// How results are called (by the operation, or by the statement where a queue has several for the operation), and their plans.
-pub(super) struct Naming<'a> {
-    /// The plans of each queue, by shape and digest, in the order they occur.
-    plans: BTreeMap<&'a str, Vec<(&'a str, &'a str)>>,
-    statements: BTreeMap<(&'a str, &'a str), Vec<&'a str>>,
-    /// Whether the run has results of several server versions.
-    pub(super) several_servers: bool,
-}
-
-impl<'a> Naming<'a> {
-    fn of(run: &'a Run) -> Self {
-        let mut statements: BTreeMap<_, Vec<&str>> = BTreeMap::new();
-        let mut plans: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for result in &run.results {
-            let queue = result.queue.as_str();
-            position_or_push(
-                statements
-                    .entry((queue, result.operation.as_str()))
-                    .or_default(),
-                &result.statement,
-            );
-            position_or_push(plans.entry(queue).or_default(), plan_key(result));
-        }
-        let several_servers = run
-            .results
-            .windows(2)
-            .any(|pair| pair[0].postgres != pair[1].postgres);
-        Naming {
-            plans,
-            statements,
-            several_servers,
-        }
-    }
-
-    /// Which of its queue's plans a result has.
-    fn plan(&self, result: &PlanResult) -> usize {
-        let known = self.plans.get(result.queue.as_str());
-        known
-            .and_then(|plans| plans.iter().position(|plan| *plan == plan_key(result)))
-            .unwrap_or(0)
-    }
-
-    /// The operation or the statement.
-    pub(super) fn subject(&self, result: &PlanResult) -> String {
-        let several = self
-            .statements
-            .get(&(result.queue.as_str(), result.operation.as_str()))
-            .is_some_and(|all| all.len() > 1);
-        inert(if several {
-            &result.statement
-        } else {
-            &result.operation
-        })
-    }
-
-    /// [`Naming::subject`] and variant.
-    pub(super) fn name(&self, result: &PlanResult) -> String {
-        format!("{} {}", self.subject(result), inert(&result.variant))
-    }
-}
-
-fn plan_key(result: &PlanResult) -> (&str, &str) {
-    (&result.shape, &result.digest)
-}
-
-/// Where `value` is in `known`, at its end if it was not there before.
-fn position_or_push<T: PartialEq>(known: &mut Vec<T>, value: T) -> usize {
-    known
-        .iter()
-        .position(|other| *other == value)
-        .unwrap_or_else(|| {
-            known.push(value);
-            known.len() - 1
-        })
 }
 
 /// The letter that stands for a queue's `plan`-th plan: A to Z, AA to AZ, …

@@ -56,6 +56,14 @@ impl GoldenCase {
         self
     }
 
+    /// Takes every index away.
+    pub(super) fn without_indexes(mut self) -> Self {
+        for relation in &mut self.catalog.relations {
+            relation.indexes.clear();
+        }
+        self
+    }
+
     pub(super) fn case(&self) -> Case<'_> {
         let view = |plan, work| PlanView {
             plan,

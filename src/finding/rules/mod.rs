@@ -139,6 +139,27 @@ mod tests {
     }
 
     #[test]
+    fn no_advice_names_a_parameter_by_its_number() {
+        let mut judged = 0;
+        for version in [14, 15, 16, 17, 18] {
+            let folder = format!("{}/tests/plans/pg{version}", env!("CARGO_MANIFEST_DIR"));
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_none_or(|ending| ending != "json") {
+                    continue;
+                }
+                let name = path.file_stem().unwrap().to_string_lossy();
+                let golden = GoldenCase::read(version, &name).mode(PlanMode::Generic);
+                for finding in judge(&golden.case()) {
+                    assert!(!finding.help.contains('$'), "{name}: {}", finding.help);
+                    judged += 1;
+                }
+            }
+        }
+        assert!(judged > 20, "{judged} findings");
+    }
+
+    #[test]
     fn healthy_statements_are_quiet_on_every_version() {
         for version in [14, 15, 16, 17, 18] {
             for (name, operation) in [

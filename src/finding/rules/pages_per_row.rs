@@ -31,7 +31,7 @@ use serde_json::json;
 use super::{Rule, page};
 use crate::finding::access::{Access, accesses};
 use crate::finding::case::Case;
-use crate::finding::predicate::{Comparison, comparisons};
+use crate::finding::predicate::{Comparison, comparisons, without_alias};
 use crate::finding::wording::{count, evidence, first_word, rows};
 use crate::finding::{Finding, Severity};
 use crate::plan::Condition;
@@ -171,11 +171,12 @@ fn filtered(scan: &Access<'_>) -> (String, String) {
     let columns: Vec<&str> = comparisons(filter).iter().map(|part| part.column).collect();
     let index = scan.index_names.first().copied().unwrap_or("the index");
     let cause = format!(
-        "{filter} throws away {} after they were read",
+        "{} throws away {} after they were read",
+        without_alias(filter, scan.node.alias.as_deref()),
         count(scan.rows_removed.round() as u64)
     );
     let help = match columns.as_slice() {
-        [] => format!("let {index} serve {filter}: as a column or as its condition"),
+        [] => format!("let {index} serve this filter, by a column or by its condition"),
         columns => format!(
             "put {} into {index}, before the columns of the order, or into its condition",
             columns.join(", ")

@@ -215,8 +215,8 @@ fn help(cause: &Cause<'_>, index: &Index, predicate: &str) -> String {
     match cause {
         Cause::Parameter(part) => {
             format!(
-                "write {predicate} into the statement as a literal in place of {} = {}",
-                part.column, part.value
+                "compare {} with a literal in place of a parameter: {predicate}, in the words of the index",
+                part.column
             )
         }
         Cause::Generic => format!(

@@ -16,8 +16,8 @@
 //! # Fix
 //! An index whose columns are those compared for equality, then the sort keys in their order: the scan then stops after the rows
 //! asked for. Where the status is written as a literal in the statement, make it the condition of a partial index, which also keeps
-//! finished jobs out of it. Where such an index exists and is not used, analyse the table and look at the conditions: an `OR`, a cast
-//! or a parameter in place of the literal hides it.
+//! finished jobs out of it; where it is a parameter, write it as a literal first. Where such an index exists and is not used, analyse
+//! the table and look at the conditions: an `OR`, a cast or a parameter in place of the literal hides it. Lock with `SKIP LOCKED`.
 //!
 //! # Thresholds
 //! The operation is `fetch`, or is not known and the plan locks rows. A Limit stands above the Sort; at least 100 rows are sorted, and
@@ -31,9 +31,12 @@ use serde_json::json;
 use super::{Rule, page};
 use crate::finding::access::{Access, accesses};
 use crate::finding::case::{Case, Index, PlanView};
-use crate::finding::wording::{count, evidence, first_word, index_keys, index_to_create, rows};
+use crate::finding::statement_text::waits_for_locked_rows;
+use crate::finding::wording::{
+    count, evidence, first_word, index_keys, index_to_create, listed, rows,
+};
 use crate::finding::{Finding, Severity};
-use crate::plan::{PlanTree, node_label};
+use crate::plan::{PlanTree, Sort, node_label};
 
 pub(super) const RULE: Rule = Rule {
     id: "sort-in-fetch",
@@ -77,7 +80,7 @@ fn look_at(
     sort: usize,
 ) -> Option<Finding> {
     let node = tree.node(sort);
-    let keys = &node.sort.as_ref()?.keys;
+    let details = node.sort.as_ref()?;
     let sorted: f64 = tree
         .children(sort)
         .filter(|child| !tree.node(*child).is_init_plan())
@@ -101,26 +104,9 @@ fn look_at(
         .iter()
         .max_by(|one, other| one.rows.total_cmp(&other.rows));
     let relation = scan.map_or("its input", |scan| scan.relation);
-    let order: Vec<&str> = keys
-        .iter()
-        .map(|key| first_word(key))
-        .map(|key| key.rsplit('.').next().unwrap_or(key))
-        .collect();
-    let existing = scan.and_then(|scan| existing_index(case, scan, keys));
-    let cause = match existing {
-        Some(index) => format!(
-            "index {} has the order {} but is not used",
-            index.name,
-            order.join(", ")
-        ),
-        None => format!("no index used gives the order {}", order.join(", ")),
-    };
-    let spill = node
-        .sort
-        .as_ref()
-        .filter(|sort| sort.space_type.as_deref() == Some("Disk"))
-        .and_then(|sort| sort.space_kb);
-    let spilled = spill.map_or(String::new(), |kilobytes| {
+    let order = index_keys(&details.keys).unwrap_or_else(|| details.keys.clone());
+    let existing = scan.and_then(|scan| existing_index(case, scan, &details.keys));
+    let spilled = spill(details).map_or(String::new(), |kilobytes| {
         format!(" and spills {} kB to disk", count(kilobytes))
     });
     Some(Finding {
@@ -131,23 +117,104 @@ fn look_at(
             RULE.severity
         },
         message: format!(
-            "sorts {} rows of {relation} to return {}{spilled}: {cause}, so a fetch reads all that is due ({} pages)",
+            "sorts {} rows of {relation} to return {}{spilled}: {}, so a fetch reads all that is due{} ({} pages)",
             rows(sorted),
             rows(kept),
+            cause(case, scan, &order, existing),
+            alike(details),
             count(pages)
         ),
-        help: help(case, scan, keys, existing),
+        help: help(case, tree, scan, details, existing),
         node: Some(node_label(node)),
         evidence: evidence([
             ("rows_sorted", json!(sorted.round() as u64)),
             ("rows_returned", json!(kept.round() as u64)),
             ("pages", json!(pages)),
-            ("sort_keys", json!(keys)),
+            ("sort_keys", json!(order)),
         ]),
     })
 }
 
+/// The kilobytes a sort wrote to disk, if it did.
+fn spill(sort: &Sort) -> Option<u64> {
+    sort.space_kb
+        .filter(|_| sort.space_type.as_deref() == Some("Disk"))
+}
+
+/// An incremental sort reads only the rows that are equal in the keys its input is already sorted by.
+fn alike(sort: &Sort) -> String {
+    match index_keys(&sort.presorted_keys) {
+        Some(presorted) if !presorted.is_empty() => {
+            format!(" with the same {}", presorted.join(", "))
+        }
+        _ => String::new(),
+    }
+}
+
+/// Why the rows do not come in order.
+fn cause(
+    case: &Case<'_>,
+    scan: Option<&Access<'_>>,
+    order: &[String],
+    existing: Option<&Index>,
+) -> String {
+    let order_text = order.join(", ");
+    if let Some(index) = existing {
+        return format!(
+            "index {} has the order {order_text} but is not used",
+            index.name
+        );
+    }
+    let single = scan.map_or(Vec::new(), |scan| single_column_indexes(case, scan, order));
+    match single.as_slice() {
+        [_, _, ..] => format!(
+            "no index gives the order {order_text} ({} have one column each)",
+            listed(&single)
+        ),
+        _ => format!("no index used gives the order {order_text}"),
+    }
+}
+
+/// The relation's indexes on nothing but one of the columns the fetch asks for.
+fn single_column_indexes<'a>(case: &Case<'a>, scan: &Access<'_>, order: &[String]) -> Vec<&'a str> {
+    let is_asked_for = |column: &str| {
+        let compared = scan.comparisons.iter().map(|part| part.column);
+        let sorted = order.iter().map(|key| first_word(key));
+        compared.chain(sorted).any(|asked| asked == column)
+    };
+    let indexes = case
+        .catalog
+        .relation(scan.relation)
+        .map_or(&[][..], |relation| &relation.indexes);
+    indexes
+        .iter()
+        .filter(|index| index.columns.len() == 1 && is_asked_for(first_word(&index.columns[0])))
+        .map(|index| index.name.as_str())
+        .collect()
+}
+
 fn help(
+    case: &Case<'_>,
+    tree: &PlanTree<'_>,
+    scan: Option<&Access<'_>>,
+    sort: &Sort,
+    existing: Option<&Index>,
+) -> String {
+    let index = index_help(case, scan, &sort.keys, existing);
+    let locks = tree
+        .positions()
+        .iter()
+        .any(|position| position.node.node_type == "LockRows");
+    if locks && waits_for_locked_rows(case.statement_text) {
+        format!(
+            "{index}\nadd skip locked to the locking clause: without it every worker waits for the one that locked these rows first"
+        )
+    } else {
+        index
+    }
+}
+
+fn index_help(
     case: &Case<'_>,
     scan: Option<&Access<'_>>,
     keys: &[String],
@@ -166,7 +233,7 @@ fn help(
     }
     let index = scan
         .zip(index_keys(keys))
-        .and_then(|(scan, order)| index_to_create(scan, &order, case.statement_text));
+        .and_then(|(scan, order)| index_to_create(case, scan, &order));
     match index {
         Some(index) => format!("{index}; with it the scan stops after the rows asked for"),
         None => format!(
@@ -218,9 +285,14 @@ mod tests {
             let findings = super::check(&golden.case());
             assert_eq!(findings.len(), 1, "pg{version}");
             assert_eq!(findings[0].severity, Severity::Critical);
-            assert!(findings[0].message.starts_with(
-                "sorts 18,000 rows of task to return 10: no index used gives the order"
-            ));
+            assert!(
+                findings[0].message.starts_with(
+                    "sorts 18,000 rows of task to return 10: no index gives the order priority, run_at, id (task_pkey, task_status \
+                     and task_run_at have one column each)"
+                ),
+                "{}",
+                findings[0].message
+            );
             assert!(
                 findings[0]
                     .help
@@ -244,6 +316,54 @@ mod tests {
             "{}",
             findings[0].help
         );
+    }
+
+    #[test]
+    fn a_state_compared_with_a_parameter_is_to_be_written_out() {
+        let golden = GoldenCase::read(15, "natural-mistake").statement_text(
+            "update task set status = 'running' where id in (select id from task where queue = :queue and status = :status …)",
+        );
+        let findings = super::check(&golden.case());
+        assert_eq!(
+            findings[0].help,
+            "write status = 'ready' as a literal and create index on task (queue, priority, run_at, id) where status = 'ready'; \
+             with it the scan stops after the rows asked for"
+        );
+    }
+
+    #[test]
+    fn advice_for_a_generic_plan_has_the_values_of_the_custom_one() {
+        let statement = "update job set state = 'running' where id in \
+                         (select id from job where state = $1 order by priority limit $2 for update)";
+        let generic = GoldenCase::read(15, "fetch-parameter-generic")
+            .statement_text(statement)
+            .mode(PlanMode::Generic)
+            .without_indexes();
+        let alone = super::check(&generic.case());
+        assert!(
+            alone[0].help.starts_with("create index on job (") && !alone[0].help.contains('$'),
+            "{}",
+            alone[0].help
+        );
+        let both = generic.custom(15, "fetch-parameter-custom");
+        let findings = super::check(&both.case());
+        assert!(
+            findings[0]
+                .help
+                .starts_with("write state = 'ready' as a literal and create index on job ("),
+            "{}",
+            findings[0].help
+        );
+    }
+
+    #[test]
+    fn a_lock_that_waits_is_named() {
+        let help = |text| {
+            let golden = GoldenCase::read(15, "natural-mistake").statement_text(text);
+            super::check(&golden.case())[0].help.clone()
+        };
+        assert!(help("select … limit 10 for update").contains("\nadd skip locked"));
+        assert!(!help("select … limit 10 for update skip locked").contains("skip locked"));
     }
 
     #[test]

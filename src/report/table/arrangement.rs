@@ -6,14 +6,20 @@ use super::super::findings::severity_name;
 use super::super::palette::Role;
 use super::super::text::{elide, width, wrap};
 use super::super::view::{Row, Units, View};
+use crate::finding::Severity;
+use crate::units::TimeUnit;
 
-/// Columns of space between two columns of the table.
-pub(super) const GUTTER: usize = 2;
+/// Columns of space between two columns of the table, where there is room.
+const WIDE_GUTTER: usize = 2;
 
-/// The name column wraps at words down to this width, and within words no earlier.
+/// Columns of space between two columns of the table at least.
+const NARROW_GUTTER: usize = 1;
+
+/// Names break within words only where not even this width is left.
 const LEAST_NAME_WIDTH: usize = 24;
 
-/// Columns by which a generic plan stands below its custom one, and a name's later lines below its first.
+/// Columns by which what belongs to the line above stands further right: variants below their statement, a generic plan below its
+/// custom one, a name's later lines below its first.
 const INDENT: usize = 2;
 
 /// So many rules are named in a cell before the rest is counted.
@@ -57,21 +63,30 @@ const COLUMNS: [Column; 11] = [
 enum Sacrifice {
     /// Plans are listed below the table; a letter stands for each.
     PlansInline,
-    /// The worst severity and a count stand for the rules.
+    /// A count for each severity stands for the rules.
     RuleIds,
+    /// The names of columns take three lines.
+    ShortHeads,
+    /// A statement is named once, above its variants.
+    FullNames,
+    /// Columns stand close together.
+    WideGutter,
     /// The names wrap.
-    LongNames,
+    UnbrokenNames,
     /// A whole column.
     Column(Column),
 }
 
 /// In the order things are given up.
-const SACRIFICES: [Sacrifice; 11] = [
+const SACRIFICES: [Sacrifice; 14] = [
     Sacrifice::PlansInline,
     Sacrifice::RuleIds,
-    Sacrifice::Column(Column::Planning),
-    Sacrifice::LongNames,
+    Sacrifice::ShortHeads,
+    Sacrifice::FullNames,
+    Sacrifice::WideGutter,
+    Sacrifice::UnbrokenNames,
     Sacrifice::Column(Column::ExecutionP95),
+    Sacrifice::Column(Column::Planning),
     Sacrifice::Column(Column::WalPerRow),
     Sacrifice::Column(Column::ExecutionP50),
     Sacrifice::Column(Column::PagesPerRow),
@@ -83,8 +98,11 @@ const SACRIFICES: [Sacrifice; 11] = [
 /// The columns a table has and how wide each is.
 pub(super) struct Arrangement {
     columns: Vec<(Column, usize)>,
+    gutter: usize,
     plans_inline: bool,
     rule_ids: bool,
+    short_heads: bool,
+    full_names: bool,
 }
 
 impl Arrangement {
@@ -92,8 +110,11 @@ impl Arrangement {
     pub(super) fn choose(view: &View, available: usize) -> Self {
         let mut arrangement = Arrangement {
             columns: COLUMNS.map(|column| (column, 0)).to_vec(),
+            gutter: WIDE_GUTTER,
             plans_inline: true,
             rule_ids: true,
+            short_heads: true,
+            full_names: true,
         };
         let mut least_name = None;
         arrangement.measure(view);
@@ -104,7 +125,12 @@ impl Arrangement {
             match sacrifice {
                 Sacrifice::PlansInline => arrangement.plans_inline = false,
                 Sacrifice::RuleIds => arrangement.rule_ids = false,
-                Sacrifice::LongNames => least_name = Some(longest_word(view).min(LEAST_NAME_WIDTH)),
+                Sacrifice::ShortHeads => arrangement.short_heads = false,
+                Sacrifice::FullNames => arrangement.full_names = false,
+                Sacrifice::WideGutter => arrangement.gutter = NARROW_GUTTER,
+                Sacrifice::UnbrokenNames => {
+                    least_name = Some(arrangement.longest_piece(view).min(LEAST_NAME_WIDTH));
+                }
                 Sacrifice::Column(given_up) => arrangement
                     .columns
                     .retain(|(column, _)| *column != given_up),
@@ -118,22 +144,23 @@ impl Arrangement {
     fn measure(&mut self, view: &View) {
         for position in 0..self.columns.len() {
             let column = self.columns[position].0;
-            let header = column
-                .header(view.units)
-                .map(|line| width(&line))
-                .into_iter();
-            let rows = view.groups.iter().flat_map(|group| &group.rows);
-            let cells = rows
+            let header = self.header(column, view.units);
+            let header = header.iter().map(|line| width(line));
+            let rows = || view.groups.iter().flat_map(|group| &group.rows);
+            let cells = rows()
                 .flat_map(|row| self.natural(column, row))
                 .map(|(_, line)| width(&line));
-            let widest = header.chain(cells).max().unwrap_or(0);
+            let headings = rows()
+                .filter(|_| column == Column::Name && !self.full_names)
+                .map(|row| width(&row.subject));
+            let widest = header.chain(cells).chain(headings).max().unwrap_or(0);
             self.columns[position].1 = widest;
         }
     }
 
     fn total(&self) -> usize {
         let content: usize = self.columns.iter().map(|(_, columns)| columns).sum();
-        content + GUTTER * (self.columns.len() - 1)
+        content + self.gutter * (self.columns.len() - 1)
     }
 
     fn fits(&self, available: usize, least_name: Option<usize>) -> bool {
@@ -165,31 +192,77 @@ impl Arrangement {
         self.columns.iter().copied()
     }
 
+    /// The lines of a column's header, as many for every column.
+    pub(super) fn header(&self, column: Column, units: Units) -> Vec<String> {
+        let lines = column.header(units, self.short_heads);
+        let height = if self.short_heads { 2 } else { 3 };
+        let mut header = vec![String::new(); height - lines.len().min(height)];
+        header.extend(lines);
+        header
+    }
+
+    /// Columns of space behind each column but the last.
+    pub(super) fn gutter(&self) -> usize {
+        self.gutter
+    }
+
     /// Whether the tables show plans themselves, not letters for them.
     pub(super) fn plans_inline(&self) -> bool {
         self.plans_inline
     }
 
+    /// Whether the tables name rules, not count them by severity.
+    pub(super) fn rule_ids(&self) -> bool {
+        self.rule_ids
+    }
+
+    /// The lines above a row that name its statement, if the rows do not; `above` is the row in front of it.
+    pub(super) fn heading(&self, above: Option<&Row>, row: &Row) -> Option<Vec<(Role, String)>> {
+        let is_known = above.is_some_and(|above| above.subject == row.subject);
+        (!self.full_names && !is_known)
+            .then(|| broken(Role::Plain, &row.subject, self.width_of(Column::Name)))
+    }
+
     /// The lines of a cell, none wider than its column.
     pub(super) fn lines(&self, column: Column, row: &Row) -> Vec<(Role, String)> {
         let lines = self.natural(column, row);
-        let columns = self.width_of(column);
         match lines.as_slice() {
-            [(role, name)] if column == Column::Name && width(name) > columns => {
-                wrapped_name(*role, name, columns)
+            [(role, name)] if column == Column::Name => {
+                broken(*role, name, self.width_of(Column::Name))
             }
             _ => lines,
         }
+    }
+
+    /// A row's name with its indentation.
+    fn name(&self, row: &Row) -> String {
+        let steps = usize::from(!self.full_names) + usize::from(row.compared);
+        let name = if self.full_names {
+            row.name()
+        } else {
+            row.variant.clone()
+        };
+        " ".repeat(steps * INDENT) + &name
+    }
+
+    /// The width that names need so that none breaks within a piece.
+    fn longest_piece(&self, view: &View) -> usize {
+        let rows = view.groups.iter().flat_map(|group| &group.rows);
+        let pieces = rows.flat_map(|row| {
+            let name = self.name(row);
+            let indent = name.len() - name.trim_start_matches(' ').len() + INDENT;
+            let longest = |name: &str| pieces(name).map(|piece| width(piece.trim_end())).max();
+            let heading = longest(&row.subject).unwrap_or(0) + INDENT;
+            [longest(&name).unwrap_or(0) + indent, heading]
+        });
+        pieces.max().unwrap_or(0)
     }
 
     /// The lines of a cell that has all the space it wants.
     fn natural(&self, column: Column, row: &Row) -> Vec<(Role, String)> {
         let plain = |text: &str| vec![(Role::Plain, text.to_owned())];
         match column {
-            Column::Name if row.compared => {
-                vec![(row.name_role, format!("{:INDENT$}{}", "", row.name))]
-            }
-            Column::Name => vec![(row.name_role, row.name.clone())],
+            Column::Name => vec![(row.name_role, self.name(row))],
             Column::Mode => vec![(
                 if row.mode == "generic*" {
                     row.name_role
@@ -206,36 +279,48 @@ impl Arrangement {
             Column::ExecutionP50 => plain(&row.execution_p50),
             Column::ExecutionP95 => plain(&row.execution_p95),
             Column::Findings if self.rule_ids => rules(row),
-            Column::Findings => worst(row),
+            Column::Findings => severities(row),
             Column::Plan if self.plans_inline => vec![(Role::Quiet, row.digest.clone())],
             Column::Plan => plain(&row.plan),
         }
     }
 }
 
-/// A name in several lines, all but the first indented, so that they do not look like rows of their own.
-fn wrapped_name(role: Role, name: &str, columns: usize) -> Vec<(Role, String)> {
-    let lines = wrap(name.trim_start(), columns.saturating_sub(INDENT).max(1))
-        .into_iter()
-        .enumerate();
+/// A name in lines of at most `columns`, broken behind spaces and slashes where possible; all but the first are indented, so that they
+/// do not look like rows of their own.
+fn broken(role: Role, name: &str, columns: usize) -> Vec<(Role, String)> {
+    if width(name) <= columns {
+        return vec![(role, name.to_owned())];
+    }
+    let own = name.len() - name.trim_start_matches(' ').len();
+    let indent = (own + INDENT).min(columns / 2);
+    let mut lines = Vec::new();
+    let mut line = " ".repeat(own.min(indent));
+    for part in pieces(&name[own..]).flat_map(|piece| chopped(piece, columns - indent)) {
+        if !line.trim_start().is_empty() && width(&line) + width(part.trim_end()) > columns {
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+        }
+        line.push_str(&part);
+    }
+    lines.push(line);
     lines
-        .map(|(position, line)| {
-            (
-                role,
-                " ".repeat(if position == 0 { 0 } else { INDENT }) + &line,
-            )
-        })
+        .into_iter()
+        .map(|line| (role, line.trim_end().to_owned()))
         .collect()
 }
 
-/// The width that names need so that none breaks within a word.
-fn longest_word(view: &View) -> usize {
-    let rows = view.groups.iter().flat_map(|group| &group.rows);
-    let words = rows.map(|row| match row.compared {
-        true => width(&row.name),
-        false => row.name.split(' ').map(width).max().unwrap_or(0),
-    });
-    words.max().unwrap_or(0) + INDENT
+/// A piece of a name, itself in pieces if it takes more than `columns`.
+fn chopped(piece: &str, columns: usize) -> Vec<String> {
+    let mut parts = wrap(piece.trim_end(), columns.max(1));
+    if let Some(last) = parts.last_mut() {
+        last.push_str(&piece[piece.trim_end().len()..]);
+    }
+    parts
+}
+
+/// What a name may be broken into.
+fn pieces(name: &str) -> impl Iterator<Item = &str> {
+    name.split_inclusive([' ', '/'])
 }
 
 /// The rules that fired, worst first.
@@ -269,40 +354,47 @@ fn rules(row: &Row) -> Vec<(Role, String)> {
     lines
 }
 
-/// The worst severity and how many findings there are beside it.
-fn worst(row: &Row) -> Vec<(Role, String)> {
-    let total: usize = row.found.iter().map(|found| found.times).sum();
-    let worst = row.found.first().map(|found| {
-        let others = if total > 1 {
-            format!(" +{}", total - 1)
-        } else {
-            String::new()
-        };
-        (
-            found.severity.into(),
-            format!("{}{others}", severity_name(found.severity)),
-        )
+/// How many findings there are of each severity, worst first, for example `1c 2n`.
+fn severities(row: &Row) -> Vec<(Role, String)> {
+    let counts = [Severity::Critical, Severity::Warning, Severity::Note].map(|severity| {
+        let found = row.found.iter().filter(|found| found.severity == severity);
+        (severity, found.map(|found| found.times).sum::<usize>())
     });
-    worst.into_iter().collect()
+    let counts: Vec<String> = counts
+        .iter()
+        .filter(|(_, times)| *times > 0)
+        .map(|(severity, times)| format!("{times}{}", &severity_name(*severity)[..1]))
+        .collect();
+    let worst = row.found.first();
+    worst
+        .map(|found| (found.severity.into(), counts.join(" ")))
+        .into_iter()
+        .collect()
 }
 
 impl Column {
-    /// The two lines of its header.
-    pub(super) fn header(self, units: Units) -> [String; 2] {
-        let (above, below) = match self {
-            Column::Name => ("", "statement".to_owned()),
-            Column::Mode => ("", "mode".to_owned()),
-            Column::Rows => ("", "rows".to_owned()),
-            Column::Pages => ("", "pages".to_owned()),
-            Column::PagesPerRow => ("pages", "/row".to_owned()),
-            Column::WalPerRow => ("WAL", format!("{}/row", units.wal.name())),
-            Column::Planning => ("planning", format!("p50 {}", units.planning.name())),
-            Column::ExecutionP50 => ("execution", format!("p50 {}", units.execution.name())),
-            Column::ExecutionP95 => ("", format!("p95 {}", units.execution.name())),
-            Column::Findings => ("", "findings".to_owned()),
-            Column::Plan => ("", "plan".to_owned()),
+    /// The lines of its header, short ones or one more of narrow ones.
+    fn header(self, units: Units, short: bool) -> Vec<String> {
+        let wal = format!("{}/row", units.wal.name());
+        let median = |unit: TimeUnit| format!("p50 {}", unit.name());
+        let high = format!("p95 {}", units.execution.name());
+        let lines: &[&str] = match (self, short) {
+            (Column::Name, _) => &["statement"],
+            (Column::Mode, _) => &["mode"],
+            (Column::Rows, _) => &["rows"],
+            (Column::Pages, _) => &["pages"],
+            (Column::PagesPerRow, _) => &["pages", "/row"],
+            (Column::WalPerRow, _) => &["WAL", &wal],
+            (Column::Planning, true) => &["planning", &median(units.planning)],
+            (Column::Planning, false) => &["plan-", "ning", &median(units.planning)],
+            (Column::ExecutionP50, true) => &["execution", &median(units.execution)],
+            (Column::ExecutionP50, false) => &["execu-", "tion", &median(units.execution)],
+            (Column::ExecutionP95, _) => &[&high],
+            (Column::Findings, true) => &["findings"],
+            (Column::Findings, false) => &["find-", "ings"],
+            (Column::Plan, _) => &["plan"],
         };
-        [above.to_owned(), below]
+        lines.iter().map(|line| (*line).to_owned()).collect()
     }
 
     /// Whether its cells are numbers, which stand at its right edge.

@@ -1,0 +1,236 @@
+//! What the SQL of a statement tells that its plan does not: what is a literal and what a parameter, which columns it writes, and
+//! whether it waits for rows that others have locked.
+//!
+//! No more than queues need: `column = value` anywhere in the text, `set column = …`, and the locking clause. A text that is not
+//! known is empty and tells nothing.
+
+use crate::sql::token::{TokenKind, tokens};
+
+/// What a column is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operand {
+    /// Something the planner can always look at.
+    Literal,
+    /// Something that is bound later: `$1` or `:name`.
+    Parameter,
+}
+
+/// What the first `column = …` outside the list of assignments has on its right side; none if that is neither a literal nor a
+/// parameter, or there is none. A custom plan shows literals for parameters too.
+#[must_use]
+pub fn compared_with(sql: &str, column: &str) -> Option<Operand> {
+    equations(sql)
+        .into_iter()
+        .filter(|equation| !equation.is_assignment && equation.column.eq_ignore_ascii_case(column))
+        .find_map(|equation| equation.operand)
+}
+
+/// Whether the statement gives the column a new value: `set column = …`.
+#[must_use]
+pub fn assigns(sql: &str, column: &str) -> bool {
+    equations(sql)
+        .iter()
+        .any(|equation| equation.is_assignment && equation.column.eq_ignore_ascii_case(column))
+}
+
+/// Whether the statement locks rows to change them and waits where another transaction was faster: `for update` or
+/// `for no key update` with neither `skip locked` nor `nowait`.
+#[must_use]
+pub fn waits_for_locked_rows(sql: &str) -> bool {
+    let words = significant(sql);
+    let is = |at: usize, word: &str| {
+        words
+            .get(at)
+            .is_some_and(|part| part.text.eq_ignore_ascii_case(word))
+    };
+    (0..words.len()).any(|at| {
+        let mut next = match (is(at, "for"), is(at + 1, "no") && is(at + 2, "key")) {
+            (true, true) => at + 3,
+            (true, false) => at + 1,
+            (false, _) => return false,
+        };
+        if !is(next, "update") {
+            return false;
+        }
+        next += 1;
+        if is(next, "of") {
+            // A list of names, which ends where no comma goes on.
+            next += 2;
+            while words.get(next).is_some_and(Part::goes_on) {
+                next += 2;
+            }
+        }
+        !is(next, "skip") && !is(next, "nowait")
+    })
+}
+
+/// A token that is neither space nor comment.
+struct Part<'a> {
+    kind: TokenKind,
+    text: &'a str,
+}
+
+impl Part<'_> {
+    fn is_name(&self) -> bool {
+        matches!(self.kind, TokenKind::Word | TokenKind::QuotedIdentifier)
+    }
+
+    fn is_word(&self, word: &str) -> bool {
+        self.kind == TokenKind::Word && self.text.eq_ignore_ascii_case(word)
+    }
+
+    /// Whether a list or a qualified name goes on behind it.
+    fn goes_on(&self) -> bool {
+        matches!(self.kind, TokenKind::Comma | TokenKind::Dot)
+    }
+
+    fn operand(&self) -> Option<Operand> {
+        match self.kind {
+            TokenKind::String | TokenKind::DollarQuoted | TokenKind::Number => {
+                Some(Operand::Literal)
+            }
+            TokenKind::Word if self.is_word("true") || self.is_word("false") => {
+                Some(Operand::Literal)
+            }
+            TokenKind::Parameter | TokenKind::PositionalParameter => Some(Operand::Parameter),
+            _ => None,
+        }
+    }
+}
+
+/// `column = …`
+struct Equation<'a> {
+    column: &'a str,
+    is_assignment: bool,
+    operand: Option<Operand>,
+}
+
+fn significant(sql: &str) -> Vec<Part<'_>> {
+    tokens(sql)
+        .filter(|token| !token.kind.is_trivia())
+        .map(|token| Part {
+            kind: token.kind,
+            text: &sql[token.span],
+        })
+        .collect()
+}
+
+fn equations(sql: &str) -> Vec<Equation<'_>> {
+    let parts = significant(sql);
+    let mut found = Vec::new();
+    let (mut depth, mut assignments_at) = (0_i64, None);
+    for (at, part) in parts.iter().enumerate() {
+        match part.kind {
+            TokenKind::Open => depth += 1,
+            TokenKind::Close => depth -= 1,
+            _ => (),
+        }
+        let is_end = ["where", "from", "returning"]
+            .iter()
+            .any(|word| part.is_word(word));
+        if part.is_word("set") {
+            assignments_at = Some(depth);
+        } else if assignments_at.is_some_and(|outer| depth < outer || (depth == outer && is_end))
+            || part.kind == TokenKind::Semicolon
+        {
+            assignments_at = None;
+        }
+        let Some(value) = value_at(&parts, at) else {
+            continue;
+        };
+        let before = at.checked_sub(1).map(|before| &parts[before]);
+        let is_assigned =
+            before.is_some_and(|before| before.is_word("set") || before.kind == TokenKind::Comma);
+        let in_assignments = assignments_at == Some(depth);
+        // What a CASE among the assignments compares is no condition on the rows.
+        if in_assignments && !is_assigned {
+            continue;
+        }
+        found.push(Equation {
+            column: part.text.trim_matches('"'),
+            is_assignment: in_assignments,
+            operand: parts
+                .get(value..)
+                .unwrap_or_default()
+                .iter()
+                .find(|part| part.kind != TokenKind::Open)
+                .and_then(Part::operand),
+        });
+    }
+    found
+}
+
+/// Where the right side begins, if the name at `at` stands left of an equals sign, with or without a cast.
+fn value_at(parts: &[Part<'_>], at: usize) -> Option<usize> {
+    let mut next = at + 1;
+    if !parts[at].is_name() {
+        return None;
+    }
+    if parts.get(next)?.kind == TokenKind::Cast {
+        next += 2;
+    }
+    let is_operator = |at: usize| {
+        parts
+            .get(at)
+            .is_some_and(|part| part.kind == TokenKind::Operator)
+    };
+    // Operators come one character at a time: `=>` is none of ours.
+    (is_operator(next) && parts[next].text == "=" && !is_operator(next + 1)).then_some(next + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Operand, assigns, compared_with, waits_for_locked_rows};
+
+    const CLAIM: &str = "-- status = 'in a comment'
+        update job j set status = 'running', n = case when attempts = 3 then 1 else 2 end, worker = :worker
+        where id in (select id from job where queue=$1 and j.status = :status and kind::text = 'mail' and substate = 'x'
+                     and due = (now()) order by id limit 10 for update)";
+
+    #[test]
+    fn literals_are_told_from_parameters() {
+        assert_eq!(compared_with(CLAIM, "queue"), Some(Operand::Parameter));
+        assert_eq!(compared_with(CLAIM, "kind"), Some(Operand::Literal));
+        assert_eq!(compared_with(CLAIM, "substate"), Some(Operand::Literal));
+        assert_eq!(compared_with(CLAIM, "state"), None);
+        assert_eq!(compared_with(CLAIM, "due"), None);
+        assert_eq!(
+            compared_with("where done = false", "done"),
+            Some(Operand::Literal)
+        );
+        assert_eq!(
+            compared_with("where \"Queue\" = (('a'))", "Queue"),
+            Some(Operand::Literal)
+        );
+        assert_eq!(compared_with("", "queue"), None);
+    }
+
+    #[test]
+    fn an_assignment_is_no_comparison() {
+        assert_eq!(compared_with(CLAIM, "status"), Some(Operand::Parameter));
+        assert_eq!(compared_with(CLAIM, "attempts"), None);
+        assert!(assigns(CLAIM, "status") && assigns(CLAIM, "worker"));
+        assert!(!assigns(CLAIM, "queue") && !assigns(CLAIM, "id"));
+        let nested = "with a as (update t set x = 1) update u set y = 2 where x = 3";
+        assert!(assigns(nested, "x") && assigns(nested, "y"));
+        assert_eq!(compared_with(nested, "x"), Some(Operand::Literal));
+    }
+
+    #[test]
+    fn a_lock_waits_unless_told_not_to() {
+        assert!(waits_for_locked_rows(CLAIM));
+        assert!(waits_for_locked_rows(
+            "select 1 from a, b FOR NO KEY UPDATE OF a, b"
+        ));
+        for quiet in [
+            "select 1 from a for update skip locked",
+            "select 1 from a, b for update of a, b skip locked",
+            "select 1 from a for no key update nowait",
+            "select substring('abc' for 2) -- for update",
+            "update a set b = 1",
+            "",
+        ] {
+            assert!(!waits_for_locked_rows(quiet), "{quiet}");
+        }
+    }
+}
