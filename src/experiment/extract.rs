@@ -1,16 +1,33 @@
 //! Variants as scripts for psql: values filled in, EXPLAIN in front, ROLLBACK behind.
 
+use thiserror::Error;
 use tokio_postgres::Client;
 
 use crate::definition::{Fixture, Queue};
+use crate::explain::ExplainError;
 use crate::explain::copies::Copies;
 use crate::explain::variant::{self, Readied, Subject};
+use crate::fixture::build::BuildError;
 use crate::fixture::cache;
 use crate::postgres::managed::Managed;
 use crate::run::event::Events;
 use crate::statement::StatementError;
 use crate::statement::execute::Executable;
 use crate::statement::value::{as_parameters, type_of};
+
+/// Why a variant could not be written.
+#[derive(Debug, Error)]
+pub enum ExtractError {
+    /// The fixture that gives the values could not be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// A copy of it could not be had.
+    #[error(transparent)]
+    Copy(#[from] ExplainError),
+    /// The server refuses the statement, or what feeds it.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+}
 
 /// Writes a script for each subject, with the values it has on this fixture.
 ///
@@ -22,7 +39,7 @@ pub async fn scripts<'d>(
     fixture: &Fixture,
     subjects: &[Subject<'d>],
     events: &Events,
-) -> anyhow::Result<Vec<(Subject<'d>, String)>> {
+) -> Result<Vec<(Subject<'d>, String)>, ExtractError> {
     let template = cache::ensure(
         managed.databases(),
         managed.version_text(),

@@ -12,7 +12,7 @@ use super::account::Account;
 use super::binaries::Installation;
 use super::cache_directory::{CacheDirectory, CacheError, check_length};
 use super::lock::Lock;
-use super::server::{die_with_parent, server_command};
+use super::process::{die_with_parent, server_command};
 use crate::run::event::{Events, RunEvent};
 
 /// How long a server that was left behind gets to stop before it is ended the hard way.

@@ -8,6 +8,7 @@ pub mod connect;
 pub mod database;
 pub mod lock;
 pub mod managed;
+mod process;
 pub mod profile;
 pub mod server;
 pub mod version;

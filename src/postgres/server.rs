@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -15,9 +15,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use super::account::Account;
 use super::cache_directory::PORT;
 use super::cluster::{Cluster, ClusterError, last_lines};
+use super::process::{die_with_parent, server_command};
 use super::profile::Profile;
 use crate::run::event::{Events, RunEvent};
 
@@ -222,19 +222,6 @@ fn shut_down(child: &mut Child) -> bool {
     false
 }
 
-/// A command of the server's binaries under the server's account, in a plain environment: nothing of the user's PG* variables or
-/// locale may change what it does.
-pub(super) fn server_command(binary: &Path, account: &Account) -> Command {
-    let mut command = Command::new(binary);
-    command
-        .env_clear()
-        .env("LC_ALL", "C")
-        .env("PATH", "/usr/bin:/bin");
-    account.run_as(&mut command);
-    command.stdin(Stdio::null());
-    command
-}
-
 fn postgres_command(
     postgres: &Path,
     cluster: &Cluster,
@@ -268,26 +255,3 @@ fn postgres_command(
     die_with_parent(&mut command, Signal::QUIT);
     Ok(command)
 }
-
-/// Makes the kernel send `signal` to the process when the thread that spawned it ends, even by kill -9.
-#[cfg(target_os = "linux")]
-pub(super) fn die_with_parent(command: &mut Command, signal: Signal) {
-    let parent = rustix::process::getpid();
-    let arm = move || {
-        rustix::process::set_parent_process_death_signal(Some(signal))?;
-        // The parent may have died before the signal was armed.
-        if rustix::process::getppid() == Some(parent) {
-            Ok(())
-        } else {
-            Err(std::io::ErrorKind::BrokenPipe.into())
-        }
-    };
-    // SAFETY: between fork and exec the closure makes two system calls; it neither allocates nor takes a lock.
-    unsafe {
-        command.pre_exec(arm);
-    }
-}
-
-/// Elsewhere than on Linux a server whose owner was killed is ended by the next run.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn die_with_parent(_command: &mut Command, _signal: Signal) {}
