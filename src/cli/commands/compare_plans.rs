@@ -15,7 +15,6 @@ use crate::experiment::plans::{PlansExperiment, Request};
 use crate::explain::sample::Sampling;
 use crate::postgres::managed::Managed;
 use crate::report::{self, Layout};
-use crate::run::event::Events;
 use crate::run::store::RunStore;
 use crate::run::{FORMAT_VERSION, Run, RunKind, RunStatus, Timing};
 
@@ -39,6 +38,8 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
             budget: arguments.budget,
         },
     };
+    // Before any work: a place that cannot be written is known at once.
+    let store = RunStore::create(&arguments.out, RunKind::Plans, jiff::Timestamp::now())?;
     let interrupts = Interrupts::listen().context("cannot listen for signals")?;
     let events = progress::listener(common.quiet);
     let started_server = interrupts
@@ -48,16 +49,14 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
         Ok(managed) => managed?,
         Err(Interrupted) => return Ok(Exit::Interrupted),
     };
-    let outcome = measure(
-        arguments,
-        common,
-        &request,
-        &managed,
-        &interrupts,
+    let experiment = PlansExperiment {
+        managed: &managed,
+        request: &request,
+        store: &store,
         started,
-        &events,
-    )
-    .await;
+        events: &events,
+    };
+    let outcome = measure(arguments, common, &experiment, &interrupts).await;
     managed.stop().await;
     outcome
 }
@@ -65,13 +64,10 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
 async fn measure(
     arguments: &ComparePlans,
     common: &Common,
-    request: &Request,
-    managed: &Managed,
+    experiment: &PlansExperiment<'_>,
     interrupts: &Interrupts,
-    started: Instant,
-    events: &Events,
 ) -> anyhow::Result<Exit> {
-    let store = RunStore::create(&arguments.out, RunKind::Plans, jiff::Timestamp::now())?;
+    let PlansExperiment { managed, store, .. } = experiment;
     let client = managed.databases().session();
     let mut run = Run {
         format_version: FORMAT_VERSION,
@@ -90,13 +86,6 @@ async fn measure(
         results: Vec::new(),
         failures: Vec::new(),
     };
-    let experiment = PlansExperiment {
-        managed,
-        request,
-        store: &store,
-        started,
-        events,
-    };
     let outcome = interrupts
         .unless_interrupted(experiment.measure(&mut run))
         .await;
@@ -106,7 +95,7 @@ async fn measure(
         Err(Interrupted) => RunStatus::Interrupted,
     };
     experiment.save(&mut run)?;
-    print(arguments, common, &run, &store)?;
+    print(arguments, common, &run, store)?;
     match outcome {
         Err(Interrupted) => Ok(Exit::Interrupted),
         Ok(Err(error)) => Err(error.into()),
