@@ -3,15 +3,10 @@
 //! They need a PostgreSQL server's binaries, as the program does, and fail with the program's own message where there are none.
 //! Everything they make lies in one directory that goes when this process ends, however it ends (see [`place`]).
 
-
-
-
 mod findings;
-
 mod place;
 mod processes;
 mod program;
 mod repeatable;
 mod run_folder;
-
-
+mod signals;

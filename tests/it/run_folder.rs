@@ -42,7 +42,10 @@ fn assert_keys(value: &Value, keys: &str) {
 fn run_json_holds_what_the_contract_promises() {
     let place = Place::with_warm_cache();
     // The natural mistake has findings, so that their keys are seen too.
-    let what = [&WHAT[..], &["--queue", "natural-mistake", "--json", "--samples", "20"]].concat();
+    let queues = ["--queue", "status-partial", "--queue", "natural-mistake"];
+    let fixture = ["--fixture", "heavy-single-queue", "--rows", "20000"];
+    let printed = ["--json", "--samples", "20"];
+    let what = [&queues[..], &fixture, &WHAT[4..], &printed].concat();
     let ran = compare_plans(&place, &what).expect_code(0);
     let folder = run_folder(&place);
     let text = fs::read_to_string(folder.join("run.json")).expect("there is a run.json");
