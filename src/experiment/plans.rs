@@ -116,9 +116,13 @@ impl PlansExperiment<'_> {
                         .await?
                 }
                 Err(error) => {
-                    subjects
-                        .iter()
-                        .for_each(|_| self.events.emit(RunEvent::VariantFinished { error: None }));
+                    let mut message = Some(error.to_string());
+                    for _ in &subjects {
+                        // All of them fail for one reason, which is told once.
+                        self.events.emit(RunEvent::VariantFinished {
+                            error: message.take(),
+                        });
+                    }
                     self.fail(run, queue, fixture, None, error.to_string())?;
                 }
             }
