@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod findings;
+mod own_queue;
 mod place;
 mod processes;
 mod program;

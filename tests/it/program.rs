@@ -89,9 +89,19 @@ pub(crate) fn command_of<S: AsRef<OsStr>>(
     place: &Place,
     arguments: impl IntoIterator<Item = S>,
 ) -> Command {
+    let mut command = bare_command(binary, place, arguments);
+    command.arg("--cache-dir").arg(place.cache());
+    command
+}
+
+/// The same without a cache directory.
+pub(crate) fn bare_command<S: AsRef<OsStr>>(
+    binary: impl AsRef<OsStr>,
+    place: &Place,
+    arguments: impl IntoIterator<Item = S>,
+) -> Command {
     let mut command = Command::new(binary);
     command.args(arguments).current_dir(place.path());
-    command.arg("--cache-dir").arg(place.cache());
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("PG") || matches!(&*text, "DATABASE_URL" | "XDG_CACHE_HOME") {

@@ -6,18 +6,16 @@ use std::path::{Path, PathBuf};
 
 use crate::place::{Place, is_root};
 use crate::processes::servers_in;
-use crate::program::{Ran, command, finish, run};
+use crate::program::{BINARY, Ran, bare_command, finish, run};
 
 const BUILD: [&str; 5] = ["fixtures", "build", "many-queues-sparse", "--queue", "status-partial"];
 
 /// Builds a fixture in this cache directory.
 fn build_in(place: &Place, cache: &Path) -> Ran {
-    let cache = cache.display().to_string();
-    // The place's own cache directory is named by XDG_CACHE_HOME's absence only: the last word on the command line wins nothing.
-    let mut command = std::process::Command::new(crate::program::BINARY);
-    command.args(BUILD).args(["--cache-dir", &cache]).current_dir(place.path());
+    let mut command = bare_command(BINARY, place, BUILD);
+    command.arg("--cache-dir").arg(cache);
     let ran = finish(command);
-    assert!(servers_in(Path::new(&cache)).is_empty());
+    assert!(servers_in(cache).is_empty());
     ran
 }
 
@@ -100,7 +98,7 @@ fn another_version_of_the_program_wrote_it() {
     other["program_version"] = "9.9.9".into();
     fs::write(&stamp, other.to_string()).expect("writes");
     let before = files(&place.cache());
-    finish(command(&place, BUILD)).expect_code(1).expect_said(&[
+    run(&place, BUILD).expect_code(1).expect_said(&[
         "error: cache directory ",
         "was written by pgq-analyze 9.9.9 (cache format 999; this version reads ",
         "remove it, or choose another with --cache-dir",
