@@ -16,8 +16,20 @@ fn the_natural_mistake_reads_twenty_times_the_pages_and_is_told_why() {
     let queues = ["--queue", "status-partial", "--queue", "natural-mistake"];
     let which = ["--operation", "fetch", "--variant", "batch-10"];
     let run = measured(&place, &[&queues[..], &ROWS, &which].concat());
-    let reference = result(&run, "status-partial", "fetch", "batch-10", PlanMode::Custom);
-    let mistake = result(&run, "natural-mistake", "fetch", "batch-10", PlanMode::Custom);
+    let reference = result(
+        &run,
+        "status-partial",
+        "fetch",
+        "batch-10",
+        PlanMode::Custom,
+    );
+    let mistake = result(
+        &run,
+        "natural-mistake",
+        "fetch",
+        "batch-10",
+        PlanMode::Custom,
+    );
     assert_eq!((reference.rows, mistake.rows), (10, 10));
     let (few, many) = (reference.buffers.total, mistake.buffers.total);
     assert!(many >= 20 * few, "{many} pages against {few}");

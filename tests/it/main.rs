@@ -4,6 +4,7 @@
 //! Everything they make lies in one directory that goes when this process ends, however it ends (see [`place`]).
 
 mod bad_input;
+mod built_in;
 mod findings;
 mod own_queue;
 mod place;
@@ -11,4 +12,5 @@ mod processes;
 mod program;
 mod repeatable;
 mod run_folder;
+mod server;
 mod signals;

@@ -35,6 +35,8 @@ fn is_server_in(pid: u32, cache: &Path) -> bool {
     let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let command = String::from_utf8_lossy(&command).into_owned();
     let mut words = command.split('\0');
-    let is_postgres = words.next().is_some_and(|first| first.ends_with("/postgres"));
+    let is_postgres = words
+        .next()
+        .is_some_and(|first| first.ends_with("/postgres"));
     works_in_it || is_postgres && words.any(|word| Path::new(word).starts_with(cache))
 }

@@ -113,10 +113,7 @@ pub(crate) fn bare_command<S: AsRef<OsStr>>(
 }
 
 /// Runs a command of the program to its end.
-pub(crate) fn run<S: AsRef<OsStr>>(
-    place: &Place,
-    arguments: impl IntoIterator<Item = S>,
-) -> Ran {
+pub(crate) fn run<S: AsRef<OsStr>>(place: &Place, arguments: impl IntoIterator<Item = S>) -> Ran {
     finish(command(place, arguments))
 }
 

@@ -138,7 +138,12 @@ fn durable_steps_repeats() {
 
 #[test]
 fn durable_steps_repeats_with_statistics_handed_over() {
-    let what = ["--queue", "durable-steps", "--fixture", "heavy-single-queue"];
+    let what = [
+        "--queue",
+        "durable-steps",
+        "--fixture",
+        "heavy-single-queue",
+    ];
     let alone = ["--operation", "complete"];
     assert_repeats(&[&what[..], &MANY_ROWS].concat(), 9, &alone);
 }

@@ -21,7 +21,8 @@ const WHAT: [&str; 8] = [
     "completed-1",
 ];
 
-const RUN_KEYS: &str = "format_version run_id kind status command environment timing peak_rss_bytes results failures";
+const RUN_KEYS: &str =
+    "format_version run_id kind status command environment timing peak_rss_bytes results failures";
 const ENVIRONMENT_KEYS: &str = "program_version server_version settings profile cpu clock_cost_ns seed queues fixtures limitations";
 const RESULT_KEYS: &str = "postgres queue fixture operation variant statement plan_mode auto_plan generic_shape shape digest rows \
      buffers wal pages_per_row planning_ms execution_ms findings dump";
@@ -30,7 +31,9 @@ const FINDING_KEYS: &str = "rule severity message help node evidence";
 
 #[track_caller]
 fn assert_keys(value: &Value, keys: &str) {
-    let object = value.as_object().unwrap_or_else(|| panic!("an object: {value}"));
+    let object = value
+        .as_object()
+        .unwrap_or_else(|| panic!("an object: {value}"));
     let mut found: Vec<&str> = object.keys().map(String::as_str).collect();
     let mut expected: Vec<&str> = keys.split_whitespace().collect();
     found.sort_unstable();
@@ -56,7 +59,10 @@ fn run_json_holds_what_the_contract_promises() {
     assert_eq!(json["format_version"], 1);
     assert_eq!(json["kind"], "plans");
     assert_eq!(json["status"], "complete");
-    assert_eq!(json["run_id"], *folder.file_name().expect("a name").to_string_lossy());
+    assert_eq!(
+        json["run_id"],
+        *folder.file_name().expect("a name").to_string_lossy()
+    );
     assert_keys(&json["environment"], ENVIRONMENT_KEYS);
     assert_eq!(json["environment"]["profile"], "plans");
     assert_eq!(json["environment"]["settings"]["fsync"], "off");
@@ -70,8 +76,12 @@ fn run_json_holds_what_the_contract_promises() {
         assert_keys(&result["planning_ms"], SUMMARY_KEYS);
         assert_keys(&result["execution_ms"], SUMMARY_KEYS);
     }
-    let mut findings = results.iter().flat_map(|one| one["findings"].as_array().expect("a list"));
-    findings.clone().for_each(|finding| assert_keys(finding, FINDING_KEYS));
+    let mut findings = results
+        .iter()
+        .flat_map(|one| one["findings"].as_array().expect("a list"));
+    findings
+        .clone()
+        .for_each(|finding| assert_keys(finding, FINDING_KEYS));
     assert!(findings.next().is_some(), "a finding was made");
 
     assert_results(&store::read(&folder).expect("it reads back"), &folder);
@@ -79,13 +89,19 @@ fn run_json_holds_what_the_contract_promises() {
 
 /// What the numbers have to satisfy among themselves, and the plans they name.
 fn assert_results(run: &Run, folder: &std::path::Path) {
-    assert_eq!((run.format_version, run.kind), (FORMAT_VERSION, RunKind::Plans));
+    assert_eq!(
+        (run.format_version, run.kind),
+        (FORMAT_VERSION, RunKind::Plans)
+    );
     assert_eq!(run.status, RunStatus::Complete);
     assert_eq!(run.failures, []);
     assert!(run.peak_rss_bytes > 1 << 20, "{}", run.peak_rss_bytes);
     let timing = run.timing;
     assert!(timing.clone_ms > 0.0 && timing.execute_ms > 0.0);
-    assert!(timing.total_ms >= timing.clone_ms + timing.execute_ms, "{timing:?}");
+    assert!(
+        timing.total_ms >= timing.clone_ms + timing.execute_ms,
+        "{timing:?}"
+    );
     let mut dumps: Vec<&str> = Vec::new();
     for one in &run.results {
         assert_eq!(one.buffers.total, one.buffers.hit + one.buffers.read);
@@ -114,7 +130,11 @@ fn assert_results(run: &Run, folder: &std::path::Path) {
 fn percentiles_need_their_samples() {
     let place = Place::with_warm_cache();
     let which = ["--operation", "fetch", "--samples", "20", "--budget", "60"];
-    compare_plans(&place, &[&WHAT[..4], &which, &["--variant", "batch-1"]].concat()).expect_code(0);
+    compare_plans(
+        &place,
+        &[&WHAT[..4], &which, &["--variant", "batch-1"]].concat(),
+    )
+    .expect_code(0);
     let run = take_run(&place);
     assert!(!run.results.is_empty());
     for one in &run.results {
@@ -124,7 +144,11 @@ fn percentiles_need_their_samples() {
     }
     // The contract's least, however small the budget.
     let which = ["--operation", "fetch", "--samples", "20", "--budget", "0"];
-    compare_plans(&place, &[&WHAT[..4], &which, &["--variant", "batch-1"]].concat()).expect_code(0);
+    compare_plans(
+        &place,
+        &[&WHAT[..4], &which, &["--variant", "batch-1"]].concat(),
+    )
+    .expect_code(0);
     for one in &take_run(&place).results {
         assert_eq!((one.execution_ms.n, one.execution_ms.p95), (3, None));
     }
@@ -134,16 +158,33 @@ fn percentiles_need_their_samples() {
 fn every_format_shows_every_variant() {
     let place = Place::with_warm_cache();
     for format in ["table", "markdown", "csv"] {
-        let ran = compare_plans(&place, &[&WHAT[..], &["--format", format]].concat()).expect_code(0);
-        for name in ["many-queues-sparse", "status-partial", "batch-100-filtered", "completed-1"] {
-            assert!(ran.stdout.contains(name), "{name} in {format}:\n{}", ran.stdout);
+        let ran =
+            compare_plans(&place, &[&WHAT[..], &["--format", format]].concat()).expect_code(0);
+        for name in [
+            "many-queues-sparse",
+            "status-partial",
+            "batch-100-filtered",
+            "completed-1",
+        ] {
+            assert!(
+                ran.stdout.contains(name),
+                "{name} in {format}:\n{}",
+                ran.stdout
+            );
         }
         assert!(!ran.stdout.contains('\u{1b}'), "no colour off a terminal");
     }
-    let ran = compare_plans(&place, &[&WHAT[..], &["--format", "csv", "--quiet"]].concat());
+    let ran = compare_plans(
+        &place,
+        &[&WHAT[..], &["--format", "csv", "--quiet"]].concat(),
+    );
     let ran = ran.expect_code(0);
     assert_eq!(ran.stderr, "", "--quiet says nothing");
-    let columns: Vec<usize> = ran.stdout.lines().map(|line| line.split(',').count()).collect();
+    let columns: Vec<usize> = ran
+        .stdout
+        .lines()
+        .map(|line| line.split(',').count())
+        .collect();
     assert!(columns.len() > 12 && columns[0] > 10, "{}", ran.stdout);
 }
 

@@ -19,7 +19,8 @@ use crate::program::{
 };
 
 /// Whether rows are being copied in.
-const LOADING: &str = "select exists (select from pg_stat_progress_copy where tuples_processed > 0)";
+const LOADING: &str =
+    "select exists (select from pg_stat_progress_copy where tuples_processed > 0)";
 
 /// Whether a template is being copied.
 const CLONING: &str = "select exists (select from pg_stat_activity where state = 'active' \
@@ -38,13 +39,29 @@ struct Phase {
 
 const LOAD: Phase = Phase {
     is_on: LOADING,
-    arguments: &["--queue", "status-partial", "--fixture", "heavy-single-queue", "--rows", "400000", "--json"],
+    arguments: &[
+        "--queue",
+        "status-partial",
+        "--fixture",
+        "heavy-single-queue",
+        "--rows",
+        "400000",
+        "--json",
+    ],
     after_results: false,
 };
 
 const CLONE: Phase = Phase {
     is_on: CLONING,
-    arguments: &["--queue", "status-partial", "--fixture", "heavy-single-queue", "--rows", "20000", "--json"],
+    arguments: &[
+        "--queue",
+        "status-partial",
+        "--fixture",
+        "heavy-single-queue",
+        "--rows",
+        "20000",
+        "--json",
+    ],
     after_results: true,
 };
 
@@ -52,15 +69,31 @@ const CLONE: Phase = Phase {
 const SAMPLE: Phase = Phase {
     is_on: SAMPLING,
     arguments: &[
-        "--queue", "status-partial", "--fixture", "heavy-single-queue", "--rows", "2000", "--json", "--samples", "10000",
-        "--budget", "0.5",
+        "--queue",
+        "status-partial",
+        "--fixture",
+        "heavy-single-queue",
+        "--rows",
+        "2000",
+        "--json",
+        "--samples",
+        "10000",
+        "--budget",
+        "0.5",
     ],
     after_results: true,
 };
 
 /// A small run on what is left.
 const NEXT: [&str; 8] = [
-    "--queue", "status-partial", "--fixture", "many-queues-sparse", "--operation", "fetch", "--variant", "batch-1",
+    "--queue",
+    "status-partial",
+    "--fixture",
+    "many-queues-sparse",
+    "--operation",
+    "fetch",
+    "--variant",
+    "batch-1",
 ];
 
 #[test]
@@ -107,7 +140,9 @@ fn interrupted_before_there_is_a_server() {
     running.signal(Signal::TERM);
     running.finish().expect_code(130);
     wait_until_stopped(&place.cache());
-    let left = std::fs::read_dir(place.out()).expect("reads the folder").count();
+    let left = std::fs::read_dir(place.out())
+        .expect("reads the folder")
+        .count();
     assert_eq!(left, 0, "there is nothing to keep");
     compare_plans(&place, &NEXT).expect_code(0);
 }
@@ -117,7 +152,8 @@ fn interrupted(phase: &Phase) {
     let place = Place::new();
     for signal in [Signal::INT, Signal::TERM] {
         let ran = signalled(&place, phase, signal).expect_code(130);
-        let text = std::fs::read_to_string(run_folder(&place).join("run.json")).expect("a run.json");
+        let text =
+            std::fs::read_to_string(run_folder(&place).join("run.json")).expect("a run.json");
         assert_eq!(ran.stdout, text, "the results so far are printed");
         assert_whole_files(&run_folder(&place));
         let run = take_run(&place);
@@ -125,7 +161,11 @@ fn interrupted(phase: &Phase) {
         assert_eq!(phase.after_results, !run.results.is_empty());
 
         let next = compare_plans(&place, &NEXT).expect_code(0);
-        assert!(!next.stderr.contains("removed"), "nothing was left: {}", next.stderr);
+        assert!(
+            !next.stderr.contains("removed"),
+            "nothing was left: {}",
+            next.stderr
+        );
         take_run(&place);
         assert_clean(&place);
     }
@@ -166,7 +206,10 @@ fn signalled(place: &Place, phase: &Phase, signal: Signal) -> Ran {
 }
 
 fn has_results(place: &Place) -> bool {
-    let folders = std::fs::read_dir(place.out()).into_iter().flatten().flatten();
+    let folders = std::fs::read_dir(place.out())
+        .into_iter()
+        .flatten()
+        .flatten();
     let mut runs = folders.filter_map(|folder| store::read(&folder.path()).ok());
     runs.any(|run: Run| !run.results.is_empty())
 }
@@ -188,7 +231,10 @@ fn wait_until(cache: &Path, is_on: &str) {
                 session = Address::socket(&directory).connect("postgres").await.ok();
             }
             if let Some(session) = &session
-                && session.query_one(is_on, &[]).await.is_ok_and(|row| row.get(0))
+                && session
+                    .query_one(is_on, &[])
+                    .await
+                    .is_ok_and(|row| row.get(0))
             {
                 return;
             }
@@ -206,7 +252,12 @@ fn assert_whole_files(folder: &Path) {
             assert_whole_files(&path);
             continue;
         }
-        assert_eq!(path.extension(), Some("json".as_ref()), "{}", path.display());
+        assert_eq!(
+            path.extension(),
+            Some("json".as_ref()),
+            "{}",
+            path.display()
+        );
         let text = std::fs::read_to_string(&path).expect("reads the file");
         serde_json::from_str::<serde_json::Value>(&text)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -227,21 +278,37 @@ fn assert_clean(place: &Place) {
             .await
             .expect("the server starts");
         assert_eq!(*removed.lock().expect("not poisoned"), Vec::<String>::new());
-        let ours = managed.databases().ours().await.expect("lists the databases");
+        let ours = managed
+            .databases()
+            .ours()
+            .await
+            .expect("lists the databases");
         assert!(!ours.is_empty(), "the next run built a template");
         for database in &ours {
-            assert!(matches!(database.role, Some(Role::Template(_))), "{database:?}");
+            assert!(
+                matches!(database.role, Some(Role::Template(_))),
+                "{database:?}"
+            );
         }
         let session = managed.databases().session();
         let rows = session
-            .query("select oid::text, current_setting('data_directory') from pg_database", &[])
+            .query(
+                "select oid::text, current_setting('data_directory') from pg_database",
+                &[],
+            )
             .await
             .expect("lists the databases");
         let known: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
         let base = Path::new(rows[0].get::<_, &str>(1)).join("base");
-        for entry in std::fs::read_dir(base).expect("reads the data directory").flatten() {
+        for entry in std::fs::read_dir(base)
+            .expect("reads the data directory")
+            .flatten()
+        {
             let name = entry.file_name().to_string_lossy().into_owned();
-            assert!(known.contains(&name) || name == "pgsql_tmp", "files of no database: {name}");
+            assert!(
+                known.contains(&name) || name == "pgsql_tmp",
+                "files of no database: {name}"
+            );
         }
         managed.stop().await;
     });

@@ -8,7 +8,13 @@ use crate::place::{Place, is_root};
 use crate::processes::servers_in;
 use crate::program::{BINARY, Ran, bare_command, finish, run};
 
-const BUILD: [&str; 5] = ["fixtures", "build", "many-queues-sparse", "--queue", "status-partial"];
+const BUILD: [&str; 5] = [
+    "fixtures",
+    "build",
+    "many-queues-sparse",
+    "--queue",
+    "status-partial",
+];
 
 /// Builds a fixture in this cache directory.
 fn build_in(place: &Place, cache: &Path) -> Ran {
@@ -39,9 +45,11 @@ fn a_file_is_in_its_way() {
     let file = place.write("taken", "a file");
     for cache in [file.clone(), file.join("inside")] {
         let shown = cache.display().to_string();
-        build_in(&place, &cache)
-            .expect_code(1)
-            .expect_said(&["error: cannot use cache directory ", &shown, "--cache-dir"]);
+        build_in(&place, &cache).expect_code(1).expect_said(&[
+            "error: cannot use cache directory ",
+            &shown,
+            "--cache-dir",
+        ]);
     }
     assert_eq!(files(place.path()), [file]);
 }
@@ -57,9 +65,19 @@ fn its_account_may_not_go_there() {
     let ran = build_in(&place, &closed.join("cache")).expect_code(1);
     let shown = closed.display().to_string();
     if is_root() {
-        ran.expect_said(&["error: the server's account ", "may not enter ", &shown, "--cache-dir"]);
+        ran.expect_said(&[
+            "error: the server's account ",
+            "may not enter ",
+            &shown,
+            "--cache-dir",
+        ]);
     } else {
-        ran.expect_said(&["error: cannot use cache directory ", &shown, "ermission denied", "--cache-dir"]);
+        ran.expect_said(&[
+            "error: cannot use cache directory ",
+            &shown,
+            "ermission denied",
+            "--cache-dir",
+        ]);
     }
 }
 
@@ -68,9 +86,11 @@ fn it_holds_somebody_else_s_files() {
     let place = Place::new();
     let letter = place.write("letters/one.txt", "dear");
     let folder = place.path().join("letters");
-    build_in(&place, &folder)
-        .expect_code(1)
-        .expect_said(&["error: directory ", "letters holds files but no cache of this program", "--cache-dir"]);
+    build_in(&place, &folder).expect_code(1).expect_said(&[
+        "error: directory ",
+        "letters holds files but no cache of this program",
+        "--cache-dir",
+    ]);
     assert_eq!(files(&folder), [letter]);
 }
 
@@ -105,10 +125,16 @@ fn another_version_of_the_program_wrote_it() {
     ]);
     assert_eq!(files(&place.cache()), before, "it is left alone");
     fs::write(&stamp, "{").expect("writes");
-    run(&place, BUILD)
-        .expect_code(1)
-        .expect_said(&["error: cache directory ", "is damaged", "--cache-dir"]);
+    run(&place, BUILD).expect_code(1).expect_said(&[
+        "error: cache directory ",
+        "is damaged",
+        "--cache-dir",
+    ]);
     fs::write(&stamp, ours).expect("writes");
     let ran = run(&place, BUILD).expect_code(0);
-    assert!(!ran.stderr.contains("built"), "what was built is still there: {}", ran.stderr);
+    assert!(
+        !ran.stderr.contains("built"),
+        "what was built is still there: {}",
+        ran.stderr
+    );
 }

@@ -8,11 +8,24 @@ use crate::program::{BINARY, Ran, command_of, finish, run, take_run};
 
 /// More rows than there is room for.
 const LARGE: [&str; 8] = [
-    "compare-plans", "--queue", "status-partial", "--fixture", "heavy-single-queue", "--rows", "400000", "--json",
+    "compare-plans",
+    "--queue",
+    "status-partial",
+    "--fixture",
+    "heavy-single-queue",
+    "--rows",
+    "400000",
+    "--json",
 ];
 
 /// What fits.
-const SMALL: [&str; 5] = ["fixtures", "build", "many-queues-sparse", "--queue", "status-partial"];
+const SMALL: [&str; 5] = [
+    "fixtures",
+    "build",
+    "many-queues-sparse",
+    "--queue",
+    "status-partial",
+];
 
 /// Mounts a file system with room for a cluster (some 40 MB) and little more where the first argument says, in a mount namespace that
 /// ends with it, and runs the two commands there: the second shows what the first left.
@@ -43,27 +56,52 @@ fn a_full_disk_while_loading() {
 
 #[track_caller]
 fn assert_told(place: &Place, ran: Ran) -> Ran {
-    let ran = ran.expect_said(&["cannot load the rows of fixture heavy-single-queue: could not extend file"]);
+    let ran = ran.expect_said(&[
+        "cannot load the rows of fixture heavy-single-queue: could not extend file",
+    ]);
     wait_until_stopped(&place.cache());
     let measured = take_run(place);
     assert_eq!(measured.results, []);
     assert_eq!(measured.failures.len(), 1, "{:?}", measured.failures);
-    assert!(measured.failures[0].message.contains("could not extend file"));
-    assert_eq!(measured.failures[0].variant, None, "the fixture failed, not a variant");
+    assert!(
+        measured.failures[0]
+            .message
+            .contains("could not extend file")
+    );
+    assert_eq!(
+        measured.failures[0].variant, None,
+        "the fixture failed, not a variant"
+    );
     ran
 }
 
 fn on_a_small_disk(place: &Place) {
     let out = place.out().display().to_string();
     let cache = place.cache();
-    let mut words = vec!["-m", "sh", "-c", ON_A_SMALL_DISK, "sh", cache.to_str().expect("a path"), BINARY];
+    let mut words = vec![
+        "-m",
+        "sh",
+        "-c",
+        ON_A_SMALL_DISK,
+        "sh",
+        cache.to_str().expect("a path"),
+        BINARY,
+    ];
     words.extend(LARGE);
     words.extend(["--out", &out]);
     let mut command = command_of("unshare", place, words);
     command.env("CACHE", &cache);
     let ran = finish(command).expect_code(1);
-    let ran = assert_told(place, ran).expect_said(&["No space left on device", "--cache-dir", "built many-queues-sparse"]);
-    assert!(!ran.stderr.contains("removed"), "nothing was left: {}", ran.stderr);
+    let ran = assert_told(place, ran).expect_said(&[
+        "No space left on device",
+        "--cache-dir",
+        "built many-queues-sparse",
+    ]);
+    assert!(
+        !ran.stderr.contains("removed"),
+        "nothing was left: {}",
+        ran.stderr
+    );
 }
 
 fn with_small_files(place: &Place) {
@@ -73,6 +111,12 @@ fn with_small_files(place: &Place) {
     words.extend(["--out", &out]);
     let ran = finish(command_of("sh", place, words)).expect_code(1);
     assert_told(place, ran).expect_said(&["File too large"]);
-    let ran = run(place, SMALL).expect_code(0).expect_said(&["built many-queues-sparse"]);
-    assert!(!ran.stderr.contains("removed"), "nothing was left: {}", ran.stderr);
+    let ran = run(place, SMALL)
+        .expect_code(0)
+        .expect_said(&["built many-queues-sparse"]);
+    assert!(
+        !ran.stderr.contains("removed"),
+        "nothing was left: {}",
+        ran.stderr
+    );
 }

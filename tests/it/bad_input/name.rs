@@ -18,16 +18,35 @@ fn refused(arguments: &[&str], said: &[&str]) {
 
 #[test]
 fn an_unknown_queue() {
-    let said = ["error: ", "queue `status-partail`", "did you mean `status-partial`?", "queues list"];
+    let said = [
+        "error: ",
+        "queue `status-partail`",
+        "did you mean `status-partial`?",
+        "queues list",
+    ];
     refused(&["compare-plans", "--queue", "status-partail"], &said);
     refused(&["queues", "show", "status-partail"], &said);
     refused(&["extract-queries", "--queue", "status-partail"], &said);
-    refused(&["fixtures", "build", "with-steps", "--queue", "status-partail"], &said);
+    refused(
+        &[
+            "fixtures",
+            "build",
+            "with-steps",
+            "--queue",
+            "status-partail",
+        ],
+        &said,
+    );
 }
 
 #[test]
 fn an_unknown_fixture() {
-    let said = ["error: ", "fixture `with-step`", "did you mean `with-steps`?", "fixtures list"];
+    let said = [
+        "error: ",
+        "fixture `with-step`",
+        "did you mean `with-steps`?",
+        "fixtures list",
+    ];
     refused(&["compare-plans", "--fixture", "with-step"], &said);
     refused(&["fixtures", "show", "with-step"], &said);
     refused(&["fixtures", "build", "with-step"], &said);
@@ -35,7 +54,11 @@ fn an_unknown_fixture() {
 
 #[test]
 fn an_unknown_variant() {
-    let said = ["error: ", "no variant matches `bach-10`", "did you mean `batch-10`?"];
+    let said = [
+        "error: ",
+        "no variant matches `bach-10`",
+        "did you mean `batch-10`?",
+    ];
     refused(&["compare-plans", "--variant", "bach-10"], &said);
 }
 
@@ -56,7 +79,11 @@ fn an_operation_the_queue_has_not() {
 
 #[test]
 fn an_unknown_rule() {
-    let said = ["error: ", "rule `sort-in-fetsh`", "did you mean `sort-in-fetch`?"];
+    let said = [
+        "error: ",
+        "rule `sort-in-fetsh`",
+        "did you mean `sort-in-fetch`?",
+    ];
     refused(&["rules", "show", "sort-in-fetsh"], &said);
 }
 
@@ -64,6 +91,12 @@ fn an_unknown_rule() {
 fn words_that_mean_nothing() {
     refused(&["compare-plan"], &["error: ", "compare-plans"]);
     refused(&["compare-plans", "--rows", "0"], &["error: ", "--rows"]);
-    refused(&["compare-plans", "--format", "yaml"], &["error: ", "yaml", "markdown"]);
-    refused(&["compare-plans", "--postgres", "fifteen"], &["error: ", "fifteen", "such as 15"]);
+    refused(
+        &["compare-plans", "--format", "yaml"],
+        &["error: ", "yaml", "markdown"],
+    );
+    refused(
+        &["compare-plans", "--postgres", "fifteen"],
+        &["error: ", "fifteen", "such as 15"],
+    );
 }

@@ -11,7 +11,14 @@ use crate::processes::servers_in;
 use crate::program::{Ran, command, compare_plans, comparing, finish, take_run};
 
 const SMALL: [&str; 8] = [
-    "--queue", "status-partial", "--fixture", "many-queues-sparse", "--operation", "fetch", "--variant", "batch-1",
+    "--queue",
+    "status-partial",
+    "--fixture",
+    "many-queues-sparse",
+    "--operation",
+    "fetch",
+    "--variant",
+    "batch-1",
 ];
 
 /// What a run leaves that never had a server: no process, no run folder.
@@ -26,7 +33,13 @@ fn assert_nothing_left(place: &Place) {
 fn no_server_binaries_at_all() {
     let error = binaries::choose(&Wanted::Newest, Vec::new()).expect_err("there is none");
     let message = error.to_string();
-    for part in ["no PostgreSQL server binaries found", "PATH", "/usr/lib/postgresql/*/bin", "install ", "--postgres"] {
+    for part in [
+        "no PostgreSQL server binaries found",
+        "PATH",
+        "/usr/lib/postgresql/*/bin",
+        "install ",
+        "--postgres",
+    ] {
         assert!(message.contains(part), "{part}: {message}");
     }
 }
@@ -36,7 +49,11 @@ fn no_server_binaries_of_the_version_asked_for() {
     let place = Place::new();
     compare_plans(&place, &["--postgres", "99"])
         .expect_code(1)
-        .expect_said(&["error: no PostgreSQL 99 server binaries found (found ", "): install ", "--postgres DIR"]);
+        .expect_said(&[
+            "error: no PostgreSQL 99 server binaries found (found ",
+            "): install ",
+            "--postgres DIR",
+        ]);
     assert_nothing_left(&place);
     // Nothing to find by way of PATH changes only what was found.
     let mut without_path = command(&place, comparing(&place, &["--postgres", "99"]));
@@ -49,7 +66,10 @@ fn no_server_binaries_of_the_version_asked_for() {
 
 /// A directory with a `postgres` that is this shell script, and an `initdb` that makes a data directory.
 fn made_up_binaries(place: &Place, postgres: &str) -> String {
-    for (name, script) in [("postgres", postgres), ("initdb", r#"for last; do :; done; mkdir "$last""#)] {
+    for (name, script) in [
+        ("postgres", postgres),
+        ("initdb", r#"for last; do :; done; mkdir "$last""#),
+    ] {
         let path: PathBuf = place.write(&format!("bin/{name}"), &format!("#!/bin/sh\n{script}\n"));
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("makes it executable");
     }
@@ -62,7 +82,12 @@ fn a_server_that_is_too_old() {
     let bin = made_up_binaries(&place, "echo 'postgres (PostgreSQL) 13.21'");
     compare_plans(&place, &["--postgres", &bin])
         .expect_code(1)
-        .expect_said(&["error: PostgreSQL 13.21 in ", &bin, "older than 14", "--postgres"]);
+        .expect_said(&[
+            "error: PostgreSQL 13.21 in ",
+            &bin,
+            "older than 14",
+            "--postgres",
+        ]);
     assert_nothing_left(&place);
     assert!(!place.cache().exists(), "nothing was made for it");
 }
@@ -73,7 +98,12 @@ fn a_directory_without_a_server() {
     let bin = place.path().display().to_string();
     compare_plans(&place, &["--postgres", &bin])
         .expect_code(1)
-        .expect_said(&["error: ", &bin, "has no PostgreSQL server binaries", "initdb"]);
+        .expect_said(&[
+            "error: ",
+            &bin,
+            "has no PostgreSQL server binaries",
+            "initdb",
+        ]);
     assert_nothing_left(&place);
 }
 
@@ -84,12 +114,18 @@ fn a_server_that_ends_at_once_shows_its_log() {
 for line in 1 2 3 4 5 6 7; do echo "line $line of the log"; done >&2
 exit 3"#;
     let bin = made_up_binaries(&place, script);
-    let ran = compare_plans(&place, &["--postgres", &bin]).expect_code(1).expect_said(&[
-        "error: the PostgreSQL 15.4 server did not start (exit status: 3)",
-        "server.log: line 3 of the log | line 4 of the log",
-        "line 7 of the log",
-    ]);
-    assert!(!ran.stderr.contains("line 2 of the log"), "the last lines: {}", ran.stderr);
+    let ran = compare_plans(&place, &["--postgres", &bin])
+        .expect_code(1)
+        .expect_said(&[
+            "error: the PostgreSQL 15.4 server did not start (exit status: 3)",
+            "server.log: line 3 of the log | line 4 of the log",
+            "line 7 of the log",
+        ]);
+    assert!(
+        !ran.stderr.contains("line 2 of the log"),
+        "the last lines: {}",
+        ran.stderr
+    );
     assert_nothing_left(&place);
 }
 
@@ -116,5 +152,9 @@ fn a_cluster_with_a_broken_configuration_shows_the_server_s_reason_and_works_onc
     assert_nothing_left(&place);
     fs::write(&file, sound).expect("mends it");
     let again = started(0);
-    assert!(!again.stderr.contains("creating"), "the cluster is kept: {}", again.stderr);
+    assert!(
+        !again.stderr.contains("creating"),
+        "the cluster is kept: {}",
+        again.stderr
+    );
 }
