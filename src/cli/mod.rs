@@ -36,14 +36,14 @@ pub fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start: {error}");
+            progress::tell(&format!("error: cannot start: {error}"));
             return Exit::Failed.into();
         }
     };
     match runtime.block_on(run(arguments)) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            progress::tell(&format!("error: {error:#}"));
             if error.is::<Usage>() {
                 Exit::Usage.into()
             } else {

@@ -1,6 +1,6 @@
 //! What is being done and what is left, on stderr: bars on a terminal, a plain line every few seconds elsewhere.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,8 @@ const SILENCE: Duration = Duration::from_secs(5);
 pub fn listener(quiet: bool) -> Events {
     if quiet {
         return Events::new(|event| match event {
-            RunEvent::Warning(text) => eprintln!("warning: {text}"),
-            RunEvent::VariantFinished { error: Some(error) } => eprintln!("failed: {error}"),
+            RunEvent::Warning(text) => tell(&format!("warning: {text}")),
+            RunEvent::VariantFinished { error: Some(error) } => tell(&format!("failed: {error}")),
             _ => {}
         });
     }
@@ -29,6 +29,11 @@ pub fn listener(quiet: bool) -> Events {
             .unwrap_or_else(PoisonError::into_inner)
             .hear(&event)
     })
+}
+
+/// A line on stderr. If nobody reads it any more, the work goes on all the same.
+pub fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 struct Progress {
@@ -107,7 +112,7 @@ impl Progress {
                 let (done, total) = (self.done as u64, self.total as u64);
                 let left = self
                     .time_left()
-                    .map_or(String::new(), |left| format!(", about {left} left"));
+                    .map_or(String::new(), |left| format!(", about {left:?} left"));
                 self.show(
                     &format!("measuring {fixture}, {queue}: {variant}{left}"),
                     done,
@@ -127,18 +132,21 @@ impl Progress {
     }
 
     /// By the pace so far; not before there is one.
-    fn time_left(&self) -> Option<Milliseconds> {
-        let elapsed = self.measuring_since?.elapsed().as_secs_f64();
-        let left = self.total.saturating_sub(self.done);
+    fn time_left(&self) -> Option<Duration> {
+        let elapsed = self.measuring_since?.elapsed();
+        let (done, left) = (
+            self.done as f64,
+            self.total.saturating_sub(self.done) as f64,
+        );
         (self.done >= 5)
-            .then(|| Milliseconds((elapsed / self.done as f64 * left as f64).ceil() * 1000.0))
+            .then(|| Duration::from_secs((elapsed.as_secs_f64() / done * left).ceil() as u64))
     }
 
     /// A line that stays.
     fn say(&mut self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| tell(line)),
+            None => tell(line),
         }
         self.spoke = Instant::now();
     }

@@ -1,5 +1,7 @@
 //! Names on the command line turned into queues and fixtures.
 
+use std::collections::BTreeSet;
+
 use super::args::{ScaleOptions, What};
 use super::exit::Usage;
 use crate::definition::fixture::Scale;
@@ -110,8 +112,23 @@ fn as_usage(error: LibraryError) -> anyhow::Error {
 }
 
 impl Selected {
-    /// A pattern that matches nothing is more likely a slip than a wish.
+    /// Results are told apart by name, and a pattern that matches nothing is more likely a slip than a wish.
     fn check(&self, what: &What) -> anyhow::Result<()> {
+        let queues = self
+            .queues
+            .iter()
+            .map(|queue| ("queues", queue.name.as_str()));
+        let fixtures = self
+            .fixtures
+            .iter()
+            .map(|fixture| ("fixtures", fixture.name.as_str()));
+        let mut seen = BTreeSet::new();
+        if let Some((kind, name)) = queues.chain(fixtures).find(|named| !seen.insert(*named)) {
+            let message = format!(
+                "two of the {kind} are named `{name}`: name each once, or rename one of the folders"
+            );
+            return Err(Usage(message).into());
+        }
         let files = || self.queues.iter().flat_map(|queue| &queue.statements);
         let known: Vec<&str> = files()
             .flat_map(|file| &file.variants)

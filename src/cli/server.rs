@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow};
 
 use super::args::Common;
+use super::commands::listing;
 use super::exit::Exit;
 use super::interrupt::{Interrupted, Interrupts};
 use super::progress;
@@ -55,30 +56,41 @@ fn cache_directory(common: &Common) -> anyhow::Result<PathBuf> {
     Ok(home.join(".cache").join(name))
 }
 
-/// Starts a server, does the work unless a signal comes first, stops the server, and finishes with what the work gave.
+/// Starts a server, does the work unless a signal comes first, and stops the server. Whatever `work` was lent keeps what it got.
 ///
 /// # Errors
-/// If there is no server, or the work or its finish fails.
+/// If there is no server, or the work fails.
 pub async fn with_server<T>(
     common: &Common,
     command: &str,
     work: impl AsyncFnOnce(&Managed, &Events) -> anyhow::Result<T>,
-    finish: impl FnOnce(T) -> anyhow::Result<Exit>,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<Result<T, Interrupted>> {
     let options = managed_options(common, command)?;
     let interrupts = Interrupts::listen().context("cannot listen for signals")?;
     let events = progress::listener(common.quiet);
-    let managed = match interrupts
+    let started = interrupts
         .unless_interrupted(Managed::start(&options, &events))
-        .await
-    {
+        .await;
+    let managed = match started {
         Ok(managed) => managed?,
-        Err(Interrupted) => return Ok(Exit::Interrupted),
+        Err(interrupted) => return Ok(Err(interrupted)),
     };
     let outcome = interrupts.unless_interrupted(work(&managed, &events)).await;
     managed.stop().await;
-    match outcome {
-        Ok(done) => finish(done?),
+    outcome.map_or_else(|interrupted| Ok(Err(interrupted)), |done| done.map(Ok))
+}
+
+/// As [`with_server`], for work whose only result is a text on stdout.
+///
+/// # Errors
+/// As [`with_server`].
+pub async fn print_with_server(
+    common: &Common,
+    command: &str,
+    work: impl AsyncFnOnce(&Managed, &Events) -> anyhow::Result<String>,
+) -> anyhow::Result<Exit> {
+    match with_server(common, command, work).await? {
+        Ok(text) => listing::print(&text),
         Err(Interrupted) => Ok(Exit::Interrupted),
     }
 }

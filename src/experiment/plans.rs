@@ -1,5 +1,6 @@
 //! `compare-plans`: every selected statement on every fixture, each on fresh copies.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -46,6 +47,11 @@ pub enum PlansError {
         /// What the server says.
         source: tokio_postgres::Error,
     },
+    /// The server has ended while it was used.
+    #[error(
+        "the server is gone: it was stopped or has crashed (its log is in the cache directory)"
+    )]
+    ServerGone,
     /// A template that cannot be asked or left.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -100,11 +106,7 @@ impl PlansExperiment<'_> {
             .map(|(fixture, queue)| selection.subjects(queue, fixture).len())
             .sum();
         self.events.emit(RunEvent::VariantsPlanned { total });
-        for queue in queues {
-            run.environment
-                .queues
-                .insert(queue.name.clone(), queue.digest());
-        }
+        record_subject_matter(self.request, run);
         for (fixture, queue) in pairs() {
             let subjects = selection.subjects(queue, fixture);
             if subjects.is_empty() {
@@ -117,13 +119,13 @@ impl PlansExperiment<'_> {
                 }
                 Err(error) => {
                     let mut message = Some(error.to_string());
+                    fail(run, queue, fixture, None, error.to_string());
+                    save(run, self.store, self.started)?;
                     for _ in &subjects {
-                        // All of them fail for one reason, which is told once.
                         self.events.emit(RunEvent::VariantFinished {
                             error: message.take(),
                         });
                     }
-                    self.fail(run, queue, fixture, None, error.to_string())?;
                 }
             }
         }
@@ -145,19 +147,10 @@ impl PlansExperiment<'_> {
             self.events,
         )
         .await?;
-        let record = run
-            .environment
-            .fixtures
-            .entry(fixture.name.clone())
-            .or_insert_with(|| FixtureRecord {
-                digest: fixture.digest(),
-                seed: fixture.seed,
-                jobs: fixture.jobs,
-                statistics: std::collections::BTreeMap::new(),
-            });
-        record
-            .statistics
-            .insert(queue.name.clone(), template.mark.statistics.clone());
+        if let Some(record) = run.environment.fixtures.get_mut(&fixture.name) {
+            let statistics = template.mark.statistics.clone();
+            record.statistics.insert(queue.name.clone(), statistics);
+        }
         let missing = "pg_prewarm is not installed: pages read and hit depend on what is in memory"
             .to_owned();
         if !template.mark.prewarm && !run.environment.limitations.contains(&missing) {
@@ -173,43 +166,36 @@ impl PlansExperiment<'_> {
         subjects: &[Subject<'_>],
         run: &mut Run,
     ) -> Result<(), PlansError> {
+        let databases = self.managed.databases();
         let catalog = self.catalog(&template.database, fixture).await?;
-        let mut copies = Copies::of(
-            self.managed.databases(),
-            &template.database,
-            template.mark.prewarm,
-        )
-        .await?;
+        let prewarm = template.mark.prewarm;
+        let mut copies = Copies::of(databases, &template.database, prewarm).await?;
         for subject in subjects {
-            let name = format!("{} {}", subject.statement_name(), subject.variant.name);
-            let (queue, fixture_name) = (subject.queue.name.clone(), fixture.name.clone());
             self.events.emit(RunEvent::VariantStarted {
-                queue,
-                fixture: fixture_name,
-                variant: name,
+                queue: subject.queue.name.clone(),
+                fixture: fixture.name.clone(),
+                variant: format!("{} {}", subject.statement_name(), subject.variant.name),
             });
-            let outcome = variant::measure(
-                &mut copies,
-                self.managed.version(),
-                *subject,
-                self.request.sampling,
-            )
-            .await;
-            let error = match outcome {
+            let (version, sampling) = (self.managed.version(), self.request.sampling);
+            let error = match variant::measure(&mut copies, version, *subject, sampling).await {
                 Ok(measured) => {
                     run.timing.execute_ms += milliseconds(measured.executed);
-                    run.results
-                        .extend(self.results(*subject, fixture, &measured, &catalog)?);
+                    let results = self.results(*subject, fixture, &measured, &catalog)?;
+                    run.results.extend(results);
                     None
                 }
-                Err(error) => Some(error.to_string()),
+                Err(error) => {
+                    let message = error.to_string();
+                    fail(run, subject.queue, fixture, Some(*subject), message.clone());
+                    Some(message)
+                }
             };
-            if let Some(message) = &error {
-                self.fail(run, subject.queue, fixture, Some(*subject), message.clone())?;
-            }
             run.timing.clone_ms += milliseconds(copies.take_spent());
-            self.save(run)?;
+            save(run, self.store, self.started)?;
             self.events.emit(RunEvent::VariantFinished { error });
+            if databases.session().is_closed() {
+                return Err(PlansError::ServerGone);
+            }
         }
         copies.drop_finished().await?;
         run.timing.clone_ms += milliseconds(copies.take_spent());
@@ -329,34 +315,54 @@ impl PlansExperiment<'_> {
             dump,
         })
     }
+}
 
-    fn fail(
-        &self,
-        run: &mut Run,
-        queue: &Queue,
-        fixture: &Fixture,
-        subject: Option<Subject<'_>>,
-        message: String,
-    ) -> Result<(), StoreError> {
-        run.failures.push(Failure {
-            queue: queue.name.clone(),
-            fixture: fixture.name.clone(),
-            statement: subject.map(|subject| subject.statement_name()),
-            variant: subject.map(|subject| subject.variant.name.clone()),
-            message,
-        });
-        self.save(run)
+/// Notes beforehand what will be measured, so that a run that stops half-way tells what is missing.
+fn record_subject_matter(request: &Request, run: &mut Run) {
+    for queue in &request.queues {
+        run.environment
+            .queues
+            .insert(queue.name.clone(), queue.digest());
     }
+    for fixture in &request.fixtures {
+        let (digest, seed, jobs) = (fixture.digest(), fixture.seed, fixture.jobs);
+        let record = FixtureRecord {
+            digest,
+            seed,
+            jobs,
+            statistics: BTreeMap::new(),
+        };
+        run.environment
+            .fixtures
+            .insert(fixture.name.clone(), record);
+    }
+}
 
-    /// Keeps what there is.
-    ///
-    /// # Errors
-    /// If the run folder cannot be written.
-    pub fn save(&self, run: &mut Run) -> Result<(), StoreError> {
-        run.timing.total_ms = milliseconds(self.started.elapsed());
-        run.peak_rss_bytes = peak_rss_bytes();
-        self.store.save(run)
-    }
+/// Notes what could not be measured.
+fn fail(
+    run: &mut Run,
+    queue: &Queue,
+    fixture: &Fixture,
+    subject: Option<Subject<'_>>,
+    message: String,
+) {
+    run.failures.push(Failure {
+        queue: queue.name.clone(),
+        fixture: fixture.name.clone(),
+        statement: subject.map(|subject| subject.statement_name()),
+        variant: subject.map(|subject| subject.variant.name.clone()),
+        message,
+    });
+}
+
+/// Keeps what there is.
+///
+/// # Errors
+/// If the run folder cannot be written.
+pub fn save(run: &mut Run, store: &RunStore, started: Instant) -> Result<(), StoreError> {
+    run.timing.total_ms = milliseconds(started.elapsed());
+    run.peak_rss_bytes = peak_rss_bytes();
+    store.save(run)
 }
 
 fn view<'v>(measurement: &'v Measurement, work: &'v PlanWork) -> PlanView<'v> {

@@ -96,7 +96,7 @@ pub struct CacheDirectory {
 }
 
 impl CacheDirectory {
-    /// Opens the cache directory at `path`, making it where it does not exist.
+    /// Opens the cache directory at `path` (absolute), making it where it does not exist.
     ///
     /// # Errors
     /// If it cannot be made or written, is not ours, or comes from a version with another layout.
@@ -107,15 +107,14 @@ impl CacheDirectory {
             source,
         };
         make(path).map_err(unusable)?;
-        let path = path.canonicalize().map_err(unusable)?;
         // Of two processes that find it empty, the second has to find what the first writes.
-        let directory = File::open(&path).map_err(unusable)?;
+        let directory = File::open(path).map_err(unusable)?;
         directory.lock().map_err(unusable)?;
         let stamp_path = path.join(STAMP);
         let text = match std::fs::read_to_string(&stamp_path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                if std::fs::read_dir(&path).map_err(unusable)?.next().is_some() {
+                if std::fs::read_dir(path).map_err(unusable)?.next().is_some() {
                     return Err(CacheError::NotOurs {
                         path: shown,
                         stamp: STAMP,
@@ -140,28 +139,28 @@ impl CacheDirectory {
             });
         }
         Ok(CacheDirectory {
-            path,
+            path: path.to_path_buf(),
             installation: stamp.installation,
         })
     }
+}
 
-    /// The directory of one cluster and its socket.
-    ///
-    /// # Errors
-    /// If a socket in it would have too long a name.
-    pub fn cluster(&self, name: &str) -> Result<PathBuf, CacheError> {
-        let directory = self.path.join(name);
-        let socket = format!("{name}/.s.PGSQL.{PORT}");
-        let length = self.path.join(&socket).as_os_str().len();
-        if length > LONGEST_SOCKET_PATH {
-            return Err(CacheError::TooLong {
-                path: self.path.display().to_string(),
-                socket,
-                length,
-            });
-        }
-        Ok(directory)
+/// Checks, before anything is made, that the socket of a cluster of this name would have a path short enough in the cache directory
+/// at `path`.
+///
+/// # Errors
+/// If it would be too long.
+pub fn check_length(path: &Path, cluster: &str) -> Result<(), CacheError> {
+    let socket = format!("{cluster}/.s.PGSQL.{PORT}");
+    let length = path.join(&socket).as_os_str().len();
+    if length > LONGEST_SOCKET_PATH {
+        return Err(CacheError::TooLong {
+            path: path.display().to_string(),
+            socket,
+            length,
+        });
     }
+    Ok(())
 }
 
 /// Makes the directory and those on the way to it. As root, whatever the umask says, so that the account the server runs under can
@@ -246,12 +245,18 @@ mod tests {
 
     #[test]
     fn a_path_too_long_for_a_socket_is_refused() {
-        let top = tempfile::tempdir().expect("a temporary directory");
-        let cache = CacheDirectory::open(&top.path().join("x".repeat(90))).expect("makes it");
-        let message = cache
-            .cluster("postgres-15-abcdef")
+        let fits = |length: usize| {
+            let path = format!("/{}", "x".repeat(length - 1));
+            check_length(Path::new(&path), "postgres-15-abcdef")
+        };
+        let tail = "/postgres-15-abcdef/.s.PGSQL.5432".len();
+        assert!(fits(LONGEST_SOCKET_PATH - tail).is_ok());
+        let message = fits(LONGEST_SOCKET_PATH - tail + 1)
             .expect_err("too long")
             .to_string();
-        assert!(message.contains("too long for a unix socket"), "{message}");
+        assert!(
+            message.contains("too long for a unix socket (104 bytes"),
+            "{message}"
+        );
     }
 }

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::account::Account;
 use super::binaries::Installation;
-use super::cache_directory::{CacheDirectory, CacheError};
+use super::cache_directory::{CacheDirectory, CacheError, check_length};
 use super::lock::Lock;
-use super::server::server_command;
+use super::server::{die_with_parent, server_command};
 use crate::run::event::{Events, RunEvent};
 
 /// How long a server that was left behind gets to stop before it is ended the hard way.
@@ -68,6 +69,26 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// Checks, before anything is made, that a cluster of this installation can live in the cache directory at `path` (absolute).
+    ///
+    /// # Errors
+    /// If a socket's path would be too long, or the account may not enter a directory on the way.
+    pub fn check_place(
+        path: &Path,
+        installation: &Installation,
+        account: &Account,
+    ) -> Result<(), ClusterError> {
+        check_length(path, &cluster_name(installation))?;
+        let Some(barred) = account.barred_at(path) else {
+            return Ok(());
+        };
+        Err(ClusterError::Barred {
+            account: account.name().unwrap_or_default().to_owned(),
+            barred: barred.display().to_string(),
+            path: path.display().to_string(),
+        })
+    }
+
     /// Takes the cluster of this installation in this cache: waits until nobody else uses it, removes what an earlier process left
     /// running, throws it away if the machine went down under it, and makes it if there is none.
     ///
@@ -81,14 +102,7 @@ impl Cluster {
         events: &Events,
     ) -> Result<Cluster, ClusterError> {
         let name = cluster_name(&installation);
-        let directory = cache.cluster(&name)?;
-        if let Some(barred) = account.barred_at(&cache.path) {
-            return Err(ClusterError::Barred {
-                account: account.name().unwrap_or_default().to_owned(),
-                barred: barred.display().to_string(),
-                path: cache.path.display().to_string(),
-            });
-        }
+        let directory = cache.path.join(&name);
         let lock_path = cache.path.join(format!("{name}.lock"));
         let lock = Lock::take(&lock_path, holder, events)
             .await
@@ -158,11 +172,7 @@ impl Cluster {
                     pid.as_raw_nonzero()
                 ),
             });
-            for signal in [
-                rustix::process::Signal::INT,
-                rustix::process::Signal::QUIT,
-                rustix::process::Signal::KILL,
-            ] {
+            for signal in [Signal::INT, Signal::QUIT, Signal::KILL] {
                 let _ = rustix::process::kill_process(pid, signal);
                 let until = Instant::now() + PATIENCE;
                 while is_running_in(pid, &data) && Instant::now() < until {
@@ -244,7 +254,9 @@ impl Cluster {
     }
 }
 
+/// Runs a command to its end on a thread of its own. If this program ends before, the command is told to end too.
 async fn run_to_end(mut command: Command) -> std::io::Result<std::process::Output> {
+    die_with_parent(&mut command, Signal::TERM);
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         let _ = sender.send(command.output());

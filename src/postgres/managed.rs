@@ -69,7 +69,14 @@ impl Managed {
     pub async fn start(options: &ManagedOptions, events: &Events) -> Result<Managed, ManagedError> {
         let installation = binaries::find(&options.wanted)?;
         let account = Account::pick(options.server_user.as_deref())?;
-        let cache = CacheDirectory::open(&options.cache_directory)?;
+        let place = std::path::absolute(&options.cache_directory).map_err(|source| {
+            CacheError::Unusable {
+                path: options.cache_directory.display().to_string(),
+                source,
+            }
+        })?;
+        Cluster::check_place(&place, &installation, &account)?;
+        let cache = CacheDirectory::open(&place)?;
         let cluster = Cluster::open(&cache, installation, account, &options.holder, events).await?;
         let server = Server::start(cluster, &options.profile, events).await?;
         let databases = Databases::connect(

@@ -264,16 +264,17 @@ fn postgres_command(
     command.stdout(output).stderr(errors);
     // A group of its own: Ctrl-C at the terminal is for this program, which then stops the server in good order.
     command.process_group(0);
-    die_with_parent(&mut command);
+    // SIGQUIT is an immediate shutdown.
+    die_with_parent(&mut command, Signal::QUIT);
     Ok(command)
 }
 
-/// Makes the kernel send SIGQUIT (immediate shutdown) to the server when the thread that spawned it ends, even by kill -9.
+/// Makes the kernel send `signal` to the process when the thread that spawned it ends, even by kill -9.
 #[cfg(target_os = "linux")]
-fn die_with_parent(command: &mut Command) {
+pub(super) fn die_with_parent(command: &mut Command, signal: Signal) {
     let parent = rustix::process::getpid();
     let arm = move || {
-        rustix::process::set_parent_process_death_signal(Some(Signal::QUIT))?;
+        rustix::process::set_parent_process_death_signal(Some(signal))?;
         // The parent may have died before the signal was armed.
         if rustix::process::getppid() == Some(parent) {
             Ok(())
@@ -289,4 +290,4 @@ fn die_with_parent(command: &mut Command) {
 
 /// Elsewhere than on Linux a server whose owner was killed is ended by the next run.
 #[cfg(not(target_os = "linux"))]
-fn die_with_parent(_command: &mut Command) {}
+pub(super) fn die_with_parent(_command: &mut Command, _signal: Signal) {}

@@ -40,6 +40,30 @@ pub struct Run {
     pub failures: Vec<Failure>,
 }
 
+impl Run {
+    /// A run that has measured nothing yet.
+    #[must_use]
+    pub fn begin(
+        run_id: &str,
+        kind: RunKind,
+        command: Vec<String>,
+        environment: Environment,
+    ) -> Run {
+        Run {
+            format_version: FORMAT_VERSION,
+            run_id: run_id.to_owned(),
+            kind,
+            status: RunStatus::Running,
+            command,
+            environment,
+            timing: Timing::default(),
+            peak_rss_bytes: 0,
+            results: Vec::new(),
+            failures: Vec::new(),
+        }
+    }
+}
+
 /// What a run did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

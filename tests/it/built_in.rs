@@ -19,7 +19,8 @@ use crate::program::{managed_options, measured};
 type Name = (String, String, String, String);
 
 /// One variant or two of each statement.
-const SOME_VARIANTS: [&str; 7] = ["batch-1", 
+const SOME_VARIANTS: [&str; 7] = [
+    "batch-1",
     "*-10",
     "*ed-1",
     "batch-100",

@@ -142,6 +142,8 @@ fn top() -> &'static Path {
             .tempdir_in(temporary_directory())
             .expect("makes a directory for the tests")
             .keep();
+        // As /proc shows it.
+        let path = path.canonicalize().expect("finds the directory");
         open_to_all(&path);
         let pipe = remove_at_the_end(&path);
         (path, pipe)

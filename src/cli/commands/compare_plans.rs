@@ -1,22 +1,20 @@
 //! `compare-plans`: measure every statement's plan on every fixture.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::Instant;
 
-use anyhow::Context;
-
+use super::listing;
 use crate::cli::args::{Color, Common, ComparePlans};
 use crate::cli::exit::Exit;
-use crate::cli::interrupt::{Interrupted, Interrupts};
-use crate::cli::{progress, selection, server};
+use crate::cli::interrupt::Interrupted;
+use crate::cli::{selection, server};
 use crate::definition::Library;
 use crate::experiment::environment;
-use crate::experiment::plans::{PlansExperiment, Request};
+use crate::experiment::plans::{PlansExperiment, Request, save};
 use crate::explain::sample::Sampling;
-use crate::postgres::managed::Managed;
 use crate::report::{self, Layout};
 use crate::run::store::RunStore;
-use crate::run::{FORMAT_VERSION, Run, RunKind, RunStatus, Timing};
+use crate::run::{Run, RunKind, RunStatus};
 
 /// Off a terminal there is no width to fit: as wide as most editors and CI logs show.
 const WIDTH_OFF_TERMINAL: usize = 160;
@@ -24,11 +22,10 @@ const WIDTH_OFF_TERMINAL: usize = 160;
 /// Runs the command.
 ///
 /// # Errors
-/// If nothing could be measured.
+/// If the server does not start, or the run folder cannot be written.
 pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let selected = selection::select(&Library::built_in(), &arguments.what)?;
-    let options = server::managed_options(common, "compare-plans")?;
     let request = Request {
         queues: selected.queues,
         fixtures: selected.fixtures,
@@ -38,69 +35,45 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
             budget: arguments.budget,
         },
     };
-    // Before any work: a place that cannot be written is known at once.
+    // Outputs are opened first: a run is not lost for want of a place to keep it.
     let store = RunStore::create(&arguments.out, RunKind::Plans, jiff::Timestamp::now())?;
-    let interrupts = Interrupts::listen().context("cannot listen for signals")?;
-    let events = progress::listener(common.quiet);
-    let started_server = interrupts
-        .unless_interrupted(Managed::start(&options, &events))
-        .await;
-    let managed = match started_server {
-        Ok(managed) => managed?,
-        Err(Interrupted) => return Ok(Exit::Interrupted),
+    let mut begun = None;
+    let outcome = server::with_server(common, "compare-plans", async |managed, events| {
+        let client = managed.databases().session();
+        let seed = arguments.what.scale.seed;
+        let environment = environment::describe(client, managed.profile().name, seed).await?;
+        let command = std::env::args().collect();
+        let run = begun.insert(Run::begin(
+            store.run_id(),
+            RunKind::Plans,
+            command,
+            environment,
+        ));
+        let (request, store) = (&request, &store);
+        let experiment = PlansExperiment {
+            managed,
+            request,
+            store,
+            started,
+            events,
+        };
+        Ok(experiment.measure(run).await?)
+    })
+    .await;
+    let Some(mut run) = begun else {
+        return outcome.map(|_| Exit::Interrupted);
     };
-    let experiment = PlansExperiment {
-        managed: &managed,
-        request: &request,
-        store: &store,
-        started,
-        events: &events,
-    };
-    let outcome = measure(arguments, common, &experiment, &interrupts).await;
-    managed.stop().await;
-    outcome
-}
-
-async fn measure(
-    arguments: &ComparePlans,
-    common: &Common,
-    experiment: &PlansExperiment<'_>,
-    interrupts: &Interrupts,
-) -> anyhow::Result<Exit> {
-    let PlansExperiment { managed, store, .. } = experiment;
-    let client = managed.databases().session();
-    let mut run = Run {
-        format_version: FORMAT_VERSION,
-        run_id: store.run_id().to_owned(),
-        kind: RunKind::Plans,
-        status: RunStatus::Running,
-        command: std::env::args().collect(),
-        environment: environment::describe(
-            client,
-            managed.profile().name,
-            arguments.what.scale.seed,
-        )
-        .await?,
-        timing: Timing::default(),
-        peak_rss_bytes: 0,
-        results: Vec::new(),
-        failures: Vec::new(),
-    };
-    let outcome = interrupts
-        .unless_interrupted(experiment.measure(&mut run))
-        .await;
     run.status = match &outcome {
         Ok(Ok(())) => RunStatus::Complete,
-        Ok(Err(_)) => RunStatus::Failed,
-        Err(Interrupted) => RunStatus::Interrupted,
+        Ok(Err(Interrupted)) => RunStatus::Interrupted,
+        Err(_) => RunStatus::Failed,
     };
-    experiment.save(&mut run)?;
-    print(arguments, common, &run, store)?;
-    match outcome {
+    save(&mut run, &store, started)?;
+    print(arguments, common, &run, &store)?;
+    match outcome? {
         Err(Interrupted) => Ok(Exit::Interrupted),
-        Ok(Err(error)) => Err(error.into()),
-        Ok(Ok(())) if run.failures.is_empty() => Ok(Exit::Done),
-        Ok(Ok(())) => Ok(Exit::Failed),
+        Ok(()) if run.failures.is_empty() => Ok(Exit::Done),
+        Ok(()) => Ok(Exit::Failed),
     }
 }
 
@@ -109,28 +82,24 @@ fn print(
     common: &Common,
     run: &Run,
     store: &RunStore,
-) -> anyhow::Result<()> {
-    let stdout = std::io::stdout();
-    let terminal = stdout.is_terminal();
+) -> anyhow::Result<Exit> {
+    let terminal = std::io::stdout().is_terminal();
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let color = match common.color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => {
-            terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-        }
+        Color::Auto => terminal && !no_color,
     };
-    let width = if terminal { terminal_width() } else { None }.unwrap_or(WIDTH_OFF_TERMINAL);
+    let width = terminal
+        .then(terminal_width)
+        .flatten()
+        .unwrap_or(WIDTH_OFF_TERMINAL);
     let layout = Layout {
         width,
         color,
         folder: Some(store.folder()),
     };
-    let text = report::render(run, arguments.format(), layout);
-    match stdout.lock().write_all(text.as_bytes()) {
-        // Whoever reads the output may have seen enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("cannot print the results"),
-    }
+    listing::print(&report::render(run, arguments.format(), layout))
 }
 
 fn terminal_width() -> Option<usize> {

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::listing;
 use crate::cli::args::{Common, ExtractQueries};
 use crate::cli::exit::Exit;
 use crate::cli::selection::{self, Selected};
@@ -35,10 +34,7 @@ pub async fn run(arguments: &ExtractQueries, common: &Common) -> anyhow::Result<
             arguments.out.display()
         ))
     };
-    server::with_server(common, "extract-queries", work, |text| {
-        listing::print(&text)
-    })
-    .await
+    server::print_with_server(common, "extract-queries", work).await
 }
 
 async fn write_fixture(

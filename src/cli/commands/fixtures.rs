@@ -111,7 +111,7 @@ async fn build(fixture: &Fixture, queues: &[Queue], common: &Common) -> anyhow::
         }
         Ok(text)
     };
-    server::with_server(common, "fixtures build", work, |text| listing::print(&text)).await
+    server::print_with_server(common, "fixtures build", work).await
 }
 
 async fn drop(fixture: &str, queue: Option<&str>, common: &Common) -> anyhow::Result<Exit> {
@@ -147,5 +147,5 @@ async fn drop(fixture: &str, queue: Option<&str>, common: &Common) -> anyhow::Re
         };
         Ok(dropped.iter().map(line).collect())
     };
-    server::with_server(common, "fixtures drop", work, |text| listing::print(&text)).await
+    server::print_with_server(common, "fixtures drop", work).await
 }

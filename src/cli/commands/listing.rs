@@ -8,7 +8,7 @@ use crate::cli::exit::Exit;
 
 /// Aligns rows into columns, two spaces apart.
 #[must_use]
-pub(super) fn lines<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> String {
+pub fn lines<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> String {
     let rows: Vec<[String; N]> = rows.into_iter().collect();
     let width = |column: usize| {
         rows.iter()
@@ -34,7 +34,7 @@ pub(super) fn lines<const N: usize>(rows: impl IntoIterator<Item = [String; N]>)
 ///
 /// # Errors
 /// If it cannot be written; a reader that has gone is no error.
-pub(super) fn print(text: &str) -> anyhow::Result<Exit> {
+pub fn print(text: &str) -> anyhow::Result<Exit> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(error).context("cannot print the results")

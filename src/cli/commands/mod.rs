@@ -3,6 +3,6 @@
 pub mod compare_plans;
 pub mod extract_queries;
 pub mod fixtures;
-mod listing;
+pub mod listing;
 pub mod queues;
 pub mod rules;
