@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod built_in;
+mod definitions;
 mod findings;
 mod own_queue;
 mod place;
