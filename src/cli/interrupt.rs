@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Mutex;
 
+use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that end the program in good order.
@@ -13,7 +14,8 @@ const SIGNALS: &[SignalKind] = &[
 ];
 
 /// A signal asked the program to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("interrupted by a signal")]
 pub struct Interrupted;
 
 /// Listens for signals from the moment it is made.

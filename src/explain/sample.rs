@@ -16,7 +16,7 @@ use crate::statement::value::{RawText, RawValue, as_parameters};
 const BEGIN: &str = "begin; select pg_current_xact_id()";
 
 /// Undoes a sample. Advisory locks of the session survive a rollback.
-const UNDO: &str = "rollback; select pg_advisory_unlock_all()";
+pub const UNDO: &str = "rollback; select pg_advisory_unlock_all()";
 
 /// How many samples to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
