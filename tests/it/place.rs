@@ -10,7 +10,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -126,17 +126,14 @@ fn another_cache() -> PathBuf {
         .rand_bytes(4)
         .tempdir_in(top())
         .map(TempDir::keep)
-        .map(|path| {
-            open_to_all(&path);
-            path
-        })
+        .inspect(|path| open_to_all(path))
         .expect("makes a cache directory")
 }
 
 /// The directory of this process.
 fn top() -> &'static Path {
-    static TOP: OnceLock<(PathBuf, ChildStdin)> = OnceLock::new();
-    let (path, _pipe) = TOP.get_or_init(|| {
+    static TOP: OnceLock<(PathBuf, Child)> = OnceLock::new();
+    let (path, _remover) = TOP.get_or_init(|| {
         let path = tempfile::Builder::new()
             .prefix("pgqa-")
             .tempdir_in(temporary_directory())
@@ -145,14 +142,15 @@ fn top() -> &'static Path {
         // As /proc shows it.
         let path = path.canonicalize().expect("finds the directory");
         open_to_all(&path);
-        let pipe = remove_at_the_end(&path);
-        (path, pipe)
+        let remover = remove_at_the_end(&path);
+        (path, remover)
     });
     path
 }
 
-fn remove_at_the_end(path: &Path) -> ChildStdin {
-    let remover = Command::new("sh")
+/// The shell, which holds the other end of its pipe: ours is closed when this process ends.
+fn remove_at_the_end(path: &Path) -> Child {
+    Command::new("sh")
         .args(["-c", REMOVE_AT_THE_END, "remove"])
         .arg(path)
         // Not in the group that Ctrl-C at the terminal ends, and holding nothing that cargo waits for.
@@ -162,8 +160,7 @@ fn remove_at_the_end(path: &Path) -> ChildStdin {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("starts a shell");
-    remover.stdin.expect("has a pipe")
+        .expect("starts a shell")
 }
 
 fn temporary_directory() -> PathBuf {
