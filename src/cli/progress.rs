@@ -16,10 +16,10 @@ const SILENCE: Duration = Duration::from_secs(5);
 #[must_use]
 pub fn listener(quiet: bool) -> Events {
     if quiet {
-        return Events::new(|event| {
-            if let RunEvent::Warning(text) = event {
-                tell(&format!("warning: {text}"));
-            }
+        return Events::new(|event| match event {
+            RunEvent::Warning(text) => tell(&format!("warning: {text}")),
+            RunEvent::VariantFinished { error: Some(error) } => tell(&format!("failed: {error}")),
+            _ => {}
         });
     }
     let progress = Mutex::new(Progress::new(std::io::stderr().is_terminal()));

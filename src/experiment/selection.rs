@@ -61,3 +61,107 @@ impl Selection {
             .is_none_or(|names| names.iter().any(|name| name == variant))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::definition::Library;
+
+    /// Operation, statement and variant of what is selected of `status-partial` on a fixture that is about `measured`.
+    fn selected(
+        operations: &[Operation],
+        patterns: &[&str],
+        measured: Option<&[&str]>,
+    ) -> Vec<String> {
+        let library = Library::built_in();
+        let queue = library.queue("status-partial").expect("reads");
+        let mut fixture = library.fixture("heavy-single-queue").expect("reads");
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        fixture.measure.variants = measured.map(names);
+        let pattern = |text: &&str| Pattern::new(text).expect("a pattern");
+        let selection = Selection {
+            operations: operations.to_vec(),
+            variants: patterns.iter().map(pattern).collect(),
+        };
+        let name = |subject: &Subject<'_>| {
+            let operation = subject.file.operation.name();
+            format!(
+                "{operation} {} {}",
+                subject.statement_name(),
+                subject.variant.name
+            )
+        };
+        selection
+            .subjects(&queue, &fixture)
+            .iter()
+            .map(name)
+            .collect()
+    }
+
+    #[test]
+    fn without_a_word_it_is_fetch_and_complete() {
+        let all = selected(&[], &[], None);
+        let starts: Vec<&str> = all.iter().filter_map(|one| one.split(' ').next()).collect();
+        assert!(starts.contains(&"fetch") && starts.contains(&"complete"));
+        assert!(
+            starts
+                .iter()
+                .all(|one| matches!(*one, "fetch" | "complete"))
+        );
+        // As the file lists them, not by the alphabet.
+        assert_eq!(
+            all[..3],
+            [
+                "fetch fetch batch-1",
+                "fetch fetch batch-10",
+                "fetch fetch batch-100"
+            ]
+        );
+    }
+
+    #[test]
+    fn operations_come_in_their_own_order() {
+        let asked = [Operation::Release, Operation::Fetch];
+        let both = selected(&asked, &["batch-10", "released-10"], None);
+        assert_eq!(
+            both,
+            [
+                "fetch fetch batch-10",
+                "fetch fetch-cte batch-10",
+                "release release released-10"
+            ]
+        );
+    }
+
+    #[test]
+    fn every_statement_of_a_file_is_a_subject() {
+        let mixed = selected(&[Operation::Complete], &["mixed-10"], None);
+        assert_eq!(
+            mixed,
+            ["completed", "failed", "released"]
+                .map(|name| format!("complete complete-mixed/{name} mixed-10"))
+        );
+    }
+
+    #[test]
+    fn a_pattern_wins_over_what_the_fixture_is_about() {
+        let about: Option<&[&str]> = Some(&["batch-10", "completed-1"]);
+        let by_fixture = selected(&[], &[], about);
+        assert!(!by_fixture.is_empty());
+        assert!(
+            by_fixture
+                .iter()
+                .all(|one| one.ends_with(" batch-10") || one.ends_with(" completed-1"))
+        );
+        let by_pattern = selected(&[], &["batch-100*"], about);
+        let of_fetch = by_pattern
+            .iter()
+            .filter(|one| one.starts_with("fetch fetch "));
+        assert_eq!(
+            of_fetch.count(),
+            4,
+            "100 and 1000, each also filtered: {by_pattern:?}"
+        );
+        assert_eq!(selected(&[], &["no-such-variant"], about), [""; 0]);
+    }
+}

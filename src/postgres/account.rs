@@ -107,7 +107,8 @@ impl Account {
                     (false, true) => 0o010,
                     (false, false) => 0o001,
                 };
-                meta.mode() & execute == 0
+                // A file in the way is another mistake, for whoever makes the directory to report.
+                meta.is_dir() && meta.mode() & execute == 0
             })
         };
         path.ancestors()

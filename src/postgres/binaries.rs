@@ -99,30 +99,40 @@ pub enum BinariesError {
 /// # Errors
 /// If there is none, with the package to install.
 pub fn find(wanted: &Wanted) -> Result<Installation, BinariesError> {
-    let usable = match wanted {
-        Wanted::Directory(directory) => {
-            let reason = |reason| BinariesError::NotThere {
-                path: directory.display().to_string(),
-                reason,
-            };
-            look_into(directory).map_err(reason)?
-        }
-        Wanted::Newest => newest(installed(), |_| true).ok_or_else(|| BinariesError::None {
+    let Wanted::Directory(directory) = wanted else {
+        return choose(wanted, installed());
+    };
+    let found = look_into(directory).map_err(|reason| BinariesError::NotThere {
+        path: directory.display().to_string(),
+        reason,
+    })?;
+    choose(wanted, vec![found])
+}
+
+/// Chooses what is wanted out of the installations there are.
+///
+/// # Errors
+/// If it is not among them, with the package to install, or is too old.
+pub fn choose(
+    wanted: &Wanted,
+    installed: Vec<Installation>,
+) -> Result<Installation, BinariesError> {
+    let found = describe(&installed);
+    let fits = |version: Version| match wanted {
+        Wanted::Major(major) => version.major == *major,
+        Wanted::Newest | Wanted::Directory(_) => true,
+    };
+    let usable = newest(installed, fits).ok_or_else(|| match wanted {
+        Wanted::Major(major) => BinariesError::OtherVersion {
+            wanted: *major,
+            found,
+            package: package_to_install(Some(*major)),
+        },
+        Wanted::Newest | Wanted::Directory(_) => BinariesError::None {
             looked: USUAL_PLACES.join(", "),
             package: package_to_install(None),
-        })?,
-        Wanted::Major(major) => {
-            let all = installed();
-            let found = describe(&all);
-            newest(all, |version| version.major == *major).ok_or_else(|| {
-                BinariesError::OtherVersion {
-                    wanted: *major,
-                    found,
-                    package: package_to_install(Some(*major)),
-                }
-            })?
-        }
-    };
+        },
+    })?;
     if usable.version.is_supported() {
         return Ok(usable);
     }

@@ -1,5 +1,7 @@
 //! The directory that keeps clusters and their template databases between runs.
 
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -104,7 +106,10 @@ impl CacheDirectory {
             path: shown.clone(),
             source,
         };
-        std::fs::create_dir_all(path).map_err(unusable)?;
+        make(path).map_err(unusable)?;
+        // Of two processes that find it empty, the second has to find what the first writes.
+        let directory = File::open(path).map_err(unusable)?;
+        directory.lock().map_err(unusable)?;
         let stamp_path = path.join(STAMP);
         let text = match std::fs::read_to_string(&stamp_path) {
             Ok(text) => text,
@@ -154,6 +159,23 @@ pub fn check_length(path: &Path, cluster: &str) -> Result<(), CacheError> {
             socket,
             length,
         });
+    }
+    Ok(())
+}
+
+/// Makes the directory and those on the way to it. As root, whatever the umask says, so that the account the server runs under can
+/// pass through them; what a server keeps there it keeps to itself.
+fn make(path: &Path) -> std::io::Result<()> {
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .filter(|one| !one.as_os_str().is_empty())
+        .take_while(|one| !one.exists())
+        .collect();
+    std::fs::create_dir_all(path)?;
+    if rustix::process::geteuid().is_root() {
+        for made in missing {
+            std::fs::set_permissions(made, Permissions::from_mode(0o755))?;
+        }
     }
     Ok(())
 }

@@ -1,1 +1,17 @@
-//! Integration tests: one binary, one module a subject.
+//! Integration tests on real servers that the tests start: one binary, one module a subject.
+//!
+//! They need a PostgreSQL server's binaries, as the program does, and fail with the program's own message where there are none.
+//! Everything they make lies in one directory that goes when this process ends, however it ends (see [`place`]).
+
+mod bad_input;
+mod built_in;
+mod definitions;
+mod findings;
+mod own_queue;
+mod place;
+mod processes;
+mod program;
+mod repeatable;
+mod run_folder;
+mod server;
+mod signals;

@@ -1,0 +1,7 @@
+//! Bad input: each gets a clear error and its exit code, and nothing is left behind.
+
+mod cache_directory;
+mod definition;
+mod full_disk;
+mod name;
+mod server_binaries;
