@@ -43,9 +43,7 @@ fn run() -> anyhow::Result<Result<(), Interrupted>> {
     let rounds = rounds.unwrap_or(if environment::measuring() { 3 } else { 1 });
     let library = Library::built_in();
     let queue = library.queue("status-partial")?;
-    let fixture = library
-        .fixture("heavy-single-queue")?
-        .scaled(environment::scale()?);
+    let fixture = environment::scaled(&library.fixture("heavy-single-queue")?)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

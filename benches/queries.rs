@@ -61,7 +61,7 @@ fn chosen() -> anyhow::Result<(Queue, Fixture)> {
     let library = Library::built_in();
     let queue = library.queue(&named("PGQ_ANALYZE_QUEUE", "status-partial")?)?;
     let fixture = library.fixture(&named("PGQ_ANALYZE_FIXTURE", "heavy-single-queue")?)?;
-    Ok((queue, fixture.scaled(environment::scale()?)))
+    Ok((queue, environment::scaled(&fixture)?))
 }
 
 fn bench(criterion: &mut Criterion, ground: &OnceCell<Ground>, queue: &Queue, fixture: &Fixture) {

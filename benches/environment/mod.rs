@@ -6,8 +6,9 @@ use std::str::FromStr;
 
 use anyhow::Context;
 use pgq_analyze::cli::args::{Color, Common};
-use pgq_analyze::cli::exit::Exit;
+use pgq_analyze::cli::exit::{Exit, message};
 use pgq_analyze::cli::interrupt::Interrupted;
+use pgq_analyze::definition::Fixture;
 use pgq_analyze::definition::fixture::Scale;
 
 /// The program's options: its own defaults, and `PGQ_ANALYZE_CACHE_DIR` for another cache directory.
@@ -26,13 +27,13 @@ pub(crate) fn measuring() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
 
-/// The size of the fixture: `PGQ_ANALYZE_ROWS` jobs, else what its file says, else few where no figures are wanted.
-pub(crate) fn scale() -> anyhow::Result<Scale> {
-    let few = (!measuring()).then_some(1_000);
-    Ok(Scale {
+/// The fixture with `PGQ_ANALYZE_ROWS` jobs; else with what its file says, or a thousand at most where no figures are wanted.
+pub(crate) fn scaled(fixture: &Fixture) -> anyhow::Result<Fixture> {
+    let few = (!measuring()).then_some(fixture.jobs.min(1_000));
+    Ok(fixture.scaled(Scale {
         rows: number("PGQ_ANALYZE_ROWS")?.or(few),
         ..Scale::default()
-    })
+    }))
 }
 
 /// A whole number from 1 that a variable holds, if it is set.
@@ -61,7 +62,7 @@ pub(crate) fn end(outcome: anyhow::Result<Result<(), Interrupted>>) -> ExitCode 
         Ok(Ok(())) => Exit::Done.into(),
         Ok(Err(Interrupted)) => Exit::Interrupted.into(),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", message(&error));
             Exit::Failed.into()
         }
     }

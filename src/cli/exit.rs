@@ -38,3 +38,32 @@ impl fmt::Display for Usage {
 }
 
 impl std::error::Error for Usage {}
+
+/// What an error says, followed by its causes; those that it names itself are not repeated.
+#[must_use]
+pub fn message(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::message;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let error = anyhow!("no such file").context("cannot read job.sql: no such file");
+        assert_eq!(message(&error), "cannot read job.sql: no such file");
+        let error = anyhow!("no such file").context("cannot read job.sql");
+        assert_eq!(message(&error), "cannot read job.sql: no such file");
+    }
+}

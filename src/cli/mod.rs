@@ -43,7 +43,7 @@ pub fn main() -> ExitCode {
     match runtime.block_on(run(arguments)) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            progress::tell(&format!("error: {error:#}"));
+            progress::tell(&format!("error: {}", exit::message(&error)));
             if error.is::<Usage>() {
                 Exit::Usage.into()
             } else {

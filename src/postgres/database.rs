@@ -43,11 +43,11 @@ pub fn server_message(error: &tokio_postgres::Error) -> String {
     };
     let detail = server
         .detail()
-        .map(|detail| format!(" ({detail})"))
+        .map(|detail| format!(" ({})", detail.trim_end_matches('.')))
         .unwrap_or_default();
     let hint = server
         .hint()
-        .map(|hint| format!("; {hint}"))
+        .map(|hint| format!("; {}", hint.trim_end_matches('.')))
         .unwrap_or_default();
     let next = match *server.code() {
         SqlState::DISK_FULL => "; make room, or put the cache on another disk with --cache-dir",

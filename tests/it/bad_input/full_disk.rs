@@ -93,8 +93,8 @@ fn on_a_small_disk(place: &Place) {
     command.env("CACHE", &cache);
     let ran = finish(command).expect_code(1);
     let ran = assert_told(place, ran).expect_said(&[
-        "No space left on device",
-        "--cache-dir",
+        // Whether the write failed or fell short depends on where the disk ends: the server words it in two ways.
+        "make room, or put the cache on another disk with --cache-dir",
         "built many-queues-sparse",
     ]);
     assert!(
