@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::processes::end_servers_in;
+
 /// The longest directory for temporary files that leaves room for ours and for a socket's name in it.
 const LONGEST_TEMPORARY_DIRECTORY: usize = 40;
 
@@ -86,6 +88,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        end_servers_in(&self.cache());
         if let Some(cache) = self.warm.take() {
             WARM.lock()
                 .unwrap_or_else(PoisonError::into_inner)

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::place::wait_for;
 
 /// The processes of servers whose cluster lies in this cache directory. A zombie counts as dead: it has no working directory.
@@ -19,6 +21,15 @@ pub(crate) fn wait_until_stopped(cache: &Path) {
     wait_for("the server to be gone", || {
         servers_in(cache).is_empty().then_some(())
     });
+}
+
+/// Ends whatever servers are left there: a test that fails because one was left behind leaves none itself.
+pub(crate) fn end_servers_in(cache: &Path) {
+    for pid in servers_in(cache) {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        // One that has gone by itself meanwhile is no error.
+        let _ = pid.map(|pid| kill_process(pid, Signal::QUIT));
+    }
 }
 
 /// The user a process runs under.
