@@ -78,7 +78,7 @@ impl Cluster {
         installation: &Installation,
         account: &Account,
     ) -> Result<(), ClusterError> {
-        check_length(path, &cluster_name(installation))?;
+        check_length(path, &cluster_name(installation, account))?;
         let Some(barred) = account.barred_at(path) else {
             return Ok(());
         };
@@ -101,7 +101,7 @@ impl Cluster {
         holder: &str,
         events: &Events,
     ) -> Result<Cluster, ClusterError> {
-        let name = cluster_name(&installation);
+        let name = cluster_name(&installation, &account);
         let directory = cache.path.join(&name);
         let lock_path = cache.path.join(format!("{name}.lock"));
         let lock = Lock::take(&lock_path, holder, events)
@@ -266,11 +266,12 @@ async fn run_to_end(mut command: Command) -> std::io::Result<std::process::Outpu
         .unwrap_or_else(|_| Err(std::io::Error::other("the thread that waited for it ended")))
 }
 
-/// One cluster a version and build: `postgres-15-3fa9c1`.
-fn cluster_name(installation: &Installation) -> String {
+/// One cluster a version, build and account its files belong to: `postgres-15-3fa9c1`.
+fn cluster_name(installation: &Installation, account: &Account) -> String {
     let mut hash = Sha256::new();
     hash.update(installation.version_text.as_bytes());
     hash.update(installation.bin_dir.as_os_str().as_encoded_bytes());
+    hash.update(account.name().unwrap_or_default().as_bytes());
     let digest = hash.finalize();
     format!(
         "postgres-{}-{:02x}{:02x}{:02x}",
