@@ -2,25 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Client;
 
 use super::ExplainError;
 use super::copies::{Copies, Copy};
 use super::sample::{Explainer, Measurement, Sampling, Target};
 use crate::definition::operation::Operation;
 use crate::definition::queue::Queue;
-use crate::definition::statement::{Statement, StatementFile, Variant};
+use crate::definition::statement::{FETCHED, Statement, StatementFile, Variant};
 use crate::plan::shape::PlanShape;
 use crate::postgres::version::Version;
 use crate::run::plan_result::{GenericShape, PlanMode};
 use crate::statement::StatementError;
 use crate::statement::evaluate::{self, Purpose};
-use crate::statement::execute::Executable;
+use crate::statement::execute::{Executable, Returned};
 use crate::statement::generic::Prepared;
 use crate::statement::relation::Relation;
-
-/// The relation that the queue's fetch leaves behind.
-const FETCHED: &str = "fetched";
 
 /// What is measured.
 #[derive(Clone, Copy, Debug)]
@@ -247,7 +244,7 @@ async fn feed<'d>(
     let fetch = queue
         .serving(Operation::Fetch)
         .ok_or_else(|| fail(format!("queue {} has no fetch to feed it", queue.name)))?;
-    let rows = run_in_order(
+    let returned = run_in_order(
         client,
         fetch,
         &fetch.statements,
@@ -256,16 +253,17 @@ async fn feed<'d>(
         before,
     )
     .await?;
-    if rows.is_empty() {
-        return Err(fail(format!(
+    let returned = returned.ok_or_else(|| {
+        fail(format!(
             "the fetch that feeds it ({}) returns no job: use a fixture with jobs that are ready",
             fetch.source.path
-        )));
-    }
-    Relation::gather(client, FETCHED, &rows).await
+        ))
+    })?;
+    Relation::gather(client, FETCHED, &returned).await
 }
 
-/// Runs statements of one file in one transaction; each leaves its rows to the later ones. Returns the last rows there were.
+/// Runs statements of one file in one transaction; each leaves its rows to the later ones. Returns what the last
+/// that returned any rows returned.
 async fn run_in_order<'d>(
     client: &Client,
     file: &'d StatementFile,
@@ -273,8 +271,8 @@ async fn run_in_order<'d>(
     purpose: Purpose<'d>,
     relations: &mut Vec<Relation>,
     done: &mut Vec<Executable<'d>>,
-) -> Result<Vec<Row>, StatementError> {
-    let mut last = Vec::new();
+) -> Result<Option<Returned>, StatementError> {
+    let mut last = None;
     if statements.is_empty() {
         return Ok(last);
     }
@@ -285,13 +283,13 @@ async fn run_in_order<'d>(
     for statement in statements {
         let values = evaluate::parameters(client, file, statement, purpose, relations).await?;
         let executable = Executable::new(file, statement, &purpose.variant().name, &values);
-        let rows = executable.run(client).await?;
+        let returned = executable.run(client).await?;
         done.push(executable);
         if let Some(name) = &statement.name {
-            relations.push(Relation::gather(client, name, &rows).await?);
+            relations.push(Relation::gather(client, name, &returned).await?);
         }
-        if !rows.is_empty() {
-            last = rows;
+        if !returned.rows.is_empty() {
+            last = Some(returned);
         }
     }
     client

@@ -1,7 +1,7 @@
 //! One statement of a file with its parameters numbered and bound, ready to be sent.
 
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Column, Row};
 
 use super::StatementError;
 use super::evaluate::BoundParameter;
@@ -18,6 +18,22 @@ pub struct Executable<'d> {
     variant: &'d str,
     bound: Bound,
     parameters: Vec<BoundParameter>,
+}
+
+/// What a statement returned: its columns are known even where there is no row.
+#[derive(Debug)]
+pub struct Returned {
+    prepared: tokio_postgres::Statement,
+    /// The rows.
+    pub rows: Vec<Row>,
+}
+
+impl Returned {
+    /// The columns.
+    #[must_use]
+    pub fn columns(&self) -> &[Column] {
+        self.prepared.columns()
+    }
 }
 
 impl<'d> Executable<'d> {
@@ -96,24 +112,20 @@ impl<'d> Executable<'d> {
             .collect()
     }
 
-    /// The variant it is bound for.
-    #[must_use]
-    pub fn variant(&self) -> &str {
-        self.variant
-    }
-
     /// Runs the statement and returns its rows.
     ///
     /// # Errors
     /// What the server says, with the place in the file.
-    pub async fn run(&self, client: &Client) -> Result<Vec<Row>, StatementError> {
+    pub async fn run(&self, client: &Client) -> Result<Returned, StatementError> {
         let run = async {
             let prepared = client.prepare_typed(self.text(), &self.types()).await?;
-            client
+            let rows = client
                 .query(&prepared, &as_parameters(&self.values()))
-                .await
+                .await?;
+            Ok(Returned { prepared, rows })
         };
-        run.await.map_err(|error| self.failed(&error, 0))
+        run.await
+            .map_err(|error: tokio_postgres::Error| self.failed(&error, 0))
     }
 
     /// File and place of the statement, for errors.

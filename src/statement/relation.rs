@@ -1,8 +1,9 @@
 //! Rows that an earlier statement returned, as one row of arrays: what `fetched` is in an expression.
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Client;
 
 use super::StatementError;
+use super::execute::Returned;
 use super::value::RawValue;
 
 /// One-row relation: for each column the array of its values.
@@ -12,8 +13,6 @@ pub struct Relation {
     pub name: String,
     /// Its columns.
     pub columns: Vec<ArrayColumn>,
-    /// How many values each array has.
-    pub rows: usize,
     /// Columns that no array can hold.
     pub left_out: Vec<String>,
 }
@@ -32,25 +31,21 @@ pub struct ArrayColumn {
 }
 
 impl Relation {
-    /// Gathers rows into arrays. Columns that cannot be in an array (arrays, anonymous records) are left out.
+    /// Gathers rows into arrays, which are empty where there is no row. Columns that cannot be in an array (arrays, anonymous records) are left out.
     ///
     /// # Errors
     /// If the server cannot be asked for the array types.
     pub async fn gather(
         client: &Client,
         name: &str,
-        rows: &[Row],
+        returned: &Returned,
     ) -> Result<Relation, StatementError> {
         let mut relation = Relation {
             name: name.to_owned(),
             columns: Vec::new(),
-            rows: rows.len(),
             left_out: Vec::new(),
         };
-        let Some(first) = rows.first() else {
-            return Ok(relation);
-        };
-        for (index, column) in first.columns().iter().enumerate() {
+        for (index, column) in returned.columns().iter().enumerate() {
             let element = column.type_().oid();
             let Some((oid, type_name)) = array_type(client, element).await? else {
                 relation
@@ -58,7 +53,7 @@ impl Relation {
                     .push(format!("{} ({})", column.name(), column.type_().name()));
                 continue;
             };
-            let values: Vec<RawValue> = rows.iter().map(|row| row.get(index)).collect();
+            let values: Vec<RawValue> = returned.rows.iter().map(|row| row.get(index)).collect();
             let value = RawValue(Some(array(element, &values)));
             relation.columns.push(ArrayColumn {
                 name: column.name().to_owned(),
@@ -148,7 +143,6 @@ mod tests {
         Relation {
             name: "fetched".to_owned(),
             columns: vec![column("id", "bigint[]"), column("od\"d", "text[]")],
-            rows: 2,
             left_out: Vec::new(),
         }
     }

@@ -197,6 +197,26 @@ fn a_later_statement_uses_an_earlier_one_s_rows() {
 }
 
 #[test]
+fn an_earlier_statement_without_rows_leaves_empty_arrays() {
+    let nothing_noted = COMPLETE_IN_STEPS.replace(
+        "where id = any(:ids)",
+        "where id = any(:ids) and note = 'no such note'",
+    );
+    let run = measure(&[("complete.sql", &nothing_noted)]);
+    assert_eq!(run.failures, []);
+    for statement in ["complete/noted", "complete/deleted"] {
+        let one = result(
+            &run,
+            "own-queue",
+            statement,
+            "completed-5",
+            PlanMode::Custom,
+        );
+        assert_eq!(one.rows, 0, "{statement}: {}", one.digest);
+    }
+}
+
+#[test]
 fn an_array_column_is_refused_with_the_reason() {
     let complete = "-- Deletes what was taken.
 -- operation: complete
