@@ -3,6 +3,7 @@
 mod check;
 mod directive;
 mod header;
+mod reserved;
 #[cfg(test)]
 mod tests;
 
@@ -325,10 +326,16 @@ impl Draft {
                 self.add_name(source, name, offset)?;
             }
         }
-        let several = spans.len() > 1;
+        // All of them before any name is asked for: psql's commands look like one statement more.
+        let mut templates = Vec::new();
         for span in &spans {
             let template = Template::parse(&source.text[span.clone()])
                 .map_err(|error| source.template_error(span.start, error))?;
+            templates.push(template);
+        }
+        let several = spans.len() > 1;
+        for (span, template) in spans.iter().zip(templates) {
+            check::can_be_explained(source, span.start, template.source())?;
             let name = self.take_name_before(source, span.start)?;
             if several && name.is_none() {
                 let message = format!(

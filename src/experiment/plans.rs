@@ -182,7 +182,14 @@ impl PlansExperiment<'_> {
                     run.timing.execute_ms += milliseconds(measured.executed);
                     let results = self.results(*subject, fixture, &measured, &catalog)?;
                     run.results.extend(results);
-                    None
+                    let message = measured
+                        .generic_failure
+                        .as_ref()
+                        .map(|error| format!("the generic plan could not be measured: {error}"));
+                    if let Some(message) = &message {
+                        fail(run, subject.queue, fixture, Some(*subject), message.clone());
+                    }
+                    message
                 }
                 Err(error) => {
                     let message = error.to_string();

@@ -8,6 +8,7 @@ use tokio_postgres::{Client, Row};
 use super::{ExplainError, options};
 use crate::plan::Plan;
 use crate::postgres::version::Version;
+use crate::statement::StatementError;
 use crate::statement::execute::Executable;
 use crate::statement::generic::Prepared;
 use crate::statement::value::{RawText, RawValue, as_parameters};
@@ -23,7 +24,7 @@ pub const UNDO: &str = "rollback; select pg_advisory_unlock_all()";
 pub struct Sampling {
     /// Samples for the times, at most.
     pub samples: usize,
-    /// Time for one variant, both plan modes together.
+    /// Time for one statement of a variant, both plan modes together.
     pub budget: Duration,
 }
 
@@ -83,7 +84,7 @@ impl Explainer<'_> {
             .client
             .query_one(&query.statement, &query.values())
             .await;
-        self.read(&query.text(explained, self.executable)?)
+        self.read(&self.text(&query, explained)?)
     }
 
     /// Executes: the first time for the counts, then for the times until there are enough or the deadline is over.
@@ -123,7 +124,7 @@ impl Explainer<'_> {
             client.simple_query(UNDO)
         );
         begun.map_err(ExplainError::copy("begin a sample in"))?;
-        let text = query.text(explained, self.executable)?;
+        let text = self.text(&query, explained)?;
         undone.map_err(ExplainError::copy("undo a sample in"))?;
         Ok(text)
     }
@@ -143,12 +144,29 @@ impl Explainer<'_> {
             .client
             .prepare_typed(&format!("{prefix}{command}"), &types)
             .await;
-        let statement = prepared.map_err(|error| self.executable.failed(&error, characters))?;
+        let statement = prepared.map_err(|error| self.failed(&error, characters))?;
         Ok(ExplainQuery {
             statement,
             values,
             prefix: characters,
         })
+    }
+
+    /// What EXPLAIN printed.
+    fn text(
+        &self,
+        query: &ExplainQuery,
+        explained: Result<Row, tokio_postgres::Error>,
+    ) -> Result<String, StatementError> {
+        let row = explained.map_err(|error| self.failed(&error, query.prefix))?;
+        Ok(row.get::<_, RawText>(0).0)
+    }
+
+    fn failed(&self, error: &tokio_postgres::Error, prefix: usize) -> StatementError {
+        match self.target {
+            Target::Custom => self.executable.failed(error, prefix),
+            Target::Generic(_) => self.executable.failed_as_a_whole(error),
+        }
     }
 
     fn read(&self, text: &str) -> Result<Plan, ExplainError> {
@@ -175,15 +193,5 @@ struct ExplainQuery {
 impl ExplainQuery {
     fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
         as_parameters(&self.values)
-    }
-
-    /// What EXPLAIN printed.
-    fn text(
-        &self,
-        explained: Result<Row, tokio_postgres::Error>,
-        executable: &Executable<'_>,
-    ) -> Result<String, ExplainError> {
-        let row = explained.map_err(|error| executable.failed(&error, self.prefix))?;
-        Ok(row.get::<_, RawText>(0).0)
     }
 }

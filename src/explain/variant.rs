@@ -50,6 +50,8 @@ pub struct Measured {
     pub custom: Measurement,
     /// The plan made without them, executed only where it has another shape.
     pub generic: Option<Measurement>,
+    /// Why there is no generic plan, or no measurement of it, although there should be one.
+    pub generic_failure: Option<ExplainError>,
     /// How the two relate.
     pub generic_shape: GenericShape,
     /// Which one PostgreSQL settles on; none without parameters.
@@ -58,7 +60,7 @@ pub struct Measured {
     pub executed: Duration,
 }
 
-/// Measures one subject on fresh copies.
+/// Measures one subject on fresh copies. Where only the generic plan fails, the custom one's measurement is kept.
 ///
 /// # Errors
 /// If a copy cannot be made, or the server refuses the statement or what feeds it.
@@ -72,25 +74,34 @@ pub async fn measure(
     let started = Instant::now();
     let deadline = started + sampling.budget;
     let outcome = measure_custom(&copy, version, subject, sampling, deadline).await;
-    let mut executed = started.elapsed();
+    let executed = started.elapsed();
     copies.finish(copy).await;
     let (custom, planned) = outcome?;
     let mut measured = Measured {
         custom,
         generic: None,
+        generic_failure: planned.failure,
         generic_shape: planned.generic_shape,
         auto_plan: planned.auto_plan,
         executed,
     };
     if planned.generic_shape == GenericShape::Differs {
-        let copy = copies.open().await?;
-        let started = Instant::now();
-        let deadline = started + sampling.budget.saturating_sub(executed);
-        let outcome = measure_generic(&copy, version, subject, sampling, deadline).await;
-        executed += started.elapsed();
-        copies.finish(copy).await;
-        measured.generic = Some(outcome?);
-        measured.executed = executed;
+        let left = sampling.budget.saturating_sub(measured.executed);
+        let outcome = match copies.open().await {
+            Ok(copy) => {
+                let started = Instant::now();
+                let deadline = started + left;
+                let outcome = measure_generic(&copy, version, subject, sampling, deadline).await;
+                measured.executed += started.elapsed();
+                copies.finish(copy).await;
+                outcome
+            }
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(generic) => measured.generic = Some(generic),
+            Err(error) => measured.generic_failure = Some(error),
+        }
     }
     Ok(measured)
 }
@@ -99,6 +110,7 @@ pub async fn measure(
 struct Planned {
     generic_shape: GenericShape,
     auto_plan: Option<PlanMode>,
+    failure: Option<ExplainError>,
 }
 
 async fn measure_custom(
@@ -120,31 +132,43 @@ async fn measure_custom(
     let mut planned = Planned {
         generic_shape: GenericShape::None,
         auto_plan: None,
+        failure: None,
     };
     let mut deadline = deadline;
     if !executable.parameters().is_empty() {
-        let prepared = Prepared::prepare(client, "pgqa_auto", &executable).await?;
-        planned.auto_plan = Some(prepared.auto_plan(client, &executable).await?);
-        let generic = prepare_generic(client, &executable).await?;
-        let explainer = Explainer {
-            target: Target::Generic(&generic),
-            ..explainer
-        };
-        let generic_shape = PlanShape::of(&explainer.plan_only().await?);
+        let outcome = plan_generic(explainer, &custom_shape, &mut planned).await;
+        planned.failure = outcome.err();
         client
             .batch_execute("reset plan_cache_mode")
             .await
             .map_err(ExplainError::copy("reset"))?;
-        planned.generic_shape = if generic_shape == custom_shape {
-            GenericShape::Same
-        } else {
-            GenericShape::Differs
-        };
         if planned.generic_shape == GenericShape::Differs {
             deadline -= deadline.saturating_duration_since(Instant::now()) / 2;
         }
     }
     Ok((explainer.measure(sampling, deadline).await?, planned))
+}
+
+/// Finds out which plan PostgreSQL settles on, and whether the generic one has another shape. `plan_cache_mode` may be left set.
+async fn plan_generic(
+    custom: Explainer<'_>,
+    custom_shape: &PlanShape,
+    planned: &mut Planned,
+) -> Result<(), ExplainError> {
+    let (client, executable) = (custom.client, custom.executable);
+    let prepared = Prepared::prepare(client, "pgqa_auto", executable).await?;
+    planned.auto_plan = Some(prepared.auto_plan(client, executable).await?);
+    let generic = prepare_generic(client, executable).await?;
+    let explainer = Explainer {
+        target: Target::Generic(&generic),
+        ..custom
+    };
+    planned.generic_shape = if PlanShape::of(&explainer.plan_only().await?) == *custom_shape {
+        GenericShape::Same
+    } else {
+        GenericShape::Differs
+    };
+    Ok(())
 }
 
 async fn measure_generic(

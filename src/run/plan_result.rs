@@ -57,7 +57,7 @@ pub enum GenericShape {
     Same,
     /// Another shape; it has an entry of its own.
     Differs,
-    /// The statement takes no parameter: there is but one plan.
+    /// There is no generic plan: the statement takes no parameter, or the server could not make one, which is then among the failures.
     None,
 }
 

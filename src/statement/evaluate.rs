@@ -1,12 +1,14 @@
 //! The values of a variant's parameters, evaluated by the server and kept in binary.
 
 use tokio_postgres::Client;
+use tokio_postgres::error::{DbError, ErrorPosition};
 
 use super::StatementError;
 use super::relation::Relation;
 use super::value::{RawValue, as_parameters, type_of};
 use crate::definition::statement::{Expression, Parameter, Statement, StatementFile, Variant};
 use crate::postgres::database::server_message;
+use crate::sql::position::Position;
 
 /// A parameter with its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +88,8 @@ pub async fn parameters(
             );
             return Err(fail(parameter.position, message));
         };
-        let evaluated = evaluate(client, parameter, expression, relations).await;
+        let (query, prefix) = query_for(parameter, expression, relations);
+        let evaluated = evaluate(client, &query, expression, relations).await;
         let value = evaluated.map_err(|error| {
             let reason = server_message(&error);
             let missing: String = relations
@@ -96,9 +99,10 @@ pub async fn parameters(
                 .collect();
             let message = format!(
                 "`{}` is no value of type {} for {name}: {reason}{missing}",
-                expression.sql, parameter.type_name
+                one_line(&expression.sql),
+                parameter.type_name
             );
-            fail(expression.position, message)
+            fail(place_in(expression, &error, prefix), message)
         })?;
         bound.push(BoundParameter {
             name: name.clone(),
@@ -131,39 +135,67 @@ async fn type_number(
     }))
 }
 
-async fn evaluate(
-    client: &Client,
+/// Where in the file the server found the mistake: its position less the characters in front of the expression.
+fn place_in(expression: &Expression, error: &tokio_postgres::Error, prefix: usize) -> Position {
+    let position = match error.as_db_error().and_then(DbError::position) {
+        Some(ErrorPosition::Original(position)) => (*position as usize).checked_sub(prefix),
+        _ => None,
+    };
+    let within = position.filter(|at| (1..=expression.sql.chars().count()).contains(at));
+    within.map_or(expression.position, |at| expression.position_of(at))
+}
+
+/// The lines of an expression as one.
+fn one_line(sql: &str) -> String {
+    sql.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+/// The relations an expression mentions.
+fn mentioned<'r>(
+    expression: &Expression,
+    relations: &'r [Relation],
+) -> impl Iterator<Item = &'r Relation> {
+    relations
+        .iter()
+        .filter(|relation| expression.mentions(&relation.name))
+}
+
+/// The query that evaluates an expression, and how many characters stand in front of the expression.
+fn query_for(
     parameter: &Parameter,
     expression: &Expression,
     relations: &[Relation],
-) -> Result<RawValue, tokio_postgres::Error> {
-    let mentioned: Vec<&Relation> = relations
-        .iter()
-        .filter(|relation| expression.mentions(&relation.name))
-        .collect();
-    let mut tables = Vec::new();
-    let (mut types, mut values) = (Vec::new(), Vec::new());
-    for relation in &mentioned {
-        tables.push(relation.as_common_table_expression(values.len() + 1));
-        types.extend(relation.columns.iter().map(|column| type_of(column.oid)));
-        values.extend(relation.columns.iter().map(|column| column.value.clone()));
+) -> (String, usize) {
+    let (mut tables, mut names) = (Vec::new(), Vec::new());
+    let mut first = 1;
+    for relation in mentioned(expression, relations) {
+        tables.push(relation.as_common_table_expression(first));
+        names.push(relation.name.as_str());
+        first += relation.columns.len();
     }
     let mut query = String::new();
     if !tables.is_empty() {
         query.push_str(&format!("with {} ", tables.join(", ")));
     }
-    query.push_str(&format!(
-        "select ({})::{}",
-        expression.sql, parameter.type_name
-    ));
-    if !mentioned.is_empty() {
-        let names: Vec<&str> = mentioned
-            .iter()
-            .map(|relation| relation.name.as_str())
-            .collect();
+    query.push_str("select (");
+    let prefix = query.chars().count();
+    query.push_str(&format!("{})::{}", expression.sql, parameter.type_name));
+    if !names.is_empty() {
         query.push_str(&format!(" from {}", names.join(", ")));
     }
-    let statement = client.prepare_typed(&query, &types).await?;
+    (query, prefix)
+}
+
+async fn evaluate(
+    client: &Client,
+    query: &str,
+    expression: &Expression,
+    relations: &[Relation],
+) -> Result<RawValue, tokio_postgres::Error> {
+    let columns = || mentioned(expression, relations).flat_map(|relation| &relation.columns);
+    let types: Vec<_> = columns().map(|column| type_of(column.oid)).collect();
+    let values: Vec<_> = columns().map(|column| column.value.clone()).collect();
+    let statement = client.prepare_typed(query, &types).await?;
     let row = client
         .query_one(&statement, &as_parameters(&values))
         .await?;

@@ -155,4 +155,12 @@ impl<'d> Executable<'d> {
             .position_in(self.statement, self.bound.source_offset(position));
         StatementError::in_file(self.file, place, self.variant, server_message(error))
     }
+
+    /// Turns what the server said about a command of our own that concerns this statement into an error at the statement's start:
+    /// a position within that command says nothing about the file.
+    #[must_use]
+    pub fn failed_as_a_whole(&self, error: &tokio_postgres::Error) -> StatementError {
+        let place = self.file.position_in(self.statement, 0);
+        StatementError::in_file(self.file, place, self.variant, server_message(error))
+    }
 }

@@ -6,8 +6,9 @@
 use tokio_postgres::Client;
 
 use super::StatementError;
+use super::evaluate::BoundParameter;
 use super::execute::Executable;
-use super::value::{RawValue, as_parameters, type_of};
+use super::value::{as_parameters, type_of};
 use crate::run::plan_result::PlanMode;
 
 /// How often a prepared statement is planned before one knows which plan PostgreSQL settles on: five custom plans come first.
@@ -38,7 +39,9 @@ impl Prepared {
                 continue;
             }
             let setting = format!("pgqa.p{}", index + 1);
-            keep(client, &setting, parameter.oid, type_name, &parameter.value).await?;
+            keep(client, &setting, parameter)
+                .await
+                .map_err(|error| executable.failed_as_a_whole(&error))?;
             arguments.push(format!("current_setting('{setting}')::{type_name}"));
         }
         let types: Vec<&str> = executable
@@ -83,7 +86,7 @@ impl Prepared {
         client
             .batch_execute(&explain)
             .await
-            .map_err(|error| executable.failed(&error, 0))?;
+            .map_err(|error| executable.failed_as_a_whole(&error))?;
         let row = client
             .query_one(
                 "select generic_plans > 0 from pg_prepared_statements where name = $1",
@@ -102,18 +105,18 @@ impl Prepared {
 async fn keep(
     client: &Client,
     setting: &str,
-    oid: u32,
-    type_name: &str,
-    value: &RawValue,
-) -> Result<(), StatementError> {
+    parameter: &BoundParameter,
+) -> Result<(), tokio_postgres::Error> {
+    let BoundParameter {
+        type_name,
+        oid,
+        value,
+        ..
+    } = parameter;
     let query = format!("select set_config('{setting}', ($1::{type_name})::text, false)");
-    let keep = async {
-        let statement = client.prepare_typed(&query, &[type_of(oid)]).await?;
-        client
-            .query_one(&statement, &as_parameters(std::slice::from_ref(value)))
-            .await
-    };
-    keep.await
+    let statement = client.prepare_typed(&query, &[type_of(*oid)]).await?;
+    client
+        .query_one(&statement, &as_parameters(std::slice::from_ref(value)))
+        .await
         .map(|_| ())
-        .map_err(StatementError::server("keep a parameter's value"))
 }

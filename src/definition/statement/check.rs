@@ -1,10 +1,41 @@
 //! What a statement file as a whole must satisfy: everything declared is used, everything used is declared and has a value.
 
 use super::super::operation::Operation;
-use super::super::source::DefinitionError;
+use super::super::source::{DefinitionError, Source};
 use super::super::suggestion;
 use super::{Expression, FETCHED, Parameter, Setting, Statement, StatementFile, Target, Variant};
 use crate::sql::Position;
+use crate::sql::token::tokens;
+
+/// How the statements start that EXPLAIN takes and that can serve an operation.
+const EXPLAINED: [&str; 8] = [
+    "select", "insert", "update", "delete", "merge", "values", "with", "table",
+];
+
+/// Refuses a statement that EXPLAIN does not take, by its first word.
+pub(super) fn can_be_explained(
+    source: &Source,
+    start: usize,
+    sql: &str,
+) -> Result<(), DefinitionError> {
+    let Some(first) = tokens(sql).find(|token| !token.kind.is_trivia()) else {
+        return Ok(());
+    };
+    let text = &sql[first.span.clone()];
+    if text == "("
+        || EXPLAINED
+            .iter()
+            .any(|known| text.eq_ignore_ascii_case(known))
+    {
+        return Ok(());
+    }
+    let help = match suggestion::nearest(&text.to_ascii_lowercase(), EXPLAINED) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("a statement starts with {} or `(`", EXPLAINED.join(", ")),
+    };
+    let message = format!("`{text}` starts no statement that EXPLAIN takes");
+    Err(source.error(start + first.span.start, message).help(help))
+}
 
 /// Parameters declared and used, and variants that set what there is, once.
 pub(super) fn parameters_and_variants(file: &StatementFile) -> Result<(), DefinitionError> {

@@ -6,6 +6,7 @@ use super::super::operation::Operation;
 use super::super::source::{DefinitionError, Source};
 use super::super::suggestion;
 use super::header::{DIRECTIVES, DirectiveLines};
+use super::reserved::RESERVED_WORDS;
 use super::{Expression, FETCHED, Parameter, Setting, Target, Variant};
 use crate::sql::Template;
 use crate::sql::token::{Token, TokenKind, is_parameter_name, tokens};
@@ -125,6 +126,11 @@ impl<'a> Reader<'a> {
             return Err(self
                 .error(range.start, format!("`{name}` cannot name a statement"))
                 .help(help));
+        }
+        if RESERVED_WORDS.contains(&name) {
+            let message = format!("`{name}` is a reserved word of SQL and cannot name a statement");
+            let help = "choose another name: expressions say `NAME.<column>`";
+            return Err(self.error(range.start, message).help(help));
         }
         if name == FETCHED {
             return Err(self

@@ -156,6 +156,57 @@ select number from task where waiting and :kind is not null order by number limi
 }
 
 #[test]
+fn a_slip_in_a_value_of_several_lines() {
+    let place = Place::with_warm_cache();
+    let fetch = "-- Takes the first tasks.
+-- operation: fetch
+-- param batch_size int
+-- variant batch-1: batch_size =
+--     1 +
+--     ä2
+
+select number from task where waiting order by number limit :batch_size;
+";
+    let queue = write(&place, &[("fetch.sql", fetch)]);
+    let at = format!("{queue}/fetch.sql:6:8: ");
+    failing(&place, &queue).expect_said(&["failed: ", &at, "`1 + ä2` is no value of type int"]);
+}
+
+/// The custom plan never gets to the division; the generic plan does, when it is made or when it is executed.
+#[test]
+fn a_generic_plan_that_fails_leaves_the_custom_one() {
+    let place = Place::with_warm_cache();
+    let in_planning = "case when :batch_size = 1 then 1 else 1 / 0 end";
+    let in_execution = "number / (case when current_setting('plan_cache_mode') = 'force_generic_plan' then 0 else 1 end)";
+    for (column, shape_depends) in [
+        (in_planning, ""),
+        (
+            in_execution,
+            "(:batch_size = 1 or number in (select 1)) and ",
+        ),
+    ] {
+        let fetch = format!(
+            "-- Takes the first task.
+-- operation: fetch
+-- param batch_size int = 1
+
+select number, {column} from task where {shape_depends}waiting order by number limit :batch_size;
+"
+        );
+        let queue = write(&place, &[("fetch.sql", &fetch)]);
+        let at = format!(
+            "the generic plan could not be measured: {queue}/fetch.sql:5:1: variant default: division by zero"
+        );
+        failing(&place, &queue).expect_said(&["failed: ", &at]);
+        let run = take_run(&place);
+        assert!(
+            measured(&run).contains(&"fetch default".to_owned()),
+            "the custom plan is kept"
+        );
+    }
+}
+
+#[test]
 fn a_feeding_fetch_that_returns_nothing() {
     let place = Place::with_warm_cache();
     let queue = write(&place, &[]);

@@ -296,3 +296,53 @@ fn psql_forms_in_a_statement_have_a_place() {
         &format!("3:6: psql would replace `:n`, this program does not; {help}"),
     );
 }
+
+#[test]
+fn a_statement_is_one_that_can_be_explained() {
+    let help =
+        "a statement starts with select, insert, update, delete, merge, values, with, table or `(`";
+    for (statement, word) in [
+        ("notify jobs", "notify"),
+        ("CALL f()", "CALL"),
+        ("do $$begin end$$", "do"),
+    ] {
+        refused(
+            &format!("-- operation: fail\n{statement}"),
+            &format!("2:1: `{word}` starts no statement that EXPLAIN takes; {help}"),
+        );
+    }
+    refused(
+        "-- operation: fail\nupdat job set a = 1",
+        "2:1: `updat` starts no statement that EXPLAIN takes; did you mean `update`?",
+    );
+    for statement in ["(select 1)", "TABLE job", "with a as (select 1) table a"] {
+        let text = format!("-- operation: fail\n{statement}");
+        assert!(parse("fail.sql", &text).is_ok(), "{statement}");
+    }
+}
+
+#[test]
+fn a_command_of_psql_is_no_second_statement() {
+    let error = parse("fail.sql", "-- operation: fail\nselect 1;\n\\echo done\n").unwrap_err();
+    assert_eq!(error.position.map(|position| position.line), Some(3));
+    assert!(!error.message.contains("no name"), "{error}");
+}
+
+#[test]
+fn a_reserved_word_names_no_statement() {
+    for name in ["order", "left", "system_user"] {
+        refused(
+            &format!("-- operation: fail\n-- statement: {name}\nselect 1"),
+            &format!(
+                "2:15: `{name}` is a reserved word of SQL and cannot name a statement; choose another name: expressions say `NAME.<column>`"
+            ),
+        );
+    }
+    assert!(
+        parse(
+            "fail.sql",
+            "-- operation: fail\n-- statement: update\nselect 1"
+        )
+        .is_ok()
+    );
+}
