@@ -251,7 +251,7 @@ impl PlansExperiment<'_> {
             variant: &subject.variant.name,
             statement: &statement,
             statement_text: subject.statement.template.source(),
-            batch_size: None,
+            batch_size: measured.batch_size,
             mode,
             custom: Some(custom),
             generic,

@@ -56,6 +56,8 @@ pub struct Measured {
     pub generic_shape: GenericShape,
     /// Which one PostgreSQL settles on; none without parameters.
     pub auto_plan: Option<PlanMode>,
+    /// Its parameter `batch_size`, where it has one that is an integer.
+    pub batch_size: Option<u64>,
     /// Time spent on statements.
     pub executed: Duration,
 }
@@ -83,6 +85,7 @@ pub async fn measure(
         generic_failure: planned.failure,
         generic_shape: planned.generic_shape,
         auto_plan: planned.auto_plan,
+        batch_size: planned.batch_size,
         executed,
     };
     if planned.generic_shape == GenericShape::Differs {
@@ -111,6 +114,7 @@ struct Planned {
     generic_shape: GenericShape,
     auto_plan: Option<PlanMode>,
     failure: Option<ExplainError>,
+    batch_size: Option<u64>,
 }
 
 async fn measure_custom(
@@ -133,6 +137,7 @@ async fn measure_custom(
         generic_shape: GenericShape::None,
         auto_plan: None,
         failure: None,
+        batch_size: batch_size(&executable),
     };
     let mut deadline = deadline;
     if !executable.parameters().is_empty() {
@@ -147,6 +152,13 @@ async fn measure_custom(
         }
     }
     Ok((explainer.measure(sampling, deadline).await?, planned))
+}
+
+fn batch_size(executable: &Executable<'_>) -> Option<u64> {
+    let mut parameters = executable.parameters().iter();
+    parameters
+        .find(|parameter| parameter.name == "batch_size")?
+        .count()
 }
 
 /// Finds out which plan PostgreSQL settles on, and whether the generic one has another shape. `plan_cache_mode` may be left set.

@@ -2,6 +2,7 @@
 
 use tokio_postgres::Client;
 use tokio_postgres::error::{DbError, ErrorPosition};
+use tokio_postgres::types::Type;
 
 use super::StatementError;
 use super::relation::Relation;
@@ -21,6 +22,21 @@ pub struct BoundParameter {
     pub oid: u32,
     /// Its value.
     pub value: RawValue,
+}
+
+impl BoundParameter {
+    /// Its value as a count; none where it is null, negative or of a type other than PostgreSQL's integers.
+    #[must_use]
+    pub fn count(&self) -> Option<u64> {
+        let bytes = self.value.0.as_deref()?;
+        let number = match type_of(self.oid) {
+            Type::INT2 => i64::from(i16::from_be_bytes(bytes.try_into().ok()?)),
+            Type::INT4 => i64::from(i32::from_be_bytes(bytes.try_into().ok()?)),
+            Type::INT8 => i64::from_be_bytes(bytes.try_into().ok()?),
+            _ => return None,
+        };
+        u64::try_from(number).ok()
+    }
 }
 
 /// On whose behalf a file is run: where its parameters' values come from.
@@ -200,4 +216,28 @@ async fn evaluate(
         .query_one(&statement, &as_parameters(&values))
         .await?;
     Ok(row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_read_of_integers_alone() {
+        let count = |of: Type, bytes: Option<&[u8]>| {
+            let bound = BoundParameter {
+                name: "batch_size".to_owned(),
+                type_name: of.name().to_owned(),
+                oid: of.oid(),
+                value: RawValue(bytes.map(<[u8]>::to_vec)),
+            };
+            bound.count()
+        };
+        assert_eq!(count(Type::INT2, Some(&[1, 0])), Some(256));
+        assert_eq!(count(Type::INT4, Some(&[0, 0, 0, 10])), Some(10));
+        assert_eq!(count(Type::INT8, Some(&[0, 0, 0, 0, 0, 0, 0, 7])), Some(7));
+        assert_eq!(count(Type::INT4, Some(&[255; 4])), None);
+        assert_eq!(count(Type::INT4, None), None);
+        assert_eq!(count(Type::TEXT, Some(b"1")), None);
+    }
 }
