@@ -15,3 +15,4 @@ mod repeatable;
 mod run_folder;
 mod server;
 mod signals;
+mod statistics;
