@@ -124,7 +124,7 @@ impl Explainer<'_> {
             client.simple_query(UNDO)
         );
         begun.map_err(ExplainError::copy("begin a sample in"))?;
-        let text = self.text(&query, explained)?;
+        let text = self.text(query, explained)?;
         undone.map_err(ExplainError::copy("undo a sample in"))?;
         Ok(text)
     }
