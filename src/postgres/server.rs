@@ -161,7 +161,7 @@ fn keep(
             return false;
         }
     };
-    if let Err(what) = wait_until_ready(&mut child, data) {
+    if let Err(what) = wait_until_ready(&mut child, data, stopped) {
         shut_down(&mut child);
         let _ = ready.send(Err(StartFailure::NotReady(what)));
         return false;
@@ -176,8 +176,8 @@ fn keep(
     shut_down(&mut child)
 }
 
-/// The postmaster writes `ready` into line 8 of its pid file when it takes connections.
-fn wait_until_ready(child: &mut Child, data: &Path) -> Result<(), String> {
+/// The postmaster writes `ready` into line 8 of its pid file when it takes connections. An owner that goes meanwhile is not kept waiting.
+fn wait_until_ready(child: &mut Child, data: &Path, stopped: &Receiver<()>) -> Result<(), String> {
     let pid_file = data.join("postmaster.pid");
     let pid = child.id().to_string();
     let started = Instant::now();
@@ -192,7 +192,10 @@ fn wait_until_ready(child: &mut Child, data: &Path) -> Result<(), String> {
         {
             return Ok(());
         }
-        std::thread::sleep(Duration::from_millis(2));
+        if let Err(RecvTimeoutError::Disconnected) = stopped.recv_timeout(Duration::from_millis(2))
+        {
+            return Err("was not wanted any more".to_owned());
+        }
     }
     Err(format!(
         "was not ready after {} seconds",

@@ -42,7 +42,9 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
         let client = managed.databases().session();
         let seed = arguments.what.scale.seed;
         let environment = environment::describe(client, managed.profile().name, seed).await?;
-        let command = std::env::args().collect();
+        let command = std::env::args_os()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
         let run = begun.insert(Run::begin(
             store.run_id(),
             RunKind::Plans,

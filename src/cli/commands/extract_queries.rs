@@ -66,7 +66,7 @@ async fn write_fixture(
 fn file_name(subject: Subject<'_>) -> PathBuf {
     PathBuf::from(format!(
         "{}.{}.sql",
-        subject.statement_name().replace('/', "-"),
+        subject.statement_name().replace('/', "."),
         subject.variant.name
     ))
 }
