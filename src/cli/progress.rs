@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::report::text::{inert, inert_lines};
 use crate::run::event::{Events, RunEvent};
 use crate::units::{Count, Milliseconds};
 
@@ -16,10 +17,10 @@ const SILENCE: Duration = Duration::from_secs(5);
 #[must_use]
 pub fn listener(quiet: bool) -> Events {
     if quiet {
-        return Events::new(|event| match event {
-            RunEvent::Warning(text) => tell(&format!("warning: {text}")),
-            RunEvent::VariantFinished { error: Some(error) } => tell(&format!("failed: {error}")),
-            _ => {}
+        return Events::new(|event| {
+            if let RunEvent::VariantFinished { error: Some(error) } = event {
+                tell(&format!("failed: {error}"));
+            }
         });
     }
     let progress = Mutex::new(Progress::new(std::io::stderr().is_terminal()));
@@ -31,9 +32,10 @@ pub fn listener(quiet: bool) -> Events {
     })
 }
 
-/// A line on stderr. If nobody reads it any more, the work goes on all the same.
-pub fn tell(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+/// A text on stderr, names in it made inert. If nobody reads it any more, the work goes on all the same.
+pub fn tell(text: &str) {
+    let lines = inert_lines(text).join("\n");
+    let _ = writeln!(std::io::stderr(), "{lines}");
 }
 
 struct Progress {
@@ -72,7 +74,6 @@ impl Progress {
                 self.say(&format!("PostgreSQL {version} from {bin_dir}"))
             }
             RunEvent::Reaped { what } => self.say(&format!("removed {what}")),
-            RunEvent::Warning(text) => self.say(&format!("warning: {text}")),
             RunEvent::VariantsPlanned { total } => self.total = *total,
             RunEvent::FixtureProgress {
                 queue,
@@ -172,7 +173,7 @@ impl Progress {
         bar.set_style(style(total > 0));
         bar.set_length(total);
         bar.set_position(done);
-        bar.set_message(message.to_owned());
+        bar.set_message(inert(message));
     }
 
     fn clear(&mut self) {

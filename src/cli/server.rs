@@ -12,6 +12,7 @@ use super::progress;
 use crate::postgres::binaries::Wanted;
 use crate::postgres::managed::{Managed, ManagedOptions};
 use crate::postgres::profile;
+use crate::report::text::inert_lines;
 use crate::run::event::Events;
 
 /// The options of the managed server that a command asks for.
@@ -90,7 +91,7 @@ pub async fn print_with_server(
     work: impl AsyncFnOnce(&Managed, &Events) -> anyhow::Result<String>,
 ) -> anyhow::Result<Exit> {
     match with_server(common, command, work).await? {
-        Ok(text) => listing::print(&text),
+        Ok(text) => listing::print(&(inert_lines(text.trim_end()).join("\n") + "\n")),
         Err(Interrupted) => Ok(Exit::Interrupted),
     }
 }

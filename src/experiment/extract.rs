@@ -72,15 +72,15 @@ async fn script(
     let mut text = format!(
         "-- {} of queue {}, variant {}, with its values on fixture {}.\n-- Run it with psql in a database that holds the queue's tables; nothing of it stays.\n\
          \\set ON_ERROR_STOP on\nbegin;\n",
-        subject.statement_name(),
-        subject.queue.name,
+        on_one_line(&subject.statement_name()),
+        on_one_line(&subject.queue.name),
         subject.variant.name,
-        fixture.name
+        on_one_line(&fixture.name)
     );
     for executable in &readied.before {
         text.push_str(&format!(
             "\n-- first, unmeasured: {}\n{};\n",
-            executable.place(),
+            on_one_line(&executable.place()),
             filled_in(client, executable).await?
         ));
     }
@@ -89,6 +89,15 @@ async fn script(
         "\nexplain (analyze, verbose, buffers, settings, wal)\n{measured};\n\nrollback;\n"
     ));
     Ok(text)
+}
+
+/// A name fit for a comment that ends with its line: a line end in it would make SQL of the rest.
+fn on_one_line(name: &str) -> String {
+    let shown = |character: char| match character.is_control() {
+        true => character.escape_default().to_string(),
+        false => character.to_string(),
+    };
+    name.chars().map(shown).collect()
 }
 
 /// The statement with a literal for each parameter, as the server quotes it.
@@ -117,4 +126,13 @@ async fn filled_in(client: &Client, executable: &Executable<'_>) -> Result<Strin
         ));
     }
     Ok(executable.with_literals(&literals))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_name_stays_in_its_comment() {
+        assert_eq!(super::on_one_line("a\ndrop table b"), "a\\ndrop table b");
+        assert_eq!(super::on_one_line("fünf-queues"), "fünf-queues");
+    }
 }

@@ -70,13 +70,6 @@ impl Session {
             let _ = driver.await;
         }
     }
-
-    /// The client, to begin a transaction with.
-    pub fn client(&mut self) -> &mut Client {
-        self.client
-            .as_mut()
-            .expect("a session has its client until it is closed")
-    }
 }
 
 impl Deref for Session {

@@ -1,6 +1,7 @@
 //! Databases of our own: made, marked, copied, dropped, and never anybody else's.
 //!
-//! A database is ours only if its comment says so and names this installation; its name alone says nothing.
+//! A database is ours only if its comment says so and names this installation. One exception: where the whole server is ours, a
+//! database named as we name ours and without any comment is what a maker left behind that was killed before it could mark it.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -162,9 +162,9 @@ fn keep(
         }
     };
     if let Err(what) = wait_until_ready(&mut child, data, stopped) {
-        shut_down(&mut child);
+        let stopped_well = shut_down(&mut child);
         let _ = ready.send(Err(StartFailure::NotReady(what)));
-        return false;
+        return stopped_well;
     }
     // If nobody waits any more, the owner is gone and the loop ends at once.
     let _ = ready.send(Ok(()));
@@ -239,10 +239,11 @@ fn postgres_command(
     })?;
     let mut command = server_command(postgres, &cluster.account);
     command.arg("-D").arg(cluster.data());
-    command.arg("-c").arg(format!(
-        "unix_socket_directories={}",
-        cluster.directory.display()
-    ));
+    // The setting is a list: a comma in the path must not divide it.
+    let directory = cluster.directory.display().to_string().replace('"', "\"\"");
+    command
+        .arg("-c")
+        .arg(format!("unix_socket_directories=\"{directory}\""));
     command
         .arg("-c")
         .arg("listen_addresses=")

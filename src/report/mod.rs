@@ -8,7 +8,7 @@ mod naming;
 mod palette;
 mod status;
 mod table;
-mod text;
+pub mod text;
 mod view;
 
 use std::path::Path;

@@ -4,7 +4,8 @@ use unicode_width::UnicodeWidthStr;
 
 /// `text` in one line that a terminal shows as it is: what would move the cursor, start an escape sequence, change the
 /// direction of writing or not be seen at all is spelled out, for example `\u{1b}`.
-pub(super) fn inert(text: &str) -> String {
+#[must_use]
+pub fn inert(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -19,7 +20,8 @@ pub(super) fn inert(text: &str) -> String {
 }
 
 /// The lines of `text`, each inert.
-pub(super) fn inert_lines(text: &str) -> Vec<String> {
+#[must_use]
+pub fn inert_lines(text: &str) -> Vec<String> {
     text.lines().map(inert).collect()
 }
 

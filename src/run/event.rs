@@ -72,8 +72,6 @@ pub enum RunEvent {
         /// The error, where it failed.
         error: Option<String>,
     },
-    /// Something the user should know, once.
-    Warning(String),
 }
 
 /// Where events go. Cheap to clone.
