@@ -74,7 +74,7 @@ impl Progress {
                 self.say(&format!("PostgreSQL {version} from {bin_dir}"))
             }
             RunEvent::Reaped { what } => self.say(&format!("removed {what}")),
-            RunEvent::VariantsPlanned { total } => self.total = *total,
+            RunEvent::VariantsPlanned { total } => self.total += *total,
             RunEvent::FixtureProgress {
                 queue,
                 fixture,

@@ -9,7 +9,7 @@ use crate::explain::copies::Copies;
 use crate::explain::variant::{self, Readied, Subject};
 use crate::fixture::build::BuildError;
 use crate::fixture::cache;
-use crate::postgres::managed::Managed;
+use crate::postgres::workspace::Workspace;
 use crate::run::event::Events;
 use crate::statement::StatementError;
 use crate::statement::execute::Executable;
@@ -34,21 +34,21 @@ pub enum ExtractError {
 /// # Errors
 /// If the fixture cannot be built or a statement cannot be bound.
 pub async fn scripts<'d>(
-    managed: &Managed,
+    workspace: &Workspace,
     queue: &Queue,
     fixture: &Fixture,
     subjects: &[Subject<'d>],
     events: &Events,
 ) -> Result<Vec<(Subject<'d>, String)>, ExtractError> {
     let template = cache::ensure(
-        managed.databases(),
-        managed.version_text(),
+        workspace.databases(),
+        workspace.version_text(),
         queue,
         fixture,
         events,
     )
     .await?;
-    let mut copies = Copies::of(managed.databases(), &template.database, false).await?;
+    let mut copies = Copies::of(workspace.databases(), &template.database, false).await?;
     let mut written = Vec::new();
     for subject in subjects {
         let copy = copies.open().await?;

@@ -11,7 +11,7 @@ use crate::cli::server;
 use crate::definition::{Fixture, Library};
 use crate::experiment::extract;
 use crate::explain::variant::Subject;
-use crate::postgres::managed::Managed;
+use crate::postgres::workspace::Workspace;
 use crate::run::event::Events;
 use crate::units::Count;
 
@@ -23,10 +23,10 @@ pub async fn run(arguments: &ExtractQueries, common: &Common) -> anyhow::Result<
     let selected = selection::select(&Library::built_in(), &arguments.what)?;
     std::fs::create_dir_all(&arguments.out)
         .with_context(|| format!("cannot make {}", arguments.out.display()))?;
-    let work = async |managed: &Managed, events: &Events| -> anyhow::Result<String> {
+    let work = async |workspace: &Workspace, events: &Events| -> anyhow::Result<String> {
         let mut count = 0;
         for fixture in &selected.fixtures {
-            count += write_fixture(&arguments.out, &selected, fixture, managed, events).await?;
+            count += write_fixture(&arguments.out, &selected, fixture, workspace, events).await?;
         }
         Ok(format!(
             "wrote {} files to {}\n",
@@ -41,7 +41,7 @@ async fn write_fixture(
     out: &Path,
     selected: &Selected,
     fixture: &Fixture,
-    managed: &Managed,
+    workspace: &Workspace,
     events: &Events,
 ) -> anyhow::Result<u64> {
     let mut count = 0;
@@ -53,7 +53,9 @@ async fn write_fixture(
         let folder = out.join(&queue.name).join(&fixture.name);
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make {}", folder.display()))?;
-        for (subject, text) in extract::scripts(managed, queue, fixture, &subjects, events).await? {
+        for (subject, text) in
+            extract::scripts(workspace, queue, fixture, &subjects, events).await?
+        {
             let path = folder.join(file_name(subject));
             crate::run::store::write_whole(&path, text.as_bytes())
                 .with_context(|| format!("cannot write {}", path.display()))?;
