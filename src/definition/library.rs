@@ -9,9 +9,10 @@ use super::source::{DefinitionError, Source};
 use super::suggestion;
 
 /// The name and the content of files.
-type Files = &'static [(&'static str, &'static str)];
+pub type Files = &'static [(&'static str, &'static str)];
 
-// `QUEUES: &[(&str, Files)]`, the folders under queries/, and `FIXTURES: Files`, the files under fixtures/; written by build.rs.
+// `QUEUES: &[(&str, Files)]`, the folders under queries/, `FIXTURES: Files`, the files under fixtures/, and the templates
+// `QUEUE_TEMPLATE: Files` and `FIXTURE_TEMPLATE: &str`; written by build.rs.
 include!(concat!(env!("OUT_DIR"), "/built_in.rs"));
 
 /// Queues and fixtures by name or path.
@@ -97,6 +98,30 @@ impl Library {
         self.fixtures.iter().map(|(name, _)| *name).collect()
     }
 
+    /// The files of the built-in queue of this name as they stand in its folder; of none, the commented template for a new queue.
+    ///
+    /// # Errors
+    /// A name that is not built in.
+    pub fn queue_files(&self, name: Option<&str>) -> Result<Files, LibraryError> {
+        match name {
+            None => Ok(QUEUE_TEMPLATE),
+            Some(name) => built_in(self.queues, name)
+                .ok_or_else(|| unknown("queue", "queues", name, self.queue_names())),
+        }
+    }
+
+    /// The file of the built-in fixture of this name; of none, the commented template for a new fixture.
+    ///
+    /// # Errors
+    /// A name that is not built in.
+    pub fn fixture_text(&self, name: Option<&str>) -> Result<&'static str, LibraryError> {
+        match name {
+            None => Ok(FIXTURE_TEMPLATE),
+            Some(name) => built_in(self.fixtures, name)
+                .ok_or_else(|| unknown("fixture", "fixtures", name, self.fixture_names())),
+        }
+    }
+
     /// The queue in the folder `argument` if that contains a `/`, else the built-in one of this name.
     ///
     /// # Errors
@@ -105,15 +130,13 @@ impl Library {
         if argument.contains('/') {
             return queue_at(argument);
         }
-        let Some((name, files)) = self.queues.iter().find(|(name, _)| *name == argument) else {
-            return Err(unknown("queue", "queues", argument, self.queue_names()));
-        };
-        let folder = format!("queries/{name}");
-        let sources = files
+        let folder = format!("queries/{argument}");
+        let sources = self
+            .queue_files(Some(argument))?
             .iter()
             .map(|(file, text)| Source::new(format!("{folder}/{file}"), *text))
             .collect();
-        Ok(Queue::parse(name, &folder, sources)?)
+        Ok(Queue::parse(argument, &folder, sources)?)
     }
 
     /// The fixture in the file `argument` if that contains a `/`, else the built-in one of this name.
@@ -124,19 +147,16 @@ impl Library {
         if argument.contains('/') {
             return fixture_at(argument);
         }
-        let Some((name, text)) = self.fixtures.iter().find(|(name, _)| *name == argument) else {
-            return Err(unknown(
-                "fixture",
-                "fixtures",
-                argument,
-                self.fixture_names(),
-            ));
-        };
-        Ok(Fixture::parse(Source::new(
-            format!("fixtures/{name}.toml"),
-            *text,
-        ))?)
+        let text = self.fixture_text(Some(argument))?;
+        let path = format!("fixtures/{argument}.toml");
+        Ok(Fixture::parse(Source::new(path, text))?)
     }
+}
+
+fn built_in<T: Copy>(all: &[(&str, T)], name: &str) -> Option<T> {
+    all.iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, one)| *one)
 }
 
 fn unknown(
