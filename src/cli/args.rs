@@ -234,9 +234,9 @@ pub enum FixturesAction {
     },
     /// Drop what was built of a fixture
     Drop {
-        /// Its name
+        /// Its name, or the path of its file
         fixture: String,
-        /// Only what was built for this queue
+        /// Only what was built for this queue: its name, or the path of its folder
         #[arg(long, value_name = "QUEUE")]
         queue: Option<String>,
     },

@@ -103,8 +103,7 @@ fn names(given: &[String], all: bool, every: &[&str], default: &[&str]) -> Vec<S
     }
 }
 
-/// An unknown name is an error of the command line.
-pub(super) fn as_usage(error: LibraryError) -> anyhow::Error {
+fn as_usage(error: LibraryError) -> anyhow::Error {
     if error.is_unknown_name() {
         Usage(error.to_string()).into()
     } else {

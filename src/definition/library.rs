@@ -98,28 +98,28 @@ impl Library {
         self.fixtures.iter().map(|(name, _)| *name).collect()
     }
 
-    /// The files of the built-in queue of this name as they stand in its folder; of none, the commented template for a new queue.
-    ///
-    /// # Errors
-    /// A name that is not built in.
-    pub fn queue_files(&self, name: Option<&str>) -> Result<Files, LibraryError> {
-        match name {
-            None => Ok(QUEUE_TEMPLATE),
-            Some(name) => built_in(self.queues, name)
-                .ok_or_else(|| unknown("queue", "queues", name, self.queue_names())),
-        }
+    /// The files of the built-in queue of this name, as they stand in its folder.
+    #[must_use]
+    pub fn queue_files(&self, name: &str) -> Option<Files> {
+        built_in(self.queues, name)
     }
 
-    /// The file of the built-in fixture of this name; of none, the commented template for a new fixture.
-    ///
-    /// # Errors
-    /// A name that is not built in.
-    pub fn fixture_text(&self, name: Option<&str>) -> Result<&'static str, LibraryError> {
-        match name {
-            None => Ok(FIXTURE_TEMPLATE),
-            Some(name) => built_in(self.fixtures, name)
-                .ok_or_else(|| unknown("fixture", "fixtures", name, self.fixture_names())),
-        }
+    /// The files of a small queue, commented for whoever starts a queue of their own from them.
+    #[must_use]
+    pub fn queue_template(&self) -> Files {
+        QUEUE_TEMPLATE
+    }
+
+    /// The file of the built-in fixture of this name.
+    #[must_use]
+    pub fn fixture_text(&self, name: &str) -> Option<&'static str> {
+        built_in(self.fixtures, name)
+    }
+
+    /// A fixture's file, commented for whoever starts a fixture of their own from it.
+    #[must_use]
+    pub fn fixture_template(&self) -> &'static str {
+        FIXTURE_TEMPLATE
     }
 
     /// The queue in the folder `argument` if that contains a `/`, else the built-in one of this name.
@@ -130,9 +130,11 @@ impl Library {
         if argument.contains('/') {
             return queue_at(argument);
         }
+        let Some(files) = self.queue_files(argument) else {
+            return Err(unknown("queue", "queues", argument, self.queue_names()));
+        };
         let folder = format!("queries/{argument}");
-        let sources = self
-            .queue_files(Some(argument))?
+        let sources = files
             .iter()
             .map(|(file, text)| Source::new(format!("{folder}/{file}"), *text))
             .collect();
@@ -147,7 +149,10 @@ impl Library {
         if argument.contains('/') {
             return fixture_at(argument);
         }
-        let text = self.fixture_text(Some(argument))?;
+        let Some(text) = self.fixture_text(argument) else {
+            let known = self.fixture_names();
+            return Err(unknown("fixture", "fixtures", argument, known));
+        };
         let path = format!("fixtures/{argument}.toml");
         Ok(Fixture::parse(Source::new(path, text))?)
     }
@@ -211,13 +216,31 @@ fn queue_at(argument: &str) -> Result<Queue, LibraryError> {
             )?);
         }
     }
+    Ok(Queue::parse(&queue_name(argument), folder, sources)?)
+}
+
+/// The name of the queue that `argument` names or leads to, whether there is one or not: the folder's.
+#[must_use]
+pub fn queue_name(argument: &str) -> String {
+    if !argument.contains('/') {
+        return argument.to_owned();
+    }
+    let path = Path::new(argument);
     // `.` and `..` name no folder; what they stand for does.
-    let resolved = path.canonicalize().map_err(unreadable)?;
-    let name = path
-        .file_name()
-        .or(resolved.file_name())
-        .map_or_else(|| "queue".into(), |name| name.to_string_lossy());
-    Ok(Queue::parse(&name, folder, sources)?)
+    let resolved = path.canonicalize().unwrap_or_default();
+    path.file_name().or(resolved.file_name()).map_or_else(
+        || "queue".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
+/// The name of the fixture that `argument` names or leads to, whether there is one or not: the file's, without `.toml`.
+#[must_use]
+pub fn fixture_name(argument: &str) -> &str {
+    match argument.rsplit_once('/') {
+        None => argument,
+        Some((_, file)) => file.strip_suffix(".toml").unwrap_or(file),
+    }
 }
 
 fn fixture_at(argument: &str) -> Result<Fixture, LibraryError> {

@@ -2,7 +2,7 @@
 -- operation: inspect
 
 -- Without a variant line there is one, `default`. The four columns are what every queue's backlog.sql returns: queue text, state text,
--- jobs bigint, oldest timestamptz. The states are written out, not read, so that the two partial indexes have all it takes.
+-- jobs bigint, oldest timestamptz. The states are written out, not read: then the two partial indexes hold all it takes.
 select queue, 'ready' as state, count(*) as jobs, min(run_at) as oldest
 from job
 where state = 'ready'

@@ -74,12 +74,7 @@ mod tests {
             }
             // Elvish and PowerShell complete options, not their values.
             let completes_values = matches!(shell, Shell::Bash | Shell::Zsh | Shell::Fish);
-            let names = [
-                "natural-mistake",
-                "deep-history",
-                "step-load",
-                "markdown",
-            ];
+            let names = ["natural-mistake", "deep-history", "step-load", "markdown"];
             for name in names {
                 assert_eq!(text.contains(name), completes_values, "{shell}: {name}");
             }

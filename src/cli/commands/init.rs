@@ -7,8 +7,7 @@ use std::path::Path;
 use super::listing;
 use crate::cli::args::Init;
 use crate::cli::exit::{Exit, Usage};
-use crate::cli::selection::as_usage;
-use crate::definition::Library;
+use crate::definition::{Library, nearest};
 use crate::report::text::inert;
 
 /// Runs the command.
@@ -24,15 +23,33 @@ pub fn run(arguments: &Init) -> anyhow::Result<Exit> {
             true => path,
             false => path + ".toml",
         };
-        let text = library.fixture_text(from).map_err(as_usage)?;
+        let text = match from {
+            None => library.fixture_template(),
+            Some(name) => library
+                .fixture_text(name)
+                .ok_or_else(|| unknown("fixture", name, library.fixture_names()))?,
+        };
         place::write_file(Path::new(&path), text)?;
         told(&path, "--fixture", &[])
     } else {
-        let files = library.queue_files(from).map_err(as_usage)?;
+        let files = match from {
+            None => library.queue_template(),
+            Some(name) => library
+                .queue_files(name)
+                .ok_or_else(|| unknown("queue", name, library.queue_names()))?,
+        };
         place::write_folder(Path::new(&path), files)?;
         told(&path, "--queue", files)
     };
     listing::print(&text)
+}
+
+fn unknown(kind: &str, name: &str, known: Vec<&str>) -> Usage {
+    let hint =
+        nearest(name, known).map_or(String::new(), |near| format!("did you mean `{near}`? "));
+    Usage(format!(
+        "there is no built-in {kind} `{name}`; {hint}`pgq-analyze {kind}s list` lists all"
+    ))
 }
 
 /// The path a name stands for: its own where it has a `/`, else in this folder. Its last part is the queue's or fixture's name in
