@@ -23,8 +23,11 @@ fn script(shell: Shell) -> String {
     let mut command = with_values(Arguments::command());
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command, name, &mut script);
-    String::from_utf8_lossy(&script).into_owned()
+    clap_complete::generate(shell, &mut command, &name, &mut script);
+    let script = String::from_utf8_lossy(&script);
+    // clap_complete 4.6.11 spells a name with a hyphen in two ways, so that bash completes nothing behind a command
+    // (clap-rs/clap#6421). Where that is mended this replaces nothing.
+    script.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"))
 }
 
 /// The command with the names that its arguments may have, for the script alone: the command line that is parsed takes paths as well,
