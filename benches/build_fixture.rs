@@ -52,9 +52,9 @@ fn run() -> anyhow::Result<Result<(), Interrupted>> {
     runtime.block_on(with_server(
         &options,
         "bench build_fixture",
-        async |managed, _| {
+        async |workspace, _| {
             let contest = Contest {
-                databases: managed.databases(),
+                databases: workspace.databases(),
                 queue: &queue,
                 fixture: &fixture,
             };

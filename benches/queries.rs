@@ -1,4 +1,4 @@
-//! Every fetch and complete variant of one queue on one fixture, on a managed server.
+//! Every fetch and complete variant of one queue on one fixture, on a workspace server.
 //!
 //! Each variant has a copy of the fixture to itself; each iteration runs in a transaction of its own that is rolled back. Only the
 //! statement's round trip is timed. Nothing is started, built or copied for benchmarks that the filter leaves out.
@@ -20,11 +20,11 @@ use pgq_analyze::cli::{progress, server};
 use pgq_analyze::definition::queue::PlanCacheMode;
 use pgq_analyze::definition::{Fixture, Library, Queue};
 use pgq_analyze::experiment::selection::Selection;
-use pgq_analyze::explain::copies::{Copies, Copy};
-use pgq_analyze::explain::sample::UNDO;
+use pgq_analyze::explain::copies::Copies;
+use pgq_analyze::explain::ground::Ground;
 use pgq_analyze::explain::variant::{self, Subject};
 use pgq_analyze::fixture::cache::{self, Template};
-use pgq_analyze::postgres::managed::Managed;
+use pgq_analyze::postgres::workspace::Workspace;
 use pgq_analyze::run::event::Events;
 use pgq_analyze::statement::execute::Executable;
 use pgq_analyze::statement::value::as_parameters;
@@ -42,13 +42,13 @@ fn run() -> anyhow::Result<Result<(), Interrupted>> {
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
-    let ground = OnceCell::new();
+    let stage = OnceCell::new();
     let benched = catch_unwind(AssertUnwindSafe(|| {
-        bench(&mut criterion, &ground, &queue, &fixture);
+        bench(&mut criterion, &stage, &queue, &fixture);
         criterion.final_summary();
     }));
-    if let Some(ground) = ground.into_inner() {
-        ground.stop();
+    if let Some(stage) = stage.into_inner() {
+        stage.stop();
     }
     benched.map(Ok).or_else(reason)
 }
@@ -64,63 +64,62 @@ fn chosen() -> anyhow::Result<(Queue, Fixture)> {
     Ok((queue, environment::scaled(&fixture)?))
 }
 
-fn bench(criterion: &mut Criterion, ground: &OnceCell<Ground>, queue: &Queue, fixture: &Fixture) {
+fn bench(criterion: &mut Criterion, stage: &OnceCell<Stage>, queue: &Queue, fixture: &Fixture) {
     let mut group = criterion.benchmark_group(format!("{}/{}", queue.name, fixture.name));
     for subject in Selection::default().subjects(queue, fixture) {
         let id = BenchmarkId::new(subject.statement_name(), &subject.variant.name);
         let mut prepared = None;
         group.bench_function(id, |bencher| {
-            let ground =
-                ground.get_or_init(|| Ground::prepare(queue, fixture).unwrap_or_else(leave));
+            let stage = stage.get_or_init(|| Stage::prepare(queue, fixture).unwrap_or_else(leave));
             let prepared = prepared
-                .get_or_insert_with(|| ground.run(prepare(ground, subject)).unwrap_or_else(leave));
+                .get_or_insert_with(|| stage.run(prepare(stage, subject)).unwrap_or_else(leave));
             bencher.iter_custom(|iterations| {
-                ground
+                stage
                     .run(execute(prepared, iterations))
                     .unwrap_or_else(leave)
             });
         });
-        if let (Some(ground), Some(prepared)) = (ground.get(), prepared) {
-            ground.run(discard(prepared)).unwrap_or_else(leave);
+        if let (Some(stage), Some(prepared)) = (stage.get(), prepared) {
+            stage.run(discard(prepared)).unwrap_or_else(leave);
         }
     }
     group.finish();
 }
 
 /// A managed server with the fixture on it.
-struct Ground {
+struct Stage {
     runtime: Runtime,
     interrupts: Interrupts,
-    managed: Managed,
+    workspace: Workspace,
     template: Template,
 }
 
-impl Ground {
+impl Stage {
     /// Starts the server, and builds the fixture unless it is there.
-    fn prepare(queue: &Queue, fixture: &Fixture) -> anyhow::Result<Ground> {
+    fn prepare(queue: &Queue, fixture: &Fixture) -> anyhow::Result<Stage> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .context("cannot start a runtime")?;
-        let options = server::managed_options(&environment::options(), "bench queries")?;
+        let choice = server::choice(&environment::options(), "bench queries")?;
         let events = progress::listener(false);
         let entered = runtime.enter();
         let interrupts = Interrupts::listen().context("cannot listen for signals")?;
         drop(entered);
-        let managed = run_on(&runtime, &interrupts, Managed::start(&options, &events))?;
+        let workspace = run_on(&runtime, &interrupts, choice.open(&events))?;
         match run_on(
             &runtime,
             &interrupts,
-            ensure(&managed, queue, fixture, &events),
+            ensure(&workspace, queue, fixture, &events),
         ) {
-            Ok(template) => Ok(Ground {
+            Ok(template) => Ok(Stage {
                 runtime,
                 interrupts,
-                managed,
+                workspace,
                 template,
             }),
             Err(error) => {
-                runtime.block_on(managed.stop());
+                runtime.block_on(workspace.stop());
                 Err(error)
             }
         }
@@ -132,7 +131,7 @@ impl Ground {
     }
 
     fn stop(self) {
-        self.runtime.block_on(self.managed.stop());
+        self.runtime.block_on(self.workspace.stop());
     }
 }
 
@@ -146,45 +145,46 @@ fn run_on<T, E: Into<anyhow::Error>>(
 }
 
 async fn ensure(
-    managed: &Managed,
+    workspace: &Workspace,
     queue: &Queue,
     fixture: &Fixture,
     events: &Events,
 ) -> anyhow::Result<Template> {
-    let databases = managed.databases();
-    Ok(cache::ensure(databases, managed.version_text(), queue, fixture, events).await?)
+    let databases = workspace.databases();
+    Ok(cache::ensure(databases, workspace.version_text(), queue, fixture, events).await?)
 }
 
 /// A statement prepared in a copy of its own.
 struct Prepared<'q> {
     copies: Copies<'q>,
-    copy: Copy,
+    ground: Ground,
     executable: Executable<'q>,
     statement: Statement,
 }
 
-async fn prepare<'q>(ground: &'q Ground, subject: Subject<'q>) -> anyhow::Result<Prepared<'q>> {
-    let Template { database, mark } = &ground.template;
-    let mut copies = Copies::of(ground.managed.databases(), database, mark.prewarm).await?;
-    let copy = copies.open().await?;
+async fn prepare<'q>(stage: &'q Stage, subject: Subject<'q>) -> anyhow::Result<Prepared<'q>> {
+    let Template { database, mark } = &stage.template;
+    let mut copies = Copies::of(stage.workspace.databases(), database, mark.prewarm).await?;
+    let ground = copies.open().await?;
     let mode = match subject.queue.plan_mode {
         PlanCacheMode::Auto => "auto",
         PlanCacheMode::Custom => "force_custom_plan",
         PlanCacheMode::Generic => "force_generic_plan",
     };
-    let executable = variant::make_ready(&copy, subject).await?.executable;
-    copy.session
+    let executable = variant::make_ready(&ground, subject).await?.executable;
+    ground
+        .session
         .batch_execute(&format!("set plan_cache_mode = {mode}"))
         .await
         .context("cannot choose the plan mode")?;
-    let statement = copy
+    let statement = ground
         .session
         .prepare_typed(executable.text(), &executable.types())
         .await
         .map_err(|error| executable.failed(&error, 0))?;
     Ok(Prepared {
         copies,
-        copy,
+        ground,
         executable,
         statement,
     })
@@ -192,7 +192,7 @@ async fn prepare<'q>(ground: &'q Ground, subject: Subject<'q>) -> anyhow::Result
 
 /// Runs the statement this many times, each in a transaction that is rolled back, and returns the time of the statements.
 async fn execute(prepared: &Prepared<'_>, iterations: u64) -> anyhow::Result<Duration> {
-    let client = &prepared.copy.session;
+    let client = &prepared.ground.session;
     let values = prepared.executable.values();
     let parameters = as_parameters(&values);
     let mut spent = Duration::ZERO;
@@ -206,7 +206,7 @@ async fn execute(prepared: &Prepared<'_>, iterations: u64) -> anyhow::Result<Dur
         spent += started.elapsed();
         black_box(rows.map_err(|error| prepared.executable.failed(&error, 0))?);
         client
-            .simple_query(UNDO)
+            .simple_query(prepared.ground.isolation.undo_sample())
             .await
             .context("cannot undo an iteration")?;
     }
@@ -215,9 +215,9 @@ async fn execute(prepared: &Prepared<'_>, iterations: u64) -> anyhow::Result<Dur
 
 async fn discard(prepared: Prepared<'_>) -> anyhow::Result<()> {
     let Prepared {
-        mut copies, copy, ..
+        mut copies, ground, ..
     } = prepared;
-    copies.finish(copy).await;
+    copies.finish(ground).await;
     Ok(copies.drop_finished().await?)
 }
 

@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use glob::Pattern;
 
 use crate::definition::Operation;
-use crate::postgres::binaries::Wanted;
+use crate::postgres::binaries::WantedList;
 use crate::report::Format;
 
 const OVERVIEW: &str = "\
@@ -49,9 +49,14 @@ pub struct Arguments {
 /// What every command takes.
 #[derive(Clone, Debug, Args)]
 pub struct Common {
-    /// Server to start: a major version, or the directory of its binaries [default: the newest found]
-    #[arg(long, global = true, value_name = "VERSION|DIR", value_parser = Wanted::parse, help_heading = "Where")]
-    pub postgres: Option<Wanted>,
+    /// Server to start: a major version, or the directory of its binaries; several with commas, as 15,16,17,18 [default: the newest found]
+    #[arg(
+        long,
+        global = true,
+        value_name = "VERSION|DIR",
+        help_heading = "Where"
+    )]
+    pub postgres: Option<WantedList>,
     /// Keep servers and built fixtures here [default: pgq-analyze in XDG_CACHE_HOME, ~/.cache or, for root, /var/cache]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Where")]
     pub cache_dir: Option<PathBuf>,

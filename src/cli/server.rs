@@ -6,31 +6,85 @@ use anyhow::{Context, anyhow};
 
 use super::args::Common;
 use super::commands::listing;
-use super::exit::Exit;
+use super::exit::{Exit, Usage};
 use super::interrupt::{Interrupted, Interrupts};
 use super::progress;
 use crate::postgres::binaries::Wanted;
 use crate::postgres::managed::{Managed, ManagedOptions};
 use crate::postgres::profile;
+use crate::postgres::workspace::Workspace;
 use crate::report::text::inert_lines;
 use crate::run::event::Events;
 
-/// The options of the managed server that a command asks for.
+/// A server to work on, before it is started or connected to.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// One to start.
+    Managed(ManagedOptions),
+}
+
+impl Choice {
+    /// Makes it ready to work on.
+    ///
+    /// # Errors
+    /// If it cannot be started or used.
+    pub async fn open(&self, events: &Events) -> anyhow::Result<Workspace> {
+        match self {
+            Choice::Managed(options) => {
+                let managed = Managed::start(options, events).await?;
+                Ok(Workspace::Managed(managed))
+            }
+        }
+    }
+
+    /// What was asked for, for messages and for a run in which it never started.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Choice::Managed(options) => options.wanted.to_string(),
+        }
+    }
+}
+
+/// The servers that a command asks for, in the order they are named.
 ///
 /// # Errors
 /// If there is no place for a cache directory.
-pub fn managed_options(common: &Common, command: &str) -> anyhow::Result<ManagedOptions> {
-    Ok(ManagedOptions {
-        wanted: common.postgres.clone().unwrap_or(Wanted::Newest),
-        cache_directory: cache_directory(common)?,
-        server_user: common.server_user.clone(),
-        holder: format!(
-            "{} {command} (process {})",
-            env!("CARGO_PKG_NAME"),
-            std::process::id()
-        ),
-        profile: profile::PLANS,
-    })
+pub fn choices(common: &Common, command: &str) -> anyhow::Result<Vec<Choice>> {
+    let wanted = match &common.postgres {
+        Some(list) => list.0.clone(),
+        None => vec![Wanted::Newest],
+    };
+    let cache_directory = cache_directory(common)?;
+    let choice = |wanted| {
+        Choice::Managed(ManagedOptions {
+            wanted,
+            cache_directory: cache_directory.clone(),
+            server_user: common.server_user.clone(),
+            holder: format!(
+                "{} {command} (process {})",
+                env!("CARGO_PKG_NAME"),
+                std::process::id()
+            ),
+            profile: profile::PLANS,
+        })
+    };
+    Ok(wanted.into_iter().map(choice).collect())
+}
+
+/// The one server that a command asks for.
+///
+/// # Errors
+/// If several are named, or there is no place for a cache directory.
+pub fn choice(common: &Common, command: &str) -> anyhow::Result<Choice> {
+    let mut choices = choices(common, command)?;
+    match (choices.pop(), choices.is_empty()) {
+        (Some(choice), true) => Ok(choice),
+        _ => Err(Usage(format!(
+            "{command} works on one server: name one version with --postgres"
+        ))
+        .into()),
+    }
 }
 
 /// `--cache-dir`, else under `XDG_CACHE_HOME`, else for root the system's cache, for others the one in their home. Root's own home is
@@ -57,38 +111,52 @@ fn cache_directory(common: &Common) -> anyhow::Result<PathBuf> {
     Ok(home.join(".cache").join(name))
 }
 
-/// Starts a server, does the work unless a signal comes first, and stops the server. Whatever `work` was lent keeps what it got.
+/// Opens a server, does the work unless a signal comes first, and leaves the server as it has to be left. Whatever `work` was lent
+/// keeps what it got.
 ///
 /// # Errors
 /// If there is no server, or the work fails.
+pub async fn on_server<T>(
+    choice: &Choice,
+    interrupts: &Interrupts,
+    events: &Events,
+    work: impl AsyncFnOnce(&Workspace, &Events) -> anyhow::Result<T>,
+) -> anyhow::Result<Result<T, Interrupted>> {
+    let opened = interrupts.unless_interrupted(choice.open(events)).await;
+    let workspace = match opened {
+        Ok(workspace) => workspace?,
+        Err(interrupted) => return Ok(Err(interrupted)),
+    };
+    let outcome = interrupts
+        .unless_interrupted(work(&workspace, events))
+        .await;
+    workspace.stop().await;
+    outcome.map_or_else(|interrupted| Ok(Err(interrupted)), |done| done.map(Ok))
+}
+
+/// As [`on_server`], on the one server that a command asks for, with signals and progress of its own.
+///
+/// # Errors
+/// As [`on_server`].
 pub async fn with_server<T>(
     common: &Common,
     command: &str,
-    work: impl AsyncFnOnce(&Managed, &Events) -> anyhow::Result<T>,
+    work: impl AsyncFnOnce(&Workspace, &Events) -> anyhow::Result<T>,
 ) -> anyhow::Result<Result<T, Interrupted>> {
-    let options = managed_options(common, command)?;
+    let choice = choice(common, command)?;
     let interrupts = Interrupts::listen().context("cannot listen for signals")?;
     let events = progress::listener(common.quiet);
-    let started = interrupts
-        .unless_interrupted(Managed::start(&options, &events))
-        .await;
-    let managed = match started {
-        Ok(managed) => managed?,
-        Err(interrupted) => return Ok(Err(interrupted)),
-    };
-    let outcome = interrupts.unless_interrupted(work(&managed, &events)).await;
-    managed.stop().await;
-    outcome.map_or_else(|interrupted| Ok(Err(interrupted)), |done| done.map(Ok))
+    on_server(&choice, &interrupts, &events, work).await
 }
 
 /// As [`with_server`], for work whose only result is a text on stdout.
 ///
 /// # Errors
-/// As [`with_server`].
+/// As [`on_server`].
 pub async fn print_with_server(
     common: &Common,
     command: &str,
-    work: impl AsyncFnOnce(&Managed, &Events) -> anyhow::Result<String>,
+    work: impl AsyncFnOnce(&Workspace, &Events) -> anyhow::Result<String>,
 ) -> anyhow::Result<Exit> {
     match with_server(common, command, work).await? {
         Ok(text) => listing::print(&(inert_lines(text.trim_end()).join("\n") + "\n")),

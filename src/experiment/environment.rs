@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Instant;
 
-use tokio_postgres::Client;
-
 use crate::postgres::database::DatabaseError;
-use crate::run::environment::{Cpu, Environment};
+use crate::postgres::workspace::Workspace;
+use crate::run::environment::{Cpu, Environment, ServerRecord};
 
 /// Clock readings that are averaged.
 const CLOCK_READINGS: u32 = 10_000;
@@ -18,39 +17,46 @@ const SETTINGS: &str = "select name, current_setting(name) from pg_settings \
      and category !~ '^(File Locations|Reporting and Logging|Preset Options|Client Connection Defaults / Locale)' \
      and (category <> 'Connections and Authentication / Connection Settings' or name = 'max_connections') order by name";
 
-/// Describes the server and this machine; queues and fixtures are added as they are measured.
-///
-/// # Errors
-/// If the server cannot be asked.
-pub async fn describe(
-    client: &Client,
-    profile: &str,
-    seed: Option<u64>,
-) -> Result<Environment, DatabaseError> {
-    let failed = |source| DatabaseError::Server {
-        action: "read the settings from",
-        name: "postgres".to_owned(),
-        source,
-    };
-    let version = client
-        .query_one("select current_setting('server_version')", &[])
-        .await
-        .map_err(failed)?;
-    let settings = client.query(SETTINGS, &[]).await.map_err(failed)?;
-    Ok(Environment {
+/// Describes this machine and its first server; queues and fixtures are added as they are measured.
+#[must_use]
+pub fn describe(server: ServerRecord, seed: Option<u64>) -> Environment {
+    Environment {
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
-        server_version: version.get(0),
-        settings: settings
-            .iter()
-            .map(|row| (row.get(0), row.get(1)))
-            .collect(),
-        profile: profile.to_owned(),
+        server,
+        other_servers: Vec::new(),
         cpu: cpu(),
         clock_cost_ns: clock_cost_ns(),
         seed,
         queues: BTreeMap::new(),
         fixtures: BTreeMap::new(),
-        limitations: Vec::new(),
+    }
+}
+
+/// Describes a server.
+///
+/// # Errors
+/// If it cannot be asked.
+pub async fn describe_server(workspace: &Workspace) -> Result<ServerRecord, DatabaseError> {
+    let failed = |source| DatabaseError::Server {
+        action: "read the settings from",
+        name: "postgres".to_owned(),
+        source,
+    };
+    let client = workspace.databases().session();
+    let version = client
+        .query_one("select current_setting('server_version')", &[])
+        .await
+        .map_err(failed)?;
+    let settings = client.query(SETTINGS, &[]).await.map_err(failed)?;
+    Ok(ServerRecord {
+        server_version: version.get(0),
+        settings: settings
+            .iter()
+            .map(|row| (row.get(0), row.get(1)))
+            .collect(),
+        profile: workspace.profile().to_owned(),
+        statistics: BTreeMap::new(),
+        limitations: workspace.limitations(),
     })
 }
 

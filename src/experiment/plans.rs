@@ -1,6 +1,5 @@
 //! `compare-plans`: every selected statement on every fixture, each on fresh copies.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -12,6 +11,7 @@ use crate::definition::queue::PlanCacheMode;
 use crate::definition::{Fixture, Queue};
 use crate::explain::ExplainError;
 use crate::explain::copies::Copies;
+use crate::explain::ground::Grounds;
 use crate::explain::sample::{Measurement, Sampling};
 use crate::explain::variant::{self, Measured, Subject};
 use crate::finding::case::{Case, Catalog, PlanView};
@@ -20,8 +20,8 @@ use crate::fixture::build::BuildError;
 use crate::fixture::cache::{self, Template};
 use crate::plan::{Buffers, PlanShape, PlanWork, digest, work};
 use crate::postgres::database::{DatabaseError, server_message};
-use crate::postgres::managed::Managed;
-use crate::run::environment::FixtureRecord;
+use crate::postgres::workspace::Workspace;
+use crate::run::environment::{Environment, FixtureRecord, Limitation, ServerRecord};
 use crate::run::event::{Events, RunEvent};
 use crate::run::plan_result::{BufferCounts, PlanMode, PlanResult, Summary, WalCounts};
 use crate::run::store::{RunStore, StoreError};
@@ -74,7 +74,7 @@ pub struct Request {
 #[derive(Debug)]
 pub struct PlansExperiment<'e> {
     /// The server.
-    pub managed: &'e Managed,
+    pub workspace: &'e Workspace,
     /// What to measure.
     pub request: &'e Request,
     /// The run folder.
@@ -119,7 +119,7 @@ impl PlansExperiment<'_> {
                 }
                 Err(error) => {
                     let mut message = Some(error.to_string());
-                    fail(run, queue, fixture, None, error.to_string());
+                    self.fail(run, queue, fixture, None, error.to_string());
                     save(run, self.store, self.started)?;
                     for _ in &subjects {
                         self.events.emit(RunEvent::VariantFinished {
@@ -138,23 +138,20 @@ impl PlansExperiment<'_> {
         fixture: &Fixture,
         run: &mut Run,
     ) -> Result<Template, BuildError> {
-        let databases = self.managed.databases();
+        let databases = self.workspace.databases();
         let template = cache::ensure(
             databases,
-            self.managed.version_text(),
+            self.workspace.version_text(),
             queue,
             fixture,
             self.events,
         )
         .await?;
-        if let Some(record) = run.environment.fixtures.get_mut(&fixture.name) {
-            let statistics = template.mark.statistics.clone();
-            record.statistics.insert(queue.name.clone(), statistics);
-        }
-        let missing = "pg_prewarm is not installed: pages read and hit depend on what is in memory"
-            .to_owned();
-        if !template.mark.prewarm && !run.environment.limitations.contains(&missing) {
-            run.environment.limitations.push(missing);
+        let server = current_server(&mut run.environment);
+        let statistics = server.statistics.entry(fixture.name.clone()).or_default();
+        statistics.insert(queue.name.clone(), template.mark.statistics.clone());
+        if !template.mark.prewarm {
+            note(server, without_prewarming());
         }
         Ok(template)
     }
@@ -166,18 +163,20 @@ impl PlansExperiment<'_> {
         subjects: &[Subject<'_>],
         run: &mut Run,
     ) -> Result<(), PlansError> {
-        let databases = self.managed.databases();
+        let databases = self.workspace.databases();
         let catalog = self.catalog(&template.database, fixture).await?;
         let prewarm = template.mark.prewarm;
-        let mut copies = Copies::of(databases, &template.database, prewarm).await?;
+        let copies = Copies::of(databases, &template.database, prewarm).await?;
+        let mut grounds = Grounds::Copies(copies);
         for subject in subjects {
             self.events.emit(RunEvent::VariantStarted {
+                stage: "measuring",
                 queue: subject.queue.name.clone(),
                 fixture: fixture.name.clone(),
                 variant: format!("{} {}", subject.statement_name(), subject.variant.name),
             });
-            let (version, sampling) = (self.managed.version(), self.request.sampling);
-            let error = match variant::measure(&mut copies, version, *subject, sampling).await {
+            let (version, sampling) = (self.workspace.version(), self.request.sampling);
+            let error = match variant::measure(&mut grounds, version, *subject, sampling).await {
                 Ok(measured) => {
                     run.timing.execute_ms += milliseconds(measured.executed);
                     let results = self.results(*subject, fixture, &measured, &catalog)?;
@@ -187,31 +186,50 @@ impl PlansExperiment<'_> {
                         .as_ref()
                         .map(|error| format!("the generic plan could not be measured: {error}"));
                     if let Some(message) = &message {
-                        fail(run, subject.queue, fixture, Some(*subject), message.clone());
+                        self.fail(run, subject.queue, fixture, Some(*subject), message.clone());
                     }
                     message
                 }
                 Err(error) => {
                     let message = error.to_string();
-                    fail(run, subject.queue, fixture, Some(*subject), message.clone());
+                    self.fail(run, subject.queue, fixture, Some(*subject), message.clone());
                     Some(message)
                 }
             };
-            run.timing.clone_ms += milliseconds(copies.take_spent());
+            run.timing.clone_ms += milliseconds(grounds.take_spent());
             save(run, self.store, self.started)?;
             self.events.emit(RunEvent::VariantFinished { error });
             if databases.session().is_closed() {
                 return Err(PlansError::ServerGone);
             }
         }
-        copies.drop_finished().await?;
-        run.timing.clone_ms += milliseconds(copies.take_spent());
+        grounds.clear().await?;
+        run.timing.clone_ms += milliseconds(grounds.take_spent());
         Ok(())
+    }
+
+    /// Notes what could not be measured.
+    fn fail(
+        &self,
+        run: &mut Run,
+        queue: &Queue,
+        fixture: &Fixture,
+        subject: Option<Subject<'_>>,
+        message: String,
+    ) {
+        run.failures.push(Failure {
+            postgres: self.workspace.version().to_string(),
+            queue: Some(queue.name.clone()),
+            fixture: Some(fixture.name.clone()),
+            statement: subject.map(|subject| subject.statement_name()),
+            variant: subject.map(|subject| subject.variant.name.clone()),
+            message,
+        });
     }
 
     /// What the rules may know of the tables. The session is gone before the template is copied.
     async fn catalog(&self, template: &str, fixture: &Fixture) -> Result<Catalog, PlansError> {
-        let databases = self.managed.databases();
+        let databases = self.workspace.databases();
         let failed = |source| PlansError::Catalog {
             fixture: fixture.name.clone(),
             source,
@@ -297,7 +315,7 @@ impl PlansExperiment<'_> {
         let rows = plan.rows();
         let buffers = buffer_counts(&total.buffers);
         Ok(PlanResult {
-            postgres: self.managed.version().to_string(),
+            postgres: self.workspace.version().to_string(),
             queue: case.queue.to_owned(),
             fixture: case.fixture.to_owned(),
             operation: case.operation.to_owned(),
@@ -332,12 +350,10 @@ fn record_subject_matter(request: &Request, run: &mut Run) {
             .insert(queue.name.clone(), queue.digest());
     }
     for fixture in &request.fixtures {
-        let (digest, seed, jobs) = (fixture.digest(), fixture.seed, fixture.jobs);
         let record = FixtureRecord {
-            digest,
-            seed,
-            jobs,
-            statistics: BTreeMap::new(),
+            digest: fixture.digest(),
+            seed: fixture.seed,
+            jobs: fixture.jobs,
         };
         run.environment
             .fixtures
@@ -345,21 +361,32 @@ fn record_subject_matter(request: &Request, run: &mut Run) {
     }
 }
 
-/// Notes what could not be measured.
-fn fail(
-    run: &mut Run,
-    queue: &Queue,
-    fixture: &Fixture,
-    subject: Option<Subject<'_>>,
-    message: String,
-) {
-    run.failures.push(Failure {
-        queue: queue.name.clone(),
-        fixture: fixture.name.clone(),
-        statement: subject.map(|subject| subject.statement_name()),
-        variant: subject.map(|subject| subject.variant.name.clone()),
-        message,
-    });
+/// The server that is being measured on: the last one added.
+fn current_server(environment: &mut Environment) -> &mut ServerRecord {
+    let Environment {
+        server,
+        other_servers,
+        ..
+    } = environment;
+    other_servers.last_mut().unwrap_or(server)
+}
+
+/// Records a limitation once.
+fn note(server: &mut ServerRecord, limitation: Limitation) {
+    if !server.limitations.contains(&limitation) {
+        server.limitations.push(limitation);
+    }
+}
+
+fn without_prewarming() -> Limitation {
+    Limitation {
+        capability: "pg_prewarm".to_owned(),
+        not_comparable: ["buffers", "pages_per_row", "execution_ms"]
+            .map(str::to_owned)
+            .to_vec(),
+        message: "pg_prewarm is not installed: pages read and hit depend on what is in memory"
+            .to_owned(),
+    }
 }
 
 /// Keeps what there is.

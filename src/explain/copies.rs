@@ -3,12 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::ExplainError;
-use crate::postgres::connect::Session;
+use super::ground::{Ground, Isolation};
 use crate::postgres::database::Databases;
-
-/// What a session in a copy is set to, so that nothing but the statement decides its counts.
-const SESSION_SETTINGS: &str = "set max_parallel_workers_per_gather = 0; set synchronize_seqscans = off; set lock_timeout = '5s'; \
-     set statement_timeout = '120s'; set jit = off";
 
 /// Reads every table, index and TOAST table of ours into shared buffers, so that no read-ahead shows in the counts.
 const PREWARM: &str = "select count(pgqa.pg_prewarm(c.oid)) from pg_class c join pg_namespace n on n.oid = c.relnamespace \
@@ -31,14 +27,6 @@ pub struct Copies<'d> {
     finished: Vec<String>,
     /// The time spent on copies: making, connecting, prewarming, dropping.
     spent: Duration,
-}
-
-/// A copy with the only session in it.
-#[derive(Debug)]
-pub struct Copy {
-    name: String,
-    /// The session.
-    pub session: Session,
 }
 
 impl<'d> Copies<'d> {
@@ -66,37 +54,29 @@ impl<'d> Copies<'d> {
     ///
     /// # Errors
     /// If the server refuses.
-    pub async fn open(&mut self) -> Result<Copy, ExplainError> {
+    pub async fn open(&mut self) -> Result<Ground, ExplainError> {
         if self.finished.len() as u64 * self.bytes >= KEPT_BYTES {
             self.drop_finished().await?;
         }
         let started = Instant::now();
         let name = self.databases.copy(&self.template).await?;
-        let session = self
-            .databases
-            .address()
-            .connect(&name)
-            .await
-            .map_err(ExplainError::copy("connect to"))?;
-        session
-            .batch_execute(SESSION_SETTINGS)
-            .await
-            .map_err(ExplainError::copy("prepare"))?;
+        let ground = Ground::open(self.databases.address(), &name, Isolation::Copy, "").await?;
         if self.prewarm {
-            session
+            ground
+                .session
                 .simple_query(PREWARM)
                 .await
                 .map_err(ExplainError::copy("prewarm"))?;
         }
         self.spent += started.elapsed();
-        Ok(Copy { name, session })
+        Ok(ground)
     }
 
     /// Takes a copy back.
-    pub async fn finish(&mut self, copy: Copy) {
+    pub async fn finish(&mut self, copy: Ground) {
         let started = Instant::now();
         copy.session.close().await;
-        self.finished.push(copy.name);
+        self.finished.push(copy.database);
         self.spent += started.elapsed();
     }
 

@@ -1,6 +1,7 @@
 //! Samples of one variant: fresh copies, plan modes, EXPLAIN options by server version.
 
 pub mod copies;
+pub mod ground;
 pub mod options;
 pub mod sample;
 pub mod variant;

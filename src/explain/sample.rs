@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Row};
 
+use super::ground::Ground;
 use super::{ExplainError, options};
 use crate::plan::Plan;
 use crate::postgres::version::Version;
@@ -12,12 +13,6 @@ use crate::statement::StatementError;
 use crate::statement::execute::Executable;
 use crate::statement::generic::Prepared;
 use crate::statement::value::{RawText, RawValue, as_parameters};
-
-/// A transaction that has its number before the statement starts: assigning one may write to WAL.
-const BEGIN: &str = "begin; select pg_current_xact_id()";
-
-/// Undoes a sample. Advisory locks of the session survive a rollback.
-pub const UNDO: &str = "rollback; select pg_advisory_unlock_all()";
 
 /// How many samples to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +58,8 @@ pub struct Measurement {
 /// Explains a statement in one session.
 #[derive(Clone, Copy, Debug)]
 pub struct Explainer<'e> {
-    /// The session's client.
-    pub client: &'e Client,
+    /// Where it is measured.
+    pub ground: &'e Ground,
     /// The server's version.
     pub version: Version,
     /// The statement with its values.
@@ -81,7 +76,8 @@ impl Explainer<'_> {
     pub async fn plan_only(&self) -> Result<Plan, ExplainError> {
         let query = self.query(options::planning()).await?;
         let explained = self
-            .client
+            .ground
+            .session
             .query_one(&query.statement, &query.values())
             .await;
         self.read(&self.text(&query, explained)?)
@@ -116,12 +112,16 @@ impl Explainer<'_> {
 
     /// Samples are sent in one go (begin, explain, undo), so that a sample costs one round trip.
     async fn execute(&self, query: &ExplainQuery) -> Result<String, ExplainError> {
-        let client = self.client;
+        let Ground {
+            session: client,
+            isolation,
+            ..
+        } = self.ground;
         let values = query.values();
         let (begun, explained, undone) = tokio::join!(
-            client.simple_query(BEGIN),
+            client.simple_query(isolation.begin_sample()),
             client.query_one(&query.statement, &values),
-            client.simple_query(UNDO)
+            client.simple_query(isolation.undo_sample())
         );
         begun.map_err(ExplainError::copy("begin a sample in"))?;
         let text = self.text(query, explained)?;
@@ -141,7 +141,8 @@ impl Explainer<'_> {
         };
         let characters = prefix.chars().count();
         let prepared = self
-            .client
+            .ground
+            .session
             .prepare_typed(&format!("{prefix}{command}"), &types)
             .await;
         let statement = prepared.map_err(|error| self.failed(&error, characters))?;

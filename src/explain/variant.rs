@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
 use super::ExplainError;
-use super::copies::{Copies, Copy};
+use super::ground::{Ground, Grounds};
 use super::sample::{Explainer, Measurement, Sampling, Target};
 use crate::definition::operation::Operation;
 use crate::definition::queue::Queue;
@@ -67,17 +67,17 @@ pub struct Measured {
 /// # Errors
 /// If a copy cannot be made, or the server refuses the statement or what feeds it.
 pub async fn measure(
-    copies: &mut Copies<'_>,
+    grounds: &mut Grounds<'_>,
     version: Version,
     subject: Subject<'_>,
     sampling: Sampling,
 ) -> Result<Measured, ExplainError> {
-    let copy = copies.open().await?;
+    let ground = grounds.open().await?;
     let started = Instant::now();
     let deadline = started + sampling.budget;
-    let outcome = measure_custom(&copy, version, subject, sampling, deadline).await;
+    let outcome = measure_custom(&ground, version, subject, sampling, deadline).await;
     let executed = started.elapsed();
-    copies.finish(copy).await;
+    grounds.finish(ground).await;
     let (custom, planned) = outcome?;
     let mut measured = Measured {
         custom,
@@ -90,13 +90,13 @@ pub async fn measure(
     };
     if planned.generic_shape == GenericShape::Differs {
         let left = sampling.budget.saturating_sub(measured.executed);
-        let outcome = match copies.open().await {
-            Ok(copy) => {
+        let outcome = match grounds.open().await {
+            Ok(ground) => {
                 let started = Instant::now();
                 let deadline = started + left;
-                let outcome = measure_generic(&copy, version, subject, sampling, deadline).await;
+                let outcome = measure_generic(&ground, version, subject, sampling, deadline).await;
                 measured.executed += started.elapsed();
-                copies.finish(copy).await;
+                grounds.finish(ground).await;
                 outcome
             }
             Err(error) => Err(error),
@@ -118,16 +118,15 @@ struct Planned {
 }
 
 async fn measure_custom(
-    copy: &Copy,
+    ground: &Ground,
     version: Version,
     subject: Subject<'_>,
     sampling: Sampling,
     deadline: Instant,
 ) -> Result<(Measurement, Planned), ExplainError> {
-    let client = &*copy.session;
-    let executable = make_ready(copy, subject).await?.executable;
+    let executable = make_ready(ground, subject).await?.executable;
     let explainer = Explainer {
-        client,
+        ground,
         version,
         executable: &executable,
         target: Target::Custom,
@@ -141,12 +140,15 @@ async fn measure_custom(
     };
     let mut deadline = deadline;
     if !executable.parameters().is_empty() {
+        ground
+            .attempt()
+            .await
+            .map_err(ExplainError::copy("prepare"))?;
         let outcome = plan_generic(explainer, &custom_shape, &mut planned).await;
         planned.failure = outcome.err();
-        client
-            .batch_execute("reset plan_cache_mode")
-            .await
-            .map_err(ExplainError::copy("reset"))?;
+        let kept = planned.failure.is_none();
+        let ended = ground.end_attempt(kept).await;
+        ended.map_err(ExplainError::copy("reset"))?;
         if planned.generic_shape == GenericShape::Differs {
             deadline -= deadline.saturating_duration_since(Instant::now()) / 2;
         }
@@ -167,7 +169,7 @@ async fn plan_generic(
     custom_shape: &PlanShape,
     planned: &mut Planned,
 ) -> Result<(), ExplainError> {
-    let (client, executable) = (custom.client, custom.executable);
+    let (client, executable) = (&*custom.ground.session, custom.executable);
     let prepared = Prepared::prepare(client, "pgqa_auto", executable).await?;
     planned.auto_plan = Some(prepared.auto_plan(client, executable).await?);
     let generic = prepare_generic(client, executable).await?;
@@ -184,17 +186,16 @@ async fn plan_generic(
 }
 
 async fn measure_generic(
-    copy: &Copy,
+    ground: &Ground,
     version: Version,
     subject: Subject<'_>,
     sampling: Sampling,
     deadline: Instant,
 ) -> Result<Measurement, ExplainError> {
-    let client = &*copy.session;
-    let executable = make_ready(copy, subject).await?.executable;
-    let generic = prepare_generic(client, &executable).await?;
+    let executable = make_ready(ground, subject).await?.executable;
+    let generic = prepare_generic(&ground.session, &executable).await?;
     let explainer = Explainer {
-        client,
+        ground,
         version,
         executable: &executable,
         target: Target::Generic(&generic),
@@ -225,12 +226,12 @@ pub struct Readied<'d> {
     pub executable: Executable<'d>,
 }
 
-/// Brings a copy to where the subject can be measured: feeds it, runs the statements before it, binds its values.
+/// Brings a place to where the subject can be measured: feeds it, runs the statements before it, binds its values.
 ///
 /// # Errors
 /// If the server refuses one of them, or the fetch that feeds it returns nothing.
 pub async fn make_ready<'d>(
-    copy: &Copy,
+    ground: &Ground,
     subject: Subject<'d>,
 ) -> Result<Readied<'d>, StatementError> {
     let Subject {
@@ -239,11 +240,10 @@ pub async fn make_ready<'d>(
         statement,
         variant,
     } = subject;
-    let client = &*copy.session;
     let mut relations = Vec::new();
     let mut before = Vec::new();
     if file.is_fed(variant) {
-        relations.push(feed(client, queue, file, variant, &mut before).await?);
+        relations.push(feed(ground, queue, file, variant, &mut before).await?);
     }
     let purpose = Purpose::Measure(variant);
     let earlier = file
@@ -252,7 +252,7 @@ pub async fn make_ready<'d>(
         .position(|one| std::ptr::eq(one, statement))
         .unwrap_or(0);
     run_in_order(
-        client,
+        ground,
         file,
         &file.statements[..earlier],
         purpose,
@@ -260,16 +260,17 @@ pub async fn make_ready<'d>(
         &mut before,
     )
     .await?;
-    let values = evaluate::parameters(client, file, statement, purpose, &relations).await?;
+    let values =
+        evaluate::parameters(&ground.session, file, statement, purpose, &relations).await?;
     Ok(Readied {
         before,
         executable: Executable::new(file, statement, &variant.name, &values),
     })
 }
 
-/// Runs the queue's fetch and commits it: what is completed afterwards is claimed as it would be in real life.
+/// Runs the queue's fetch and, in a copy, commits it: what is completed afterwards is claimed as it would be in real life.
 async fn feed<'d>(
-    client: &Client,
+    ground: &Ground,
     queue: &'d Queue,
     file: &StatementFile,
     variant: &'d Variant,
@@ -281,7 +282,7 @@ async fn feed<'d>(
         .serving(Operation::Fetch)
         .ok_or_else(|| fail(format!("queue {} has no fetch to feed it", queue.name)))?;
     let returned = run_in_order(
-        client,
+        ground,
         fetch,
         &fetch.statements,
         Purpose::Feed(variant),
@@ -295,13 +296,13 @@ async fn feed<'d>(
             fetch.source.path
         ))
     })?;
-    Relation::gather(client, FETCHED, &returned).await
+    Relation::gather(&ground.session, FETCHED, &returned).await
 }
 
 /// Runs statements of one file in one transaction; each leaves its rows to the later ones. Returns what the last
 /// that returned any rows returned.
 async fn run_in_order<'d>(
-    client: &Client,
+    ground: &Ground,
     file: &'d StatementFile,
     statements: &'d [Statement],
     purpose: Purpose<'d>,
@@ -312,8 +313,9 @@ async fn run_in_order<'d>(
     if statements.is_empty() {
         return Ok(last);
     }
-    client
-        .batch_execute("begin")
+    let client = &*ground.session;
+    ground
+        .begin()
         .await
         .map_err(StatementError::server("begin a transaction"))?;
     for statement in statements {
@@ -328,8 +330,8 @@ async fn run_in_order<'d>(
             last = Some(returned);
         }
     }
-    client
-        .batch_execute("commit")
+    ground
+        .commit()
         .await
         .map_err(StatementError::server("commit"))?;
     Ok(last)

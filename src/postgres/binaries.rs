@@ -1,7 +1,9 @@
 //! Finding installed server binaries.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::str::FromStr;
 
 use thiserror::Error;
 
@@ -44,6 +46,40 @@ impl Wanted {
         Err(format!(
             "`{text}` is neither a major version such as 15 nor a directory of server binaries such as /usr/lib/postgresql/15/bin"
         ))
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wanted::Newest => f.write_str("newest"),
+            Wanted::Major(major) => write!(f, "{major}"),
+            Wanted::Directory(directory) => write!(f, "{}", directory.display()),
+        }
+    }
+}
+
+/// The value of `--postgres`: one server or several, with commas between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedList(pub Vec<Wanted>);
+
+impl FromStr for WantedList {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<WantedList, String> {
+        if Path::new(text).is_dir() && text.contains('/') {
+            // Its name may have a comma in it.
+            return Ok(WantedList(vec![Wanted::parse(text)?]));
+        }
+        let mut all = Vec::new();
+        for word in text.split(',') {
+            let wanted = Wanted::parse(word.trim())?;
+            if all.contains(&wanted) {
+                return Err(format!("{wanted} is named twice"));
+            }
+            all.push(wanted);
+        }
+        Ok(WantedList(all))
     }
 }
 
@@ -334,6 +370,11 @@ mod tests {
             Ok(Wanted::Directory("/opt/pg/bin".into()))
         );
         assert!(Wanted::parse("fifteen").is_err());
+        assert_eq!(
+            "15, 18".parse(),
+            Ok(WantedList(vec![Wanted::Major(15), Wanted::Major(18)]))
+        );
+        assert!("15,15".parse::<WantedList>().is_err() && "15,".parse::<WantedList>().is_err());
     }
 
     #[test]

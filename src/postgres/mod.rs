@@ -12,3 +12,4 @@ mod process;
 pub mod profile;
 pub mod server;
 pub mod version;
+pub mod workspace;

@@ -42,7 +42,7 @@ pub(super) fn missing(run: &Run) -> Vec<String> {
     tried.extend(
         run.failures
             .iter()
-            .map(|failure| (failure.queue.as_str(), failure.fixture.as_str())),
+            .filter_map(|failure| Some((failure.queue.as_deref()?, failure.fixture.as_deref()?))),
     );
     let mut lines = Vec::new();
     if let Some(last) = run.results.last() {
@@ -117,7 +117,7 @@ pub(super) fn times(run: &Run) -> String {
     servers.sort_unstable();
     servers.dedup();
     if servers.len() < 2 {
-        servers = vec![&run.environment.server_version];
+        servers = vec![&run.environment.server.server_version];
     }
     format!(
         "PostgreSQL {} · total {} (copies {}, statements {})",

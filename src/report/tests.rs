@@ -219,7 +219,7 @@ fn table_of_several_server_versions() {
         .iter_mut()
         .for_each(|result| result.postgres = "18.4".to_owned());
     run.results.extend(newer);
-    run.environment.limitations.clear();
+    run.environment.server.limitations.clear();
     assert_snapshot!(render(&run, Format::Table, plain(100)));
 }
 
@@ -364,8 +364,8 @@ fn any_run() -> impl Strategy<Value = Run> {
             let mut failure: Failure = run.failures[0].clone();
             (failure.message, failure.variant) = (message, Some(variant));
             run.failures.push(failure);
-            run.environment.limitations.push(limitation);
-            run.environment.server_version = version;
+            run.environment.server.limitations[0].message = limitation;
+            run.environment.server.server_version = version;
             run
         })
 }

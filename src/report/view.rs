@@ -113,9 +113,9 @@ impl View {
             failures: run.failures.iter().map(FailureLine::of).collect(),
             limitations: run
                 .environment
-                .limitations
-                .iter()
-                .map(|limitation| inert(limitation))
+                .servers()
+                .flat_map(|server| &server.limitations)
+                .map(|limitation| inert(&limitation.message))
                 .collect(),
             legend: legend(&run.results),
         }
@@ -362,7 +362,10 @@ impl FailureLine {
             .flatten()
             .map(String::as_str)
             .collect();
-        let mut place = format!("{} on {}", failure.queue, failure.fixture);
+        let mut place = match (&failure.queue, &failure.fixture) {
+            (Some(queue), Some(fixture)) => format!("{queue} on {fixture}"),
+            _ => format!("PostgreSQL {}", failure.postgres),
+        };
         if !measured.is_empty() {
             place = format!("{place}, {}", measured.join(" "));
         }

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 pub struct Environment {
     /// Version of this program.
     pub program_version: String,
-    /// The server's own version string, as `show server_version` gives it.
-    pub server_version: String,
-    /// Settings that differ from the server's built-in default, by name.
-    pub settings: BTreeMap<String, String>,
-    /// Name of the settings profile the server was started with.
-    pub profile: String,
+    /// The server; of several the first.
+    #[serde(flatten)]
+    pub server: ServerRecord,
+    /// The other servers, in the order they were used.
+    #[serde(default)]
+    pub other_servers: Vec<ServerRecord>,
     /// The processor.
     pub cpu: Cpu,
     /// What reading the clock costs here, in nanoseconds.
@@ -25,8 +25,41 @@ pub struct Environment {
     pub queues: BTreeMap<String, String>,
     /// What each fixture was, by name.
     pub fixtures: BTreeMap<String, FixtureRecord>,
-    /// What the server lacks, and which columns suffer.
-    pub limitations: Vec<String>,
+}
+
+impl Environment {
+    /// Every server of the run, in the order they were used.
+    pub fn servers(&self) -> impl Iterator<Item = &ServerRecord> {
+        std::iter::once(&self.server).chain(&self.other_servers)
+    }
+}
+
+/// A server as it was measured on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServerRecord {
+    /// Its own version string, as `show server_version` gives it.
+    pub server_version: String,
+    /// Settings that differ from the server's built-in default, by name.
+    pub settings: BTreeMap<String, String>,
+    /// Name of the settings profile it was started with; `as-found` for a server that was running already.
+    pub profile: String,
+    /// Digest of the planner's statistics after the build, by fixture, then by queue.
+    #[serde(default)]
+    pub statistics: BTreeMap<String, BTreeMap<String, String>>,
+    /// What it lacks, and which columns suffer.
+    pub limitations: Vec<Limitation>,
+}
+
+/// Something a server lacks, and what that does to results.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limitation {
+    /// What is missing: a right, an extension or a setting, for example `pg_prewarm`.
+    pub capability: String,
+    /// The keys of a result that are not comparable with those of a server that has it, for example `buffers.read`; a key with
+    /// parts stands for all of them, for example `wal`.
+    pub not_comparable: Vec<String>,
+    /// What is missing and what follows, as a sentence.
+    pub message: String,
 }
 
 /// The processor a run took place on.
@@ -47,6 +80,4 @@ pub struct FixtureRecord {
     pub seed: u64,
     /// Number of jobs.
     pub jobs: u64,
-    /// Digest of the planner's statistics after the build, by queue.
-    pub statistics: BTreeMap<String, String>,
 }

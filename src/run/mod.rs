@@ -110,10 +110,13 @@ pub struct Timing {
 /// Something that could not be measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// The queue it belongs to.
-    pub queue: String,
-    /// The fixture it was measured on.
-    pub fixture: String,
+    /// The server's version, for example `15.18`; where no server started, what was asked for.
+    #[serde(default)]
+    pub postgres: String,
+    /// The queue it belongs to; none if it is the server that failed.
+    pub queue: Option<String>,
+    /// The fixture it was measured on; none if it is the server that failed.
+    pub fixture: Option<String>,
     /// The statement, as in [`PlanResult::statement`]; none if the fixture could not be built.
     pub statement: Option<String>,
     /// The variant; none if the fixture could not be built.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::environment::{Cpu, FixtureRecord};
+use super::environment::{Cpu, FixtureRecord, Limitation, ServerRecord};
 use super::plan_result::{BufferCounts, GenericShape, PlanMode, Summary, WalCounts};
 use super::{Environment, FORMAT_VERSION, Failure, PlanResult, Run, RunKind, RunStatus, Timing};
 use crate::finding::{Finding, Severity};
@@ -32,8 +32,9 @@ pub(crate) fn run() -> Run {
         peak_rss_bytes: 48_234_496,
         results,
         failures: vec![Failure {
-            queue: "full-btree".to_owned(),
-            fixture: "future-rows".to_owned(),
+            postgres: "15.18".to_owned(),
+            queue: Some("full-btree".to_owned()),
+            fixture: Some("future-rows".to_owned()),
             statement: Some("complete".to_owned()),
             variant: Some("completed-5000".to_owned()),
             message: "variant `completed-5000` of full-btree: the fetch that feeds it returned 1,204 of 5,000 jobs; give the \
@@ -48,16 +49,21 @@ fn environment() -> Environment {
         digest: digest.to_owned(),
         seed: 1,
         jobs,
-        statistics: BTreeMap::from([
-            ("status-partial".to_owned(), "5f0e".to_owned()),
-            ("full-btree".to_owned(), "9a3c".to_owned()),
-        ]),
     };
     Environment {
         program_version: "0.1.0".to_owned(),
-        server_version: "15.18".to_owned(),
-        settings: BTreeMap::from([("jit".to_owned(), "off".to_owned()), ("shared_buffers".to_owned(), "1GB".to_owned())]),
-        profile: "plans".to_owned(),
+        server: ServerRecord {
+            server_version: "15.18".to_owned(),
+            settings: BTreeMap::from([("jit".to_owned(), "off".to_owned()), ("shared_buffers".to_owned(), "1GB".to_owned())]),
+            profile: "plans".to_owned(),
+            statistics: BTreeMap::from([("heavy-single-queue".to_owned(), BTreeMap::from([("status-partial".to_owned(), "5f0e".to_owned())]))]),
+            limitations: vec![Limitation {
+                capability: "pg_prewarm".to_owned(),
+                not_comparable: vec!["buffers".to_owned()],
+                message: "pg_prewarm is not installed: the first execution reads from disk, `read` is not comparable".to_owned(),
+            }],
+        },
+        other_servers: Vec::new(),
         cpu: Cpu { model: "Example 9000".to_owned(), cores: 2 },
         clock_cost_ns: 23.5,
         seed: None,
@@ -66,7 +72,6 @@ fn environment() -> Environment {
             ("heavy-single-queue".to_owned(), fixture("c0ffee", 1_000_000)),
             ("future-rows".to_owned(), fixture("f00d", 200_000)),
         ]),
-        limitations: vec!["pg_prewarm is not installed: the first execution reads from disk, `read` is not comparable".to_owned()],
     }
 }
 

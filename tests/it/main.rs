@@ -7,6 +7,7 @@ mod bad_input;
 mod built_in;
 mod definitions;
 mod findings;
+mod given_server;
 mod own_queue;
 mod place;
 mod processes;

@@ -3,18 +3,23 @@
 use std::io::IsTerminal;
 use std::time::Instant;
 
+use anyhow::{Context, anyhow};
+
 use super::listing;
 use crate::cli::args::{Color, Common, ComparePlans};
-use crate::cli::exit::Exit;
-use crate::cli::interrupt::Interrupted;
-use crate::cli::{selection, server};
+use crate::cli::exit::{self, Exit};
+use crate::cli::interrupt::{Interrupted, Interrupts};
+use crate::cli::server::{self, Choice};
+use crate::cli::{progress, selection};
 use crate::definition::Library;
 use crate::experiment::environment;
 use crate::experiment::plans::{PlansExperiment, Request, save};
 use crate::explain::sample::Sampling;
+use crate::postgres::workspace::Workspace;
 use crate::report::{self, Layout};
+use crate::run::event::Events;
 use crate::run::store::RunStore;
-use crate::run::{Run, RunKind, RunStatus};
+use crate::run::{Failure, Run, RunKind, RunStatus};
 
 /// Off a terminal there is no width to fit: as wide as most editors and CI logs show.
 const WIDTH_OFF_TERMINAL: usize = 160;
@@ -26,6 +31,7 @@ const WIDTH_OFF_TERMINAL: usize = 160;
 pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let selected = selection::select(&Library::built_in(), &arguments.what)?;
+    selected.tell_warnings(common.quiet);
     let request = Request {
         queues: selected.queues,
         fixtures: selected.fixtures,
@@ -35,34 +41,19 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
             budget: arguments.budget,
         },
     };
+    let choices = server::choices(common, "compare-plans")?;
     // Outputs are opened first: a run is not lost for want of a place to keep it.
     let store = RunStore::create(&arguments.out, RunKind::Plans, jiff::Timestamp::now())?;
-    let mut begun = None;
-    let outcome = server::with_server(common, "compare-plans", async |managed, events| {
-        let client = managed.databases().session();
-        let seed = arguments.what.scale.seed;
-        let environment = environment::describe(client, managed.profile().name, seed).await?;
-        let command = std::env::args_os()
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect();
-        let run = begun.insert(Run::begin(
-            store.run_id(),
-            RunKind::Plans,
-            command,
-            environment,
-        ));
-        let (request, store) = (&request, &store);
-        let experiment = PlansExperiment {
-            managed,
-            request,
-            store,
-            started,
-            events,
-        };
-        Ok(experiment.measure(run).await?)
-    })
-    .await;
-    let Some(mut run) = begun else {
+    let mut comparison = Comparison {
+        request: &request,
+        seed: arguments.what.scale.seed,
+        store: &store,
+        started,
+        run: None,
+        unstarted: Vec::new(),
+    };
+    let outcome = comparison.on_each(&choices, common).await;
+    let Some(mut run) = comparison.run else {
         return outcome.map(|_| Exit::Interrupted);
     };
     run.status = match &outcome {
@@ -77,6 +68,97 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
         Ok(()) if run.failures.is_empty() => Ok(Exit::Done),
         Ok(()) => Ok(Exit::Failed),
     }
+}
+
+/// One run on one or several servers.
+struct Comparison<'c> {
+    request: &'c Request,
+    seed: Option<u64>,
+    store: &'c RunStore,
+    started: Instant,
+    /// Begun with the first server that starts.
+    run: Option<Run>,
+    /// Servers that failed before there was a run to record them in.
+    unstarted: Vec<Failure>,
+}
+
+impl Comparison<'_> {
+    /// Measures on one server after the other. One that fails does not take the others with it.
+    async fn on_each(
+        &mut self,
+        choices: &[Choice],
+        common: &Common,
+    ) -> anyhow::Result<Result<(), Interrupted>> {
+        let interrupts = Interrupts::listen().context("cannot listen for signals")?;
+        let events = progress::listener(common.quiet);
+        for choice in choices {
+            let work = async |workspace: &Workspace, events: &Events| {
+                self.measure(workspace, events).await
+            };
+            match server::on_server(choice, &interrupts, &events, work).await {
+                Ok(Ok(())) => {}
+                Ok(Err(interrupted)) => return Ok(Err(interrupted)),
+                Err(error) if choices.len() == 1 => return Err(error),
+                Err(error) => self.record_failure(choice, &error),
+            }
+        }
+        match (&self.run, self.unstarted.first()) {
+            (None, Some(failure)) => Err(anyhow!(
+                "none of the servers could be used: {}",
+                failure.message
+            )),
+            _ => Ok(Ok(())),
+        }
+    }
+
+    async fn measure(&mut self, workspace: &Workspace, events: &Events) -> anyhow::Result<()> {
+        let server = environment::describe_server(workspace).await?;
+        let run = match &mut self.run {
+            Some(run) => {
+                run.environment.other_servers.push(server);
+                run
+            }
+            None => {
+                let environment = environment::describe(server, self.seed);
+                let mut run =
+                    Run::begin(self.store.run_id(), RunKind::Plans, command(), environment);
+                run.failures.append(&mut self.unstarted);
+                self.run.insert(run)
+            }
+        };
+        let experiment = PlansExperiment {
+            workspace,
+            request: self.request,
+            store: self.store,
+            started: self.started,
+            events,
+        };
+        Ok(experiment.measure(run).await?)
+    }
+
+    fn record_failure(&mut self, choice: &Choice, error: &anyhow::Error) {
+        let message = exit::message(error);
+        progress::tell(&format!("failed: PostgreSQL {}: {message}", choice.name()));
+        let failures = self
+            .run
+            .as_mut()
+            .map_or(&mut self.unstarted, |run| &mut run.failures);
+        failures.push(Failure {
+            postgres: choice.name(),
+            queue: None,
+            fixture: None,
+            statement: None,
+            variant: None,
+            message,
+        });
+    }
+}
+
+/// The command line, for the run's record.
+fn command() -> Vec<String> {
+    std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
 }
 
 fn print(

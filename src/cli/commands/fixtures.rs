@@ -6,7 +6,7 @@ use crate::cli::exit::{Exit, Usage};
 use crate::cli::{selection, server};
 use crate::definition::{Fixture, Library, Queue, library};
 use crate::fixture::cache;
-use crate::postgres::managed::Managed;
+use crate::postgres::workspace::Workspace;
 use crate::run::event::Events;
 use crate::units::{Bytes, Count};
 
@@ -95,12 +95,12 @@ fn show(fixture: &Fixture) -> String {
 }
 
 async fn build(fixture: &Fixture, queues: &[Queue], common: &Common) -> anyhow::Result<Exit> {
-    let work = async |managed: &Managed, events: &Events| -> anyhow::Result<String> {
+    let work = async |workspace: &Workspace, events: &Events| -> anyhow::Result<String> {
         let mut text = String::new();
         for queue in queues {
             let template = cache::ensure(
-                managed.databases(),
-                managed.version_text(),
+                workspace.databases(),
+                workspace.version_text(),
                 queue,
                 fixture,
                 events,
@@ -119,10 +119,10 @@ async fn build(fixture: &Fixture, queues: &[Queue], common: &Common) -> anyhow::
 }
 
 async fn drop(fixture: &str, queue: Option<&str>, common: &Common) -> anyhow::Result<Exit> {
-    let work = async |managed: &Managed, _: &Events| -> anyhow::Result<String> {
-        let dropped = cache::drop(managed.databases(), fixture, queue).await?;
+    let work = async |workspace: &Workspace, _: &Events| -> anyhow::Result<String> {
+        let dropped = cache::drop(workspace.databases(), fixture, queue).await?;
         if dropped.is_empty() {
-            let built = cache::list(managed.databases()).await?;
+            let built = cache::list(workspace.databases()).await?;
             let mut names: Vec<String> = built
                 .into_iter()
                 .map(|(template, _)| template.mark.fixture)

@@ -1,0 +1,203 @@
+//! Where a subject is measured: a disposable copy of a fixture, or tables that stay.
+
+use std::time::{Duration, Instant};
+
+use super::ExplainError;
+use super::copies::Copies;
+use crate::postgres::connect::{Address, Session};
+
+/// What a session is set to, so that nothing but the statement decides its counts.
+const SESSION_SETTINGS: &str = "set max_parallel_workers_per_gather = 0; set synchronize_seqscans = off; set lock_timeout = '5s'; \
+     set statement_timeout = '120s'; set jit = off";
+
+/// What happens to what statements change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// In a disposable copy: what feeds a statement is committed, each sample is a transaction of its own, rolled back.
+    Copy,
+    /// In tables that stay: everything happens in one transaction that is rolled back, each sample behind a savepoint.
+    Transaction,
+}
+
+impl Isolation {
+    /// Begins a sample. Its transaction has its number before the statement starts: assigning one may write to WAL.
+    #[must_use]
+    pub fn begin_sample(self) -> &'static str {
+        match self {
+            Isolation::Copy => "begin; select pg_current_xact_id()",
+            Isolation::Transaction => "savepoint pgqa_sample",
+        }
+    }
+
+    /// Undoes a sample. Advisory locks of the session survive a rollback.
+    #[must_use]
+    pub fn undo_sample(self) -> &'static str {
+        match self {
+            Isolation::Copy => "rollback; select pg_advisory_unlock_all()",
+            Isolation::Transaction => {
+                "rollback to savepoint pgqa_sample; release savepoint pgqa_sample; select pg_advisory_unlock_all()"
+            }
+        }
+    }
+}
+
+/// A place to measure in, with the only session of ours in it.
+#[derive(Debug)]
+pub struct Ground {
+    /// The session.
+    pub session: Session,
+    /// What happens to what statements change.
+    pub isolation: Isolation,
+    /// The database.
+    pub(super) database: String,
+}
+
+impl Ground {
+    /// Connects and sets the session up; in tables that stay, begins the transaction that everything happens in.
+    pub(super) async fn open(
+        address: &Address,
+        database: &str,
+        isolation: Isolation,
+        settings: &str,
+    ) -> Result<Ground, ExplainError> {
+        let session = address
+            .connect(database)
+            .await
+            .map_err(ExplainError::copy("connect to"))?;
+        let begin = match isolation {
+            Isolation::Copy => "",
+            Isolation::Transaction => "; begin; select pg_current_xact_id()",
+        };
+        session
+            .simple_query(&format!("{SESSION_SETTINGS}{settings}{begin}"))
+            .await
+            .map_err(ExplainError::copy("prepare"))?;
+        Ok(Ground {
+            session,
+            isolation,
+            database: database.to_owned(),
+        })
+    }
+
+    /// Begins a transaction whose changes the statement under measurement is to find.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn begin(&self) -> Result<(), tokio_postgres::Error> {
+        match self.isolation {
+            Isolation::Copy => self.session.batch_execute("begin").await,
+            Isolation::Transaction => Ok(()),
+        }
+    }
+
+    /// Ends what [`Ground::begin`] began: committed in a copy, left in the transaction elsewhere.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn commit(&self) -> Result<(), tokio_postgres::Error> {
+        match self.isolation {
+            Isolation::Copy => self.session.batch_execute("commit").await,
+            Isolation::Transaction => Ok(()),
+        }
+    }
+
+    /// Before something that may fail without ending the work here: an error would end the transaction that everything happens in.
+    pub(super) async fn attempt(&self) -> Result<(), tokio_postgres::Error> {
+        match self.isolation {
+            Isolation::Copy => Ok(()),
+            Isolation::Transaction => self.session.batch_execute("savepoint pgqa_attempt").await,
+        }
+    }
+
+    /// After it: goes back to before it where it failed, and to the plan mode the server chooses by itself.
+    pub(super) async fn end_attempt(&self, succeeded: bool) -> Result<(), tokio_postgres::Error> {
+        let end = match (self.isolation, succeeded) {
+            (Isolation::Copy, _) => "",
+            (Isolation::Transaction, true) => "release savepoint pgqa_attempt;",
+            (Isolation::Transaction, false) => {
+                "rollback to savepoint pgqa_attempt; release savepoint pgqa_attempt;"
+            }
+        };
+        let end = format!("{end} reset plan_cache_mode");
+        self.session.batch_execute(&end).await
+    }
+}
+
+/// Gives places to measure in, one at a time.
+#[derive(Debug)]
+pub enum Grounds<'d> {
+    /// Fresh copies of a template.
+    Copies(Copies<'d>),
+    /// Tables that stay.
+    Standing(Standing),
+}
+
+/// Tables that stay: those of a database that somebody else filled, or a fixture in a schema of one's own.
+#[derive(Debug)]
+pub struct Standing {
+    /// The server.
+    pub address: Address,
+    /// The database the tables are in.
+    pub database: String,
+    /// More settings for each session: statements, each with `; ` in front.
+    pub settings: String,
+    /// Time spent on opening and closing.
+    pub spent: Duration,
+}
+
+impl Grounds<'_> {
+    /// A place where nothing was measured before.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn open(&mut self) -> Result<Ground, ExplainError> {
+        match self {
+            Grounds::Copies(copies) => copies.open().await,
+            Grounds::Standing(standing) => {
+                let started = Instant::now();
+                let ground = Ground::open(
+                    &standing.address,
+                    &standing.database,
+                    Isolation::Transaction,
+                    &standing.settings,
+                )
+                .await;
+                standing.spent += started.elapsed();
+                ground
+            }
+        }
+    }
+
+    /// Takes a place back, and undoes what was done in tables that stay.
+    pub async fn finish(&mut self, ground: Ground) {
+        match self {
+            Grounds::Copies(copies) => copies.finish(ground).await,
+            Grounds::Standing(standing) => {
+                let started = Instant::now();
+                // If this fails the connection is gone, and the server has undone it by itself.
+                let _ = ground.session.batch_execute("rollback").await;
+                ground.session.close().await;
+                standing.spent += started.elapsed();
+            }
+        }
+    }
+
+    /// The time spent on places since the last time this was asked.
+    pub fn take_spent(&mut self) -> Duration {
+        match self {
+            Grounds::Copies(copies) => copies.take_spent(),
+            Grounds::Standing(standing) => std::mem::take(&mut standing.spent),
+        }
+    }
+
+    /// Drops what is not needed any more.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn clear(&mut self) -> Result<(), ExplainError> {
+        match self {
+            Grounds::Copies(copies) => copies.drop_finished().await,
+            Grounds::Standing(_) => Ok(()),
+        }
+    }
+}

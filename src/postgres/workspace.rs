@@ -1,0 +1,62 @@
+//! A server to work on: where databases of our own are made, what it is, and what it permits.
+
+use super::database::Databases;
+use super::managed::Managed;
+use super::version::Version;
+use crate::run::environment::Limitation;
+
+/// A server to work on. Dropping it leaves nothing running; [`Workspace::stop`] also drops the databases nobody needs any more.
+#[derive(Debug)]
+pub enum Workspace {
+    /// Started by this program, used by nobody else.
+    Managed(Managed),
+}
+
+impl Workspace {
+    /// Its databases.
+    #[must_use]
+    pub fn databases(&self) -> &Databases {
+        match self {
+            Workspace::Managed(managed) => managed.databases(),
+        }
+    }
+
+    /// Its version.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        match self {
+            Workspace::Managed(managed) => managed.version(),
+        }
+    }
+
+    /// Its version and build, as it tells them itself: what is built on one is not used on another.
+    #[must_use]
+    pub fn version_text(&self) -> &str {
+        match self {
+            Workspace::Managed(managed) => managed.version_text(),
+        }
+    }
+
+    /// Name of the settings it runs with, as runs record it.
+    #[must_use]
+    pub fn profile(&self) -> &'static str {
+        match self {
+            Workspace::Managed(managed) => managed.profile().name,
+        }
+    }
+
+    /// What it lacks, and which columns suffer.
+    #[must_use]
+    pub fn limitations(&self) -> Vec<Limitation> {
+        match self {
+            Workspace::Managed(_) => Vec::new(),
+        }
+    }
+
+    /// Drops what nobody needs any more, whatever state the work was left in, and stops the server if it was started here.
+    pub async fn stop(self) {
+        match self {
+            Workspace::Managed(managed) => managed.stop().await,
+        }
+    }
+}
