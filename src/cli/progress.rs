@@ -105,6 +105,7 @@ impl Progress {
                 }
             }
             RunEvent::VariantStarted {
+                stage,
                 queue,
                 fixture,
                 variant,
@@ -115,7 +116,7 @@ impl Progress {
                     .time_left()
                     .map_or(String::new(), |left| format!(", about {left:?} left"));
                 self.show(
-                    &format!("measuring {fixture}, {queue}: {variant}{left}"),
+                    &format!("{stage} {fixture}, {queue}: {variant}{left}"),
                     done,
                     total,
                 );

@@ -89,6 +89,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         end_servers_in(&self.cache());
+        end_servers_in(self.path());
         if let Some(cache) = self.warm.take() {
             WARM.lock()
                 .unwrap_or_else(PoisonError::into_inner)
