@@ -10,6 +10,7 @@ use glob::Pattern;
 
 use crate::definition::Operation;
 use crate::postgres::binaries::WantedList;
+use crate::postgres::cache_limit::CacheLimit;
 use crate::report::Format;
 
 const OVERVIEW: &str = "\
@@ -60,6 +61,9 @@ pub struct Common {
     /// Keep servers and built fixtures here [default: pgq-analyze in XDG_CACHE_HOME, ~/.cache or, for root, /var/cache]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Where")]
     pub cache_dir: Option<PathBuf>,
+    /// Keep at most this much there, as 20GB, 512MB, 0 or none; what was not used for the longest time goes first [default: 20GB]
+    #[arg(long, global = true, value_name = "SIZE", help_heading = "Where")]
+    pub cache_limit: Option<CacheLimit>,
     /// As root: the account the server runs under [default: postgres, else nobody]
     #[arg(long, global = true, value_name = "NAME", help_heading = "Where")]
     pub server_user: Option<String>,

@@ -18,6 +18,11 @@ use super::connect::{Address, Session};
 /// The database that databases are made from and dropped from.
 const MAINTENANCE: &str = "postgres";
 
+/// Copies that are done with are kept until they take this many bytes, and then dropped together. Not one by one: ext4 looks through
+/// all inodes freed in the last five seconds before it makes a file, so a copy made right after another was dropped took three times
+/// as long. And not many more: past the kernel's limit of dirty pages every write waits for the disk, and a copy takes five times as long.
+pub const KEPT_COPIES_BYTES: u64 = 256 << 20;
+
 /// Why something could not be done with a database.
 #[derive(Debug, Error)]
 pub enum DatabaseError {
@@ -106,6 +111,8 @@ pub struct OurDatabase {
     pub role: Option<Role>,
     /// Size in bytes.
     pub bytes: u64,
+    /// When it was last marked, in seconds since 1970: a template is whenever it is used.
+    pub used: u64,
 }
 
 /// Makes and drops databases on one server, through one session of its own.
@@ -256,24 +263,28 @@ impl Databases {
             .await
             .map_err(failed("list the databases from", MAINTENANCE))?;
         let each = rows.iter().filter_map(|row| {
-            let role = match row.get::<_, Option<&str>>(1) {
+            let (role, used) = match row.get::<_, Option<&str>>(1) {
                 // Without a comment: its maker was killed between making and marking it.
-                None => None,
-                Some(comment) => Some(self.role_of(comment)?),
+                None => (None, 0),
+                Some(comment) => {
+                    let mark = self.mark_of(comment)?;
+                    (Some(mark.role), mark.time)
+                }
             };
             Some(OurDatabase {
                 name: row.get(0),
                 role,
                 bytes: u64::try_from(row.get::<_, i64>(2)).unwrap_or(0),
+                used,
             })
         });
         Ok(each.collect())
     }
 
-    fn role_of(&self, comment: &str) -> Option<Role> {
+    fn mark_of(&self, comment: &str) -> Option<Mark> {
         let mark: Mark = serde_json::from_str(comment).ok()?;
         (mark.program == env!("CARGO_PKG_NAME") && mark.installation == self.installation)
-            .then_some(mark.role)
+            .then_some(mark)
     }
 
     /// Waits until the last session has left a database: one that was closed is still there for a moment, and keeps the database

@@ -98,14 +98,7 @@ async fn build(fixture: &Fixture, queues: &[Queue], common: &Common) -> anyhow::
     let work = async |workspace: &Workspace, events: &Events| -> anyhow::Result<String> {
         let mut text = String::new();
         for queue in queues {
-            let template = cache::ensure(
-                workspace.databases(),
-                workspace.version_text(),
-                queue,
-                fixture,
-                events,
-            )
-            .await?;
+            let template = cache::provide(workspace, queue, fixture, 0, events).await?;
             text.push_str(&format!(
                 "{} for {} is ready: {} jobs\n",
                 template.mark.fixture,
