@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod built_in;
+mod connecting;
 mod definitions;
 mod findings;
 mod given_server;
