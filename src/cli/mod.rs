@@ -63,5 +63,6 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::ExtractQueries(arguments) => {
             commands::extract_queries::run(&arguments, &common).await
         }
+        Command::Postgres(arguments) => commands::postgres::run(&arguments.action, &common).await,
     }
 }

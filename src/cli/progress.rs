@@ -67,6 +67,23 @@ impl Progress {
             RunEvent::ServerBusy { holder } => {
                 self.say(&format!("waiting for {holder}, which is using the server"))
             }
+            RunEvent::PackagesBusy { holder } => self.say(&format!(
+                "waiting for {holder}, which is fetching or removing servers"
+            )),
+            RunEvent::PackageFetching {
+                version,
+                package,
+                directory,
+                because,
+            } => {
+                let because = because
+                    .as_ref()
+                    .map_or(String::new(), |because| format!("{because}: "));
+                self.say(&format!(
+                    "{because}fetching PostgreSQL {version} ({package}) into {directory}"
+                ));
+            }
+            RunEvent::PackageFailed { reason } => self.say(reason),
             RunEvent::ServerCreating { version } => {
                 self.say(&format!("creating a PostgreSQL {version} cluster"))
             }

@@ -4,5 +4,6 @@ pub mod compare_plans;
 pub mod extract_queries;
 pub mod fixtures;
 pub mod listing;
+pub mod postgres;
 pub mod queues;
 pub mod rules;
