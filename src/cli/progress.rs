@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::report::text::{inert, inert_lines};
 use crate::run::event::{Events, RunEvent};
-use crate::units::{Count, Milliseconds};
+use crate::units::{Bytes, Count, Milliseconds};
 
 /// Off a terminal: how long to stay silent between two lines of progress.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -83,7 +83,20 @@ impl Progress {
                     "{because}fetching PostgreSQL {version} ({package}) into {directory}"
                 ));
             }
-            RunEvent::PackageFailed { reason } => self.say(reason),
+            RunEvent::PackageDownloading { version } => {
+                self.show(&format!("fetching PostgreSQL {version}"), 0, 0);
+            }
+            RunEvent::PackageUnpacking { version, bytes } => {
+                self.clear();
+                self.say(&format!(
+                    "unpacking PostgreSQL {version}: {}",
+                    Bytes(*bytes)
+                ));
+            }
+            RunEvent::PackageFailed { reason } => {
+                self.clear();
+                self.say(reason);
+            }
             RunEvent::ServerCreating { version } => {
                 self.say(&format!("creating a PostgreSQL {version} cluster"))
             }
@@ -197,6 +210,13 @@ impl Progress {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+    }
+}
+
+impl Drop for Progress {
+    /// What is told after the work, an error for one, follows no bar.
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

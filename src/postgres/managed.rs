@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::account::{Account, AccountError};
-use super::binaries::{self, BinariesError, Wanted};
+use super::binaries::{self, BinariesError, Installation, Wanted};
 use super::cache_directory::{CacheDirectory, CacheError};
 use super::cluster::{Cluster, ClusterError};
 use super::connect::Address;
@@ -131,6 +131,12 @@ impl Managed {
     #[must_use]
     pub fn databases(&self) -> &Databases {
         &self.databases
+    }
+
+    /// The binaries it runs with.
+    #[must_use]
+    pub fn installation(&self) -> &Installation {
+        &self.server.cluster().installation
     }
 
     /// Its version.

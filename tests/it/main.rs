@@ -8,6 +8,7 @@ mod built_in;
 mod definitions;
 mod findings;
 mod given_server;
+mod installing;
 mod own_queue;
 mod place;
 mod processes;

@@ -3,17 +3,18 @@
 /// What stands where a secret stood.
 const HIDDEN: &str = "***";
 
-/// Words after which the rest of the line is secret, as package clients write them in settings and headers.
-const SECRET_WORDS: &[&str] = &[
+/// Words after which, behind a `=` or a `:`, the rest of the line is secret, as package clients write them in settings and headers.
+const SETTINGS: &[&str] = &[
     "_authtoken",
     "_auth",
     "_password",
     "password",
     "authorization",
-    "bearer",
-    "basic",
     "token",
 ];
+
+/// Words after which, behind a blank, the rest of the line is secret.
+const SCHEMES: &[&str] = &["bearer", "basic"];
 
 /// Hides user names and passwords in URLs, their queries, and what follows a word that announces a secret.
 pub(super) fn redact(text: &str) -> String {
@@ -52,18 +53,25 @@ fn without_credentials(url: &str) -> String {
     }
 }
 
-/// The line up to a word that announces a secret, if a `=`, a `:` or a blank follows it.
+/// The line up to a secret that a word announces.
 fn without_announced_secret(line: &str) -> String {
     let lower = line.to_ascii_lowercase();
     let mut end = line.len();
-    for word in SECRET_WORDS {
+    for word in SETTINGS.iter().chain(SCHEMES) {
         for (start, _) in lower.match_indices(word) {
             let after = start + word.len();
-            let announces = lower[after..].starts_with(['=', ':', ' ', '"']);
-            // `token` inside another word, or a sentence that ends with it, announces nothing.
+            let rest = &lower[after..];
+            // `token` inside another word, or in a sentence, announces nothing.
             let begins = !lower[..start].ends_with(|c: char| c.is_ascii_alphanumeric());
-            if announces && begins && after + 1 < line.len() {
-                end = end.min(after + 1);
+            let sign = if SCHEMES.contains(word) {
+                rest.starts_with(' ').then_some(after + 1)
+            } else {
+                let sign = rest.trim_start_matches([' ', '"', '\'']);
+                sign.starts_with(['=', ':'])
+                    .then_some(line.len() - sign.len() + 1)
+            };
+            if let Some(sign) = sign.filter(|_| begins) {
+                end = end.min(sign);
             }
         }
     }
@@ -94,8 +102,8 @@ mod tests {
                 "GET https://mirror.example/@embedded-postgres%2flinux-x64",
             ),
             (
-                "https://mirror.example/a.tgz?token=s3cret - 404",
-                "https://mirror.example/a.tgz?token=***",
+                "https://mirror.example/a.tgz?key=s3cret - 404",
+                "https://mirror.example/a.tgz?*** - 404",
             ),
             (
                 "https://mirror.example/a?key=s3cret'",
@@ -105,7 +113,13 @@ mod tests {
                 "//mirror.example/:_authToken=s3cret",
                 "//mirror.example/:_authToken=***",
             ),
-            ("_auth = s3cret", "_auth ***"),
+            ("_auth = s3cret", "_auth =***"),
+            ("{\"_password\": \"s3cret\"}", "{\"_password\":***"),
+            ("sent Basic s3cret", "sent Basic ***"),
+            (
+                "Your authentication token seems to be invalid",
+                "Your authentication token seems to be invalid",
+            ),
             ("Authorization: Bearer s3cret", "Authorization:***"),
             (
                 "two\nlines with _password=s3cret",
