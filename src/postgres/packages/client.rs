@@ -19,6 +19,7 @@ use thiserror::Error;
 use super::pinned::{Client, Package};
 use super::redaction::redact;
 use crate::postgres::process::die_with_parent;
+use crate::run::event::{Events, RunEvent};
 
 /// How long a client may take for one archive; a slow line needs minutes for some 25 MB.
 pub(super) const LIMIT: Duration = Duration::from_secs(900);
@@ -104,6 +105,7 @@ pub(super) async fn fetch(
     package: &Package,
     directory: &Path,
     limit: Duration,
+    events: &Events,
 ) -> Result<PathBuf, ClientError> {
     let mut command = command(package, directory)?;
     let output = directory.join(OUTPUT);
@@ -117,7 +119,12 @@ pub(super) async fn fetch(
     let program = PathBuf::from(command.get_program());
     let child = command.spawn().map_err(file_error("run", &program))?;
     let (client, asked) = (package.client, package.specification());
-    let Some(status) = Group(child).finish(limit).await else {
+    let still_waiting = || {
+        events.emit(RunEvent::PackageDownloading {
+            version: package.server.to_string(),
+        });
+    };
+    let Some(status) = Group(child).finish(limit, still_waiting).await else {
         return Err(ClientError::Slow {
             client,
             package: asked,
@@ -156,7 +163,9 @@ fn command(package: &Package, directory: &Path) -> Result<Command, ClientError> 
         Client::Npm => {
             let mut command = Command::new(in_path("npm").ok_or_else(missing)?);
             command.args(["pack", &specification, "--pack-destination", "."]);
+            // Nothing of a package is run before it is known to be the right one.
             command.args([
+                "--ignore-scripts",
                 "--loglevel=error",
                 "--color=false",
                 "--update-notifier=false",
@@ -281,12 +290,17 @@ struct Group(Child);
 
 impl Group {
     /// Waits for the process; none if it takes too long, and then it is ended.
-    async fn finish(mut self, limit: Duration) -> Option<std::io::Result<ExitStatus>> {
+    async fn finish(
+        mut self,
+        limit: Duration,
+        still_waiting: impl Fn(),
+    ) -> Option<std::io::Result<ExitStatus>> {
         let until = Instant::now() + limit;
         while !self.has_ended() {
             if Instant::now() >= until {
                 return None;
             }
+            still_waiting();
             tokio::time::sleep(PAUSE).await;
         }
         Some(self.0.wait())
@@ -392,7 +406,7 @@ mod tests {
         let id = group.id().expect("its id");
         let is_there = || rustix::process::test_kill_process_group(id).is_ok();
         assert!(is_there());
-        let ended = group.finish(Duration::from_millis(50)).await;
+        let ended = group.finish(Duration::from_millis(50), || ()).await;
         assert!(ended.is_none());
         let until = Instant::now() + Duration::from_secs(10);
         // The kernel hands the shell's child to another process, which reaps it in its own time.

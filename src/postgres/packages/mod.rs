@@ -317,7 +317,11 @@ async fn make(
     let bytes = {
         // Unpacked, the archive is not needed any more.
         let download = Unfinished::make(unfinished.path().join("download"))?;
-        let archive = client::fetch(package, download.path(), client::LIMIT).await?;
+        let archive = client::fetch(package, download.path(), client::LIMIT, events).await?;
+        events.emit(RunEvent::PackageUnpacking {
+            version: package.server.to_string(),
+            bytes: std::fs::metadata(&archive).map_or(0, |meta| meta.len()),
+        });
         archive::unpack(package.client, &archive, unfinished.path())
             .await
             .map_err(|source| match source {

