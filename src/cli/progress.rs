@@ -64,21 +64,15 @@ impl Progress {
 
     fn hear(&mut self, event: &RunEvent) {
         match event {
-            RunEvent::ServerBusy { holder } => {
-                self.say(&format!("waiting for {holder}, which is using the server"))
-            }
-            RunEvent::PackagesBusy { .. }
+            RunEvent::ServerBusy { .. }
+            | RunEvent::ServerCreating { .. }
+            | RunEvent::ServerReady { .. }
+            | RunEvent::Reaped { .. }
+            | RunEvent::PackagesBusy { .. }
             | RunEvent::PackageFetching { .. }
             | RunEvent::PackageDownloading { .. }
             | RunEvent::PackageUnpacking { .. }
-            | RunEvent::PackageFailed { .. } => self.hear_of_packages(event),
-            RunEvent::ServerCreating { version } => {
-                self.say(&format!("creating a PostgreSQL {version} cluster"))
-            }
-            RunEvent::ServerReady { version, bin_dir } => {
-                self.say(&format!("PostgreSQL {version} from {bin_dir}"))
-            }
-            RunEvent::Reaped { what } => self.say(&format!("removed {what}")),
+            | RunEvent::PackageFailed { .. } => self.hear_of_servers(event),
             RunEvent::VariantsPlanned { total } => self.total += *total,
             RunEvent::FixtureProgress {
                 queue,
@@ -110,6 +104,7 @@ impl Progress {
                 }
             }
             RunEvent::VariantStarted {
+                stage,
                 queue,
                 fixture,
                 variant,
@@ -120,7 +115,7 @@ impl Progress {
                     .time_left()
                     .map_or(String::new(), |left| format!(", about {left:?} left"));
                 self.show(
-                    &format!("measuring {fixture}, {queue}: {variant}{left}"),
+                    &format!("{stage} {fixture}, {queue}: {variant}{left}"),
                     done,
                     total,
                 );
@@ -137,9 +132,19 @@ impl Progress {
         }
     }
 
-    /// Servers being fetched.
-    fn hear_of_packages(&mut self, event: &RunEvent) {
+    /// Servers being fetched, made and started.
+    fn hear_of_servers(&mut self, event: &RunEvent) {
         match event {
+            RunEvent::ServerBusy { holder } => {
+                self.say(&format!("waiting for {holder}, which is using the server"))
+            }
+            RunEvent::ServerCreating { version } => {
+                self.say(&format!("creating a PostgreSQL {version} cluster"))
+            }
+            RunEvent::ServerReady { version, bin_dir } => {
+                self.say(&format!("PostgreSQL {version} from {bin_dir}"))
+            }
+            RunEvent::Reaped { what } => self.say(&format!("removed {what}")),
             RunEvent::PackagesBusy { holder } => self.say(&format!(
                 "waiting for {holder}, which is fetching or removing servers"
             )),
