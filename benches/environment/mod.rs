@@ -16,6 +16,8 @@ pub(crate) fn options() -> Common {
     Common {
         postgres: None,
         cache_dir: std::env::var_os("PGQ_ANALYZE_CACHE_DIR").map(PathBuf::from),
+        cache_limit: None,
+        offline: false,
         server_user: None,
         quiet: false,
         color: Color::Auto,

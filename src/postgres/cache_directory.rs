@@ -6,7 +6,6 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User};
-
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -113,7 +112,7 @@ pub(super) fn with_owner(path: &Path, source: std::io::Error) -> std::io::Error 
             let owner = owner_name(uid);
             std::io::Error::new(
                 source.kind(),
-                format!("{source}; {what} belongs to {owner}, and this user may not go on there"),
+                format!("{what} belongs to {owner}, and this user may not write there ({source})"),
             )
         }
         _ => source,

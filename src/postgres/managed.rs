@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::account::{Account, AccountError};
-use super::binaries::{self, BinariesError, Wanted};
+use super::binaries::{self, BinariesError, Installation, Wanted};
 use super::cache_contents::{self, ClusterState};
 use super::cache_directory::{CacheDirectory, CacheError};
 use super::cache_limit::{CacheLimit, Kept, KeptThing, to_remove};
@@ -13,6 +13,7 @@ use super::cluster::{Cluster, ClusterError};
 use super::cluster_record::TemplateRecord;
 use super::connect::Address;
 use super::database::{DatabaseError, Databases, OurDatabase, Role};
+use super::packages::Place;
 use super::profile::Profile;
 use super::server::{Server, ServerError};
 use super::version::Version;
@@ -47,6 +48,8 @@ pub enum ManagedError {
 pub struct ManagedOptions {
     /// Which binaries.
     pub wanted: Wanted,
+    /// Whether nothing may be fetched.
+    pub offline: bool,
     /// The cache directory.
     pub cache_directory: PathBuf,
     /// The account, where root names one.
@@ -77,7 +80,6 @@ impl Managed {
     /// # Errors
     /// See [`ManagedError`].
     pub async fn start(options: &ManagedOptions, events: &Events) -> Result<Managed, ManagedError> {
-        let installation = binaries::find(&options.wanted)?;
         let account = Account::pick(options.server_user.as_deref())?;
         let place = std::path::absolute(&options.cache_directory).map_err(|source| {
             CacheError::Unusable {
@@ -85,6 +87,16 @@ impl Managed {
                 source,
             }
         })?;
+        Cluster::check_way(&place, &account)?;
+        let installation = if options.offline {
+            binaries::find(&options.wanted, &place)?
+        } else {
+            let place = Place {
+                cache: &place,
+                holder: &options.holder,
+            };
+            binaries::find_or_fetch(&options.wanted, &place, events).await?
+        };
         Cluster::check_place(&place, &installation, &account)?;
         let cache = CacheDirectory::open(&place)?;
         let cluster = Cluster::open(&cache, installation, account, &options.holder, events).await?;
@@ -134,6 +146,12 @@ impl Managed {
     #[must_use]
     pub fn databases(&self) -> &Databases {
         &self.databases
+    }
+
+    /// The binaries it runs with.
+    #[must_use]
+    pub fn installation(&self) -> &Installation {
+        &self.server.cluster().installation
     }
 
     /// Its version.
