@@ -9,6 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::selection::{self, Selected};
 use crate::cli::server;
 use crate::definition::{Fixture, Library};
+use crate::experiment::cost::Workload;
 use crate::experiment::extract;
 use crate::explain::variant::Subject;
 use crate::postgres::workspace::Workspace;
@@ -20,7 +21,8 @@ use crate::units::Count;
 /// # Errors
 /// If the fixture cannot be built, a statement cannot be bound, or a file cannot be written.
 pub async fn run(arguments: &ExtractQueries, common: &Common) -> anyhow::Result<Exit> {
-    let selected = selection::select(&Library::built_in(), &arguments.what)?;
+    let scale = arguments.what.scale.on_server(server::is_given(common)?);
+    let selected = selection::select(&Library::built_in(), &arguments.what, scale)?;
     std::fs::create_dir_all(&arguments.out)
         .with_context(|| format!("cannot make {}", arguments.out.display()))?;
     let work = async |workspace: &Workspace, events: &Events| -> anyhow::Result<String> {
@@ -34,7 +36,8 @@ pub async fn run(arguments: &ExtractQueries, common: &Common) -> anyhow::Result<
             arguments.out.display()
         ))
     };
-    server::print_with_server(common, "extract-queries", work).await
+    let workload = Workload::measuring(&selected.queues, &selected.fixtures, &selected.selection);
+    server::print_with_server(common, "extract-queries", &workload, work).await
 }
 
 async fn write_fixture(
