@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use glob::Pattern;
 
 use crate::definition::Operation;
@@ -20,7 +21,9 @@ Measure   compare-plans    measure every statement's plan on every fixture
 Define    queues           list the queues, show one
           fixtures         list, show, build and drop data distributions
           rules            list what is looked for in plans, explain one
+          init             write a queue folder, or a fixture file, to start from
           extract-queries  write every variant as a file for psql
+Set up    completions      complete the command line in a shell
 
 Start: pgq-analyze compare-plans --quick
 
@@ -130,11 +133,23 @@ pub enum Command {
     Fixtures(Fixtures),
     /// List what is looked for in plans, explain one
     Rules(Rules),
+    /// Write a queue folder to start from
+    ///
+    /// The files are commented and run at once; what they hold is yours to replace. With --from they are those of a built-in queue. Nothing
+    /// is overwritten.
+    Init(Init),
     /// Write every variant as a .sql file for psql
     ///
     /// Each file has the parameters' values filled in, EXPLAIN in front and ROLLBACK behind. The values come from the fixture, which is
     /// built where it is not there yet.
     ExtractQueries(ExtractQueries),
+    /// Print a script that completes the command line in a shell
+    ///
+    /// For bash: source <(pgq-analyze completions bash), in ~/.bashrc to have it always.
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
 }
 
 /// What to measure.
@@ -276,9 +291,9 @@ pub enum FixturesAction {
     },
     /// Drop what was built of a fixture
     Drop {
-        /// Its name
+        /// Its name, or the path of its file
         fixture: String,
-        /// Only what was built for this queue
+        /// Only what was built for this queue: its name, or the path of its folder
         #[arg(long, value_name = "QUEUE")]
         queue: Option<String>,
     },
@@ -318,6 +333,19 @@ pub struct ExtractQueries {
         help_heading = "Output"
     )]
     pub out: PathBuf,
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// What to call it: `my-queue` makes ./my-queue; a path such as ./queues/my-queue is taken as it is
+    pub name: String,
+    /// Copy the built-in queue of this name, or with --fixture the built-in fixture
+    #[arg(long, value_name = "NAME")]
+    pub from: Option<String>,
+    /// Write a fixture file instead of a queue folder
+    #[arg(long)]
+    pub fixture: bool,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

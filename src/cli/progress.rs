@@ -109,6 +109,7 @@ impl Progress {
                 }
             }
             RunEvent::VariantStarted {
+                stage,
                 queue,
                 fixture,
                 variant,
@@ -119,7 +120,7 @@ impl Progress {
                     .time_left()
                     .map_or(String::new(), |left| format!(", about {left:?} left"));
                 self.show(
-                    &format!("measuring {fixture}, {queue}: {variant}{left}"),
+                    &format!("{stage} {fixture}, {queue}: {variant}{left}"),
                     done,
                     total,
                 );

@@ -170,6 +170,7 @@ impl PlansExperiment<'_> {
         let mut grounds = Grounds::Copies(copies);
         for subject in subjects {
             self.events.emit(RunEvent::VariantStarted {
+                stage: "measuring",
                 queue: subject.queue.name.clone(),
                 fixture: fixture.name.clone(),
                 variant: format!("{} {}", subject.statement_name(), subject.variant.name),

@@ -65,13 +65,15 @@ pub enum RunEvent {
         /// How long that took, in milliseconds.
         elapsed_ms: f64,
     },
-    /// So many variants will be measured in all.
+    /// So many variants will be gone through in all.
     VariantsPlanned {
         /// Their number.
         total: usize,
     },
-    /// A variant is being measured.
+    /// A variant is begun.
     VariantStarted {
+        /// What is done with it, for example `measuring`.
+        stage: &'static str,
         /// Name of the queue.
         queue: String,
         /// Name of the fixture.
@@ -79,7 +81,7 @@ pub enum RunEvent {
         /// Statement and variant, for example `fetch batch-100`.
         variant: String,
     },
-    /// A variant is through, measured or failed.
+    /// A variant is through, or has failed.
     VariantFinished {
         /// The error, where it failed.
         error: Option<String>,

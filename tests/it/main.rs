@@ -16,4 +16,5 @@ mod repeatable;
 mod run_folder;
 mod server;
 mod signals;
+mod starting;
 mod statistics;

@@ -33,6 +33,7 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
     let started = Instant::now();
     let scale = arguments.what.scale.on_server(server::is_given(common)?);
     let selected = selection::select(&Library::built_in(), &arguments.what, scale)?;
+    selected.tell_warnings(common.quiet);
     let request = Request {
         queues: selected.queues,
         fixtures: selected.fixtures,

@@ -1,8 +1,10 @@
 //! The commands, one a file.
 
 pub mod compare_plans;
+pub mod completions;
 pub mod extract_queries;
 pub mod fixtures;
+pub mod init;
 pub mod listing;
 pub mod queues;
 pub mod rules;
