@@ -1,8 +1,11 @@
 //! A server to work on: where databases of our own are made, what it is, and what it permits.
 
+use super::binaries::Origin;
 use super::database::Databases;
+use super::equipment::Part;
 use super::given::{self, Given};
 use super::managed::Managed;
+use super::system_package;
 use super::version::Version;
 use crate::run::environment::Limitation;
 use crate::run::event::Events;
@@ -59,6 +62,29 @@ impl Workspace {
         match self {
             Workspace::Managed(_) => Vec::new(),
             Workspace::Given(given) => given.limitations().to_vec(),
+        }
+    }
+
+    /// What to install where the server lacks one of PostgreSQL's own parts; none where this program does not know how it was installed.
+    #[must_use]
+    pub fn remedy(&self, part: Part) -> Option<String> {
+        match self {
+            Workspace::Managed(managed) => {
+                let installation = managed.installation();
+                let package = match &installation.origin {
+                    Origin::Fetched { package } => format!("the package {package}"),
+                    _ => installation.bin_dir.display().to_string(),
+                };
+                let major = installation.version.major;
+                Some(format!(
+                    "{package} has no {part}; {} has",
+                    system_package::contrib(major)
+                ))
+            }
+            Workspace::Given(given) => Some(format!(
+                "role {} would have to be allowed to create the extension {part}, and the server to have it",
+                given.survey().role
+            )),
         }
     }
 
