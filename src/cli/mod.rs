@@ -60,6 +60,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::ComparePlans(arguments) => commands::compare_plans::run(&arguments, &common).await,
         Command::Queues(arguments) => commands::queues::run(&arguments.action),
         Command::Fixtures(arguments) => commands::fixtures::run(&arguments.action, &common).await,
+        Command::Clean(arguments) => commands::clean::run(&arguments, &common).await,
         Command::Rules(arguments) => commands::rules::run(&arguments.action),
         Command::ExtractQueries(arguments) => {
             commands::extract_queries::run(&arguments, &common).await

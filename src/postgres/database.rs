@@ -5,6 +5,7 @@
 
 pub mod guest;
 pub mod mark;
+pub mod others;
 
 use std::collections::BTreeSet;
 use std::path::Path;
