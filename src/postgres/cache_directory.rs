@@ -96,14 +96,13 @@ impl CacheError {
     }
 }
 
-/// An error at `path` with the name of the user it belongs to, where that is another one and the reason.
+/// An error at `path` with the name of the user it belongs to, where that is the reason.
 pub(super) fn with_owner(path: &Path, source: std::io::Error) -> std::io::Error {
-    let me = rustix::process::geteuid().as_raw();
     let nearest = path
         .ancestors()
         .find_map(|one| Some((one, one.symlink_metadata().ok()?.uid())));
     match nearest {
-        Some((there, uid)) if source.kind() == ErrorKind::PermissionDenied && uid != me => {
+        Some((there, uid)) if source.kind() == ErrorKind::PermissionDenied => {
             let what = if there == path {
                 "it".to_owned()
             } else {
