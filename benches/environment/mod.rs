@@ -17,6 +17,7 @@ pub(crate) fn options() -> Common {
         postgres: None,
         offline: false,
         cache_dir: std::env::var_os("PGQ_ANALYZE_CACHE_DIR").map(PathBuf::from),
+        offline: false,
         server_user: None,
         quiet: false,
         color: Color::Auto,

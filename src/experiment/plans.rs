@@ -239,7 +239,7 @@ impl PlansExperiment<'_> {
             .address()
             .connect(template)
             .await
-            .map_err(failed)?;
+            .map_err(DatabaseError::from)?;
         let catalog = catalog::read(&session).await;
         session.close().await;
         databases.wait_until_unused(template).await?;

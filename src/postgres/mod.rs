@@ -5,6 +5,7 @@ pub mod binaries;
 pub mod cache_directory;
 pub mod cluster;
 pub mod connect;
+pub mod conninfo;
 pub mod database;
 pub mod equipment;
 pub mod lock;

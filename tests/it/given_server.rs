@@ -16,7 +16,7 @@ use pgq_analyze::postgres::account::Account;
 use pgq_analyze::postgres::binaries;
 use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
 
-pub(crate) use certificates::{Certificates, Validity};
+pub(crate) use certificates::{CLIENT, Certificates, Validity};
 use keeper::Keeper;
 pub(crate) use pooler::{PoolMode, Pooler};
 

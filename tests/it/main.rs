@@ -5,6 +5,8 @@
 
 mod bad_input;
 mod built_in;
+mod cleaning;
+mod connecting;
 mod definitions;
 mod findings;
 mod given_server;
