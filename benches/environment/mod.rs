@@ -15,7 +15,6 @@ use pgq_analyze::definition::fixture::Scale;
 pub(crate) fn options() -> Common {
     Common {
         postgres: None,
-        offline: false,
         cache_dir: std::env::var_os("PGQ_ANALYZE_CACHE_DIR").map(PathBuf::from),
         offline: false,
         server_user: None,
