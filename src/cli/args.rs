@@ -21,6 +21,7 @@ Define    queues           list the queues, show one
           fixtures         list, show, build and drop data distributions
           rules            list what is looked for in plans, explain one
           extract-queries  write every variant as a file for psql
+Set up    selftest         say what can be trusted on this server and machine
 
 Start: pgq-analyze compare-plans --quick
 
@@ -32,7 +33,7 @@ Options:
 #[derive(Debug, Parser)]
 #[command(name = "pgq-analyze", version, help_template = OVERVIEW, max_term_width = 110)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 130 interrupted (results so far are kept)."
+    after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 3 counts that ought to repeat do not (selftest), 5 inconclusive (selftest), 130 interrupted (results so far are kept)."
 )]
 pub struct Arguments {
     /// What to do.
@@ -98,6 +99,11 @@ pub enum Command {
     /// Each file has the parameters' values filled in, EXPLAIN in front and ROLLBACK behind. The values come from the fixture, which is
     /// built where it is not there yet.
     ExtractQueries(ExtractQueries),
+    /// Say what can be trusted on this server and machine
+    ///
+    /// Tests the clock, the disk, whether counts repeat, and how much times waver, and puts a verdict into words. Ends with 0 if counts
+    /// repeat, 3 if those that ought to do not, 5 if it could not tell.
+    Selftest(Selftest),
 }
 
 /// What to measure.
@@ -266,6 +272,17 @@ pub struct ExtractQueries {
         help_heading = "Output"
     )]
     pub out: PathBuf,
+}
+
+/// `selftest`.
+#[derive(Debug, Args)]
+pub struct Selftest {
+    /// Time for all of it, about
+    #[arg(long, value_name = "SECONDS", default_value = "12", value_parser = seconds, help_heading = "How")]
+    pub budget: Duration,
+    /// Print everything as JSON
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

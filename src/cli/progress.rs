@@ -74,6 +74,13 @@ impl Progress {
                 self.say(&format!("PostgreSQL {version} from {bin_dir}"))
             }
             RunEvent::Reaped { what } => self.say(&format!("removed {what}")),
+            RunEvent::StepProgress { step, done, total } => {
+                if done == total {
+                    self.clear();
+                } else {
+                    self.show(step, *done, *total);
+                }
+            }
             RunEvent::VariantsPlanned { total } => self.total += *total,
             RunEvent::FixtureProgress {
                 queue,

@@ -5,3 +5,4 @@ pub mod environment;
 pub mod extract;
 pub mod plans;
 pub mod selection;
+pub mod selftest;

@@ -11,5 +11,6 @@ pub mod managed;
 mod process;
 pub mod profile;
 pub mod server;
+pub mod sync_file;
 pub mod version;
 pub mod workspace;

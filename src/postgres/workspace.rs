@@ -1,5 +1,7 @@
 //! A server to work on: where databases of our own are made, what it is, and what it permits.
 
+use std::path::Path;
+
 use super::database::Databases;
 use super::managed::Managed;
 use super::version::Version;
@@ -34,6 +36,22 @@ impl Workspace {
     pub fn version_text(&self) -> &str {
         match self {
             Workspace::Managed(managed) => managed.version_text(),
+        }
+    }
+
+    /// The directory of its binaries; none for a server that was not started here.
+    #[must_use]
+    pub fn bin_dir(&self) -> Option<&Path> {
+        match self {
+            Workspace::Managed(managed) => Some(managed.bin_dir()),
+        }
+    }
+
+    /// The directory on this machine that its data lies in and that is ours to write to; none for a server that was not started here.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        match self {
+            Workspace::Managed(managed) => Some(managed.directory()),
         }
     }
 

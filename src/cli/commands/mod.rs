@@ -6,3 +6,4 @@ pub mod fixtures;
 pub mod listing;
 pub mod queues;
 pub mod rules;
+pub mod selftest;
