@@ -363,3 +363,92 @@ fn percent(share: f64) -> String {
 fn precise_percent(share: f64) -> String {
     format!("{:.4} %", share * 100.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::environment::Limitation;
+    use crate::run::selftest::sample::steady;
+    use crate::run::selftest::{Difference, Topic};
+
+    /// A machine with something to say in every place.
+    fn troubled() -> SelfTest {
+        let mut found = steady();
+        found.debug_build = true;
+        found.server.bin_dir = None;
+        found.server.record.limitations.push(Limitation {
+            capability: "pg_prewarm".to_owned(),
+            not_comparable: vec!["buffers".to_owned()],
+            message: "pg_prewarm is not installed: pages depend on what is in memory".to_owned(),
+        });
+        found.machine.governors = vec!["powersave".to_owned()];
+        found.machine.load_average = None;
+        found.disk.directory = None;
+        found.disk.sync = None;
+        found.disk.free_bytes = None;
+        found.disk.not_measured = Some("the server was not started here".to_owned());
+        found.counts.variants[0].differences.push(Difference {
+            key: "buffers.total",
+            values: ["120", "121", "120", "120", "120"]
+                .map(str::to_owned)
+                .to_vec(),
+        });
+        found.times.told_from = None;
+        let judge = |topic, trust, sentence: &str| Judgement {
+            topic,
+            trust,
+            sentence: sentence.to_owned(),
+        };
+        found.verdict = vec![
+            judge(
+                Topic::Counts,
+                Trust::No,
+                "buffers.total differ between 5 copies",
+            ),
+            judge(Topic::InterleavedTimes, Trust::Unknown, "too few"),
+            judge(
+                Topic::TimesOfRuns,
+                Trust::Limited,
+                "less than 7 % means nothing",
+            ),
+            judge(
+                Topic::NodeTimes,
+                Trust::Yes,
+                "TIMING costs\u{1b}[31m little",
+            ),
+        ];
+        found
+    }
+
+    fn layout(width: usize, color: bool) -> Layout<'static> {
+        Layout {
+            width,
+            color,
+            folder: None,
+        }
+    }
+
+    #[test]
+    fn a_steady_machine() {
+        insta::assert_snapshot!(render(&steady(), layout(110, false)));
+    }
+
+    #[test]
+    fn a_troubled_machine_in_a_narrow_terminal() {
+        let text = render(&troubled(), layout(72, false));
+        assert!(text.lines().all(|line| width(line) <= 72), "{text}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn colour_changes_no_text_and_names_are_inert() {
+        let plain = render(&troubled(), layout(100, false));
+        let coloured = render(&troubled(), layout(100, true));
+        assert!(!plain.contains('\u{1b}') && plain.contains("\\u{1b}[31m little"));
+        let mut stripped = coloured;
+        for code in ["0", "1", "2", "36", "33", "1;31"] {
+            stripped = stripped.replace(&format!("\u{1b}[{code}m"), "");
+        }
+        assert_eq!(stripped, plain);
+    }
+}

@@ -22,6 +22,9 @@ const MOST_COPIES: usize = 40;
 /// However long the rest took, this share of the budget is given to the copies.
 const LEAST_SHARE: f64 = 0.6;
 
+/// On a machine too busy to give enough in its time, the copies may take this many times the budget.
+const LONGEST: f64 = 1.5;
+
 /// What is measured on.
 pub(super) struct Statements<'t> {
     /// The server.
@@ -63,38 +66,40 @@ impl Statements<'_> {
         let copies = Copies::of(databases, &template.database, template.mark.prewarm).await?;
         let mut grounds = Grounds::Copies(copies);
         let deadline = (started + budget).max(Instant::now() + budget.mul_f64(LEAST_SHARE));
+        let limit = deadline.max(started + budget.mul_f64(LONGEST));
         let mut done: Vec<OfCopy> = Vec::new();
-        while done.len() < LEAST_COPIES || (done.len() < MOST_COPIES && Instant::now() < deadline) {
-            let executions: usize = done.iter().map(|copy| copy.times.len()).sum();
+        while let Some(end) = next_end(&done, deadline, limit) {
+            let executions = done.iter().map(|copy| copy.times.len()).sum();
             let message = format!("counting and timing on copy {}", done.len() + 1);
             step(self.events, &message, executions, 0);
-            let now = Instant::now();
-            let still = LEAST_COPIES.saturating_sub(done.len()).max(1);
-            let share = deadline.saturating_duration_since(now) / u32::try_from(still).unwrap_or(1);
             let ground = grounds.open().await?;
-            let outcome = self.on_copy(&ground, &counted, timed, now + share).await;
+            let outcome = self.on_copy(&ground, &counted, timed, end).await;
             grounds.finish(ground).await;
             done.push(outcome?);
         }
         step(self.events, "counting and timing", 1, 1);
         grounds.clear().await?;
+        Ok(self.compare(&counted, done))
+    }
+
+    /// Puts together what the copies gave.
+    fn compare(&self, counted: &[Subject<'_>], copies: Vec<OfCopy>) -> (Counts, Times) {
         let by_copy = |subject: usize| -> Vec<CopyCounts> {
-            done.iter()
-                .filter_map(|copy| copy.counts.get(subject).cloned())
-                .collect()
+            let of_subject = copies.iter().filter_map(|copy| copy.counts.get(subject));
+            of_subject.cloned().collect()
         };
         let variants = counted.iter().enumerate();
         let counts = Counts {
             queue: self.queue.name.clone(),
             fixture: self.fixture.name.clone(),
             jobs: self.fixture.jobs,
-            copies: done.len(),
+            copies: copies.len(),
             variants: variants
                 .filter_map(|(position, subject)| counts::compare(*subject, &by_copy(position)))
                 .collect(),
         };
-        let samples: Vec<Vec<f64>> = done.into_iter().map(|copy| copy.times).collect();
-        Ok((counts, times::analyse(times::VARIANT, &samples)))
+        let times: Vec<Vec<f64>> = copies.into_iter().map(|copy| copy.times).collect();
+        (counts, times::analyse(times::VARIANT, &times))
     }
 
     async fn on_copy(
@@ -130,5 +135,59 @@ impl Statements<'_> {
             .into_iter()
             .find(fits)
             .ok_or_else(|| SelfTestError::NoVariant(format!("{statement} {variant}")))
+    }
+}
+
+/// When the next copy has to be through; none if there need not be another. The first copies share the time until the deadline; where
+/// they gave too little, more follow until the limit.
+fn next_end(done: &[OfCopy], deadline: Instant, limit: Instant) -> Option<Instant> {
+    let now = Instant::now();
+    if done.len() < LEAST_COPIES {
+        let copies_left = u32::try_from(LEAST_COPIES - done.len()).unwrap_or(1);
+        return Some(now + deadline.saturating_duration_since(now) / copies_left);
+    }
+    let rounds: usize = done.iter().map(|copy| times::rounds(&copy.times)).sum();
+    let end = if rounds < times::ENOUGH_ROUNDS {
+        limit
+    } else {
+        deadline
+    };
+    (done.len() < MOST_COPIES && now < end).then_some(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copies(number: usize, executions: usize) -> Vec<OfCopy> {
+        let copy = || OfCopy {
+            counts: Vec::new(),
+            times: vec![1.0; executions],
+        };
+        std::iter::repeat_with(copy).take(number).collect()
+    }
+
+    #[test]
+    fn copies_follow_until_there_is_enough() {
+        let now = Instant::now();
+        let (past, future) = (now, now + Duration::from_secs(600));
+        let goes_on = |done: &[OfCopy], deadline, limit| next_end(done, deadline, limit).is_some();
+        assert!(goes_on(&copies(4, 200), past, past), "five at least");
+        assert!(
+            !goes_on(&copies(5, 200), past, future),
+            "enough, and the time is over"
+        );
+        assert!(goes_on(&copies(5, 200), future, future), "there is time");
+        assert!(goes_on(&copies(5, 79), past, future), "one round each");
+        assert!(
+            !goes_on(&copies(5, 79), past, past),
+            "too little, and no time"
+        );
+        assert!(!goes_on(&copies(40, 1), future, future), "the most");
+        let share = next_end(&copies(2, 200), future, future).expect("goes on") - now;
+        assert!(
+            share > Duration::from_secs(190) && share < Duration::from_secs(250),
+            "{share:?}"
+        );
     }
 }

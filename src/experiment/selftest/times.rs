@@ -24,6 +24,9 @@ const PER_SIDE: usize = 20;
 /// Executions in a copy: five interleaved rounds, ten blocks.
 const PER_COPY: usize = 10 * PER_SIDE;
 
+/// Interleaved rounds below which nothing is said: a 95th percentile needs as many.
+pub(super) const ENOUGH_ROUNDS: usize = 20;
+
 /// The naive rule: medians that lie further apart than this share.
 const NAIVE_SHARE: f64 = 0.05;
 
@@ -47,6 +50,11 @@ pub(super) async fn time(
         budget: deadline.saturating_duration_since(Instant::now()),
     };
     Ok(explainer.measure(sampling, deadline).await?.execution_ms)
+}
+
+/// The interleaved rounds that a copy's times give.
+pub(super) fn rounds(times: &[f64]) -> usize {
+    times.len() / (2 * PER_SIDE)
 }
 
 /// Compares the times of a statement and variant with themselves.
