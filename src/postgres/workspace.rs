@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use super::binaries::Origin;
 use super::database::Databases;
+use super::equipment::Part;
 use super::managed::Managed;
+use super::system_package;
 use super::version::Version;
 use crate::run::environment::Limitation;
 
@@ -43,7 +46,7 @@ impl Workspace {
     #[must_use]
     pub fn bin_dir(&self) -> Option<&Path> {
         match self {
-            Workspace::Managed(managed) => Some(managed.bin_dir()),
+            Workspace::Managed(managed) => Some(&managed.installation().bin_dir),
         }
     }
 
@@ -68,6 +71,25 @@ impl Workspace {
     pub fn limitations(&self) -> Vec<Limitation> {
         match self {
             Workspace::Managed(_) => Vec::new(),
+        }
+    }
+
+    /// What to install where the server lacks one of PostgreSQL's own parts; none where this program does not know how it was installed.
+    #[must_use]
+    pub fn remedy(&self, part: Part) -> Option<String> {
+        match self {
+            Workspace::Managed(managed) => {
+                let installation = managed.installation();
+                let package = match &installation.origin {
+                    Origin::Fetched { package } => format!("the package {package}"),
+                    _ => installation.bin_dir.display().to_string(),
+                };
+                let major = installation.version.major;
+                Some(format!(
+                    "{package} has no {part}; {} has",
+                    system_package::contrib(major)
+                ))
+            }
         }
     }
 

@@ -27,6 +27,7 @@ use crate::run::{Failure, Run, RunKind, RunStatus};
 pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let selected = selection::select(&Library::built_in(), &arguments.what)?;
+    selected.tell_warnings(common.quiet);
     let request = Request {
         queues: selected.queues,
         fixtures: selected.fixtures,

@@ -4,7 +4,7 @@ use super::listing;
 use crate::cli::args::{Common, FixturesAction, ScaleOptions};
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::{selection, server};
-use crate::definition::{Fixture, Library, Queue};
+use crate::definition::{Fixture, Library, Queue, library};
 use crate::fixture::cache;
 use crate::postgres::workspace::Workspace;
 use crate::run::event::Events;
@@ -43,7 +43,11 @@ pub async fn run(action: &FixturesAction, common: &Common) -> anyhow::Result<Exi
                 .collect::<anyhow::Result<_>>()?;
             build(&fixture, &queues, common).await
         }
-        FixturesAction::Drop { fixture, queue } => drop(fixture, queue.as_deref(), common).await,
+        FixturesAction::Drop { fixture, queue } => {
+            // By name alone: the file may be gone.
+            let queue = queue.as_deref().map(library::queue_name);
+            drop(library::fixture_name(fixture), queue.as_deref(), common).await
+        }
     }
 }
 
