@@ -75,6 +75,13 @@ impl Progress {
             | RunEvent::PackageDownloading { .. }
             | RunEvent::PackageUnpacking { .. }
             | RunEvent::PackageFailed { .. } => self.hear_of_servers(event),
+            RunEvent::StepProgress { step, done, total } => {
+                if done == total {
+                    self.clear();
+                } else {
+                    self.show(step, *done, *total);
+                }
+            }
             RunEvent::VariantsPlanned { total } => self.total += *total,
             RunEvent::FixtureProgress {
                 queue,
