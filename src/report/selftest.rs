@@ -290,37 +290,34 @@ fn times(page: &mut Page, found: &SelfTest) {
         ),
     );
     let sides = format!("{0} + {0}", times.per_side);
-    line(
-        page,
-        "false alarms",
-        &alarms(
-            times.interleaved,
-            &format!("A B A B … of {sides}, rank test and more than 10 % and 0.1 ms"),
+    let interleaved =
+        format!("A B A B … of {sides}, rank test and an effect beyond 10 % and 0.1 ms");
+    for (label, found, how) in [
+        ("false alarms", times.interleaved, interleaved.as_str()),
+        (
+            "",
+            times.in_blocks,
+            "the same test, one copy after the other",
         ),
-    );
-    line(
-        page,
-        "",
-        &alarms(times.in_blocks, "the same test, one copy after the other"),
-    );
-    line(
-        page,
-        "",
-        &alarms(
+        (
+            "",
             times.naive,
             "medians more than 5 % apart, one copy after the other",
         ),
-    );
+    ] {
+        alarms(page, label, found, how);
+    }
 }
 
-fn alarms(found: FalseAlarms, how: &str) -> String {
+fn alarms(page: &mut Page, label: &str, found: FalseAlarms, how: &str) {
     let of = format!(
         "{} of {}",
         Count(found.alarms as u64),
         Count(found.comparisons as u64)
     );
     let share = found.share().map_or(UNKNOWN.to_owned(), percent);
-    format!("{of:>10}  {share:>6}  {how}")
+    let label = format!("  {label:<12}  {of:>12}  {share:>6}");
+    page.labelled(width(&label) + 2, (Role::Plain, &label), Role::Plain, how);
 }
 
 fn verdict(page: &mut Page, found: &SelfTest) {

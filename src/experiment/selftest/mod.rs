@@ -13,11 +13,13 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use super::environment::describe_server;
+use super::plans::without_prewarming;
 use crate::definition::Library;
 use crate::definition::fixture::Scale;
 use crate::definition::library::LibraryError;
 use crate::explain::ExplainError;
 use crate::fixture::build::BuildError;
+use crate::fixture::cache;
 use crate::plan::json::PlanError;
 use crate::postgres::database::{DatabaseError, server_message};
 use crate::postgres::workspace::Workspace;
@@ -82,16 +84,29 @@ pub async fn run(
     let fixture = library.fixture(FIXTURE)?.scaled(scale);
     let mut machine = machine::describe();
     let before = ProcessorTime::now();
-    let server = FoundServer {
+    let mut server = FoundServer {
         version: workspace.version_text().to_owned(),
         bin_dir: workspace.bin_dir().map(|path| path.display().to_string()),
         record: describe_server(workspace).await?,
     };
     let (clock, disk) = clock_and_disk(workspace, events).await?;
+    let template = cache::ensure(
+        workspace.databases(),
+        workspace.version_text(),
+        &queue,
+        &fixture,
+        events,
+    )
+    .await?;
+    if !template.mark.prewarm {
+        let limitation = without_prewarming(workspace);
+        server.record.limitations.push(limitation);
+    }
     let test = Statements {
         workspace,
         queue: &queue,
         fixture: &fixture,
+        template: &template,
         events,
     };
     let (counts, times) = test.measure(started, budget).await?;

@@ -8,7 +8,7 @@ use crate::experiment::selection::Selection;
 use crate::explain::copies::Copies;
 use crate::explain::ground::{Ground, Grounds};
 use crate::explain::variant::Subject;
-use crate::fixture::cache;
+use crate::fixture::cache::Template;
 use crate::postgres::workspace::Workspace;
 use crate::run::event::Events;
 use crate::run::selftest::{CopyCounts, Counts, Times};
@@ -33,6 +33,8 @@ pub(super) struct Statements<'t> {
     pub(super) queue: &'t Queue,
     /// The fixture, already scaled.
     pub(super) fixture: &'t Fixture,
+    /// The same, built for the queue.
+    pub(super) template: &'t Template,
     /// Who is told.
     pub(super) events: &'t Events,
 }
@@ -52,17 +54,10 @@ impl Statements<'_> {
         started: Instant,
         budget: Duration,
     ) -> Result<(Counts, Times), SelfTestError> {
-        let databases = self.workspace.databases();
-        let template = cache::ensure(
-            databases,
-            self.workspace.version_text(),
-            self.queue,
-            self.fixture,
-            self.events,
-        )
-        .await?;
         let counted = self.subjects(counts::VARIANTS)?;
         let timed = self.subject(times::VARIANT)?;
+        let template = self.template;
+        let databases = self.workspace.databases();
         let copies = Copies::of(databases, &template.database, template.mark.prewarm).await?;
         let mut grounds = Grounds::Copies(copies);
         let deadline = (started + budget).max(Instant::now() + budget.mul_f64(LEAST_SHARE));

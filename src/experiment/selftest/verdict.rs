@@ -67,14 +67,14 @@ fn counts(found: &SelfTest) -> (Trust, String) {
     }
     if !broken.is_empty() {
         let sentence = format!(
-            "{} differ between {copies} copies of one fixture: something else works on this server, or this program has a bug worth reporting",
+            "not the same on {copies} copies of one fixture: {}; something else works on this server, or this program has a bug worth reporting",
             broken.join(", ")
         );
         return (Trust::No, sentence);
     }
     if !keys.is_empty() {
         let sentence = format!(
-            "{} differ between {copies} copies, which is not promised here; everything else is the same on all of them",
+            "not the same on {copies} copies, and not promised here: {}; all the rest is the same",
             keys.join(", ")
         );
         return (Trust::Limited, sentence);
