@@ -15,15 +15,12 @@ use tokio_postgres::error::SqlState;
 
 use super::connect::{Address, ConnectError, Session};
 
-/// The database that databases are made from and dropped from.
-const MAINTENANCE: &str = "postgres";
-
 /// Why something could not be done with a database.
 #[derive(Debug, Error)]
 pub enum DatabaseError {
     /// No session could be opened.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Connect(Box<ConnectError>),
     /// The server refused.
     #[error("cannot {action} database {name}: {}", server_message(source))]
     Server {
@@ -34,6 +31,12 @@ pub enum DatabaseError {
         /// What the server says.
         source: tokio_postgres::Error,
     },
+}
+
+impl From<ConnectError> for DatabaseError {
+    fn from(error: ConnectError) -> DatabaseError {
+        DatabaseError::Connect(Box::new(error))
+    }
 }
 
 /// What PostgreSQL said: message, detail and hint; or what the driver said, with its causes.
@@ -129,7 +132,7 @@ impl Databases {
         address: &Address,
         installation: &str,
     ) -> Result<Databases, DatabaseError> {
-        let session = address.connect(MAINTENANCE).await?;
+        let session = address.connect(address.maintenance()).await?;
         let (address, installation) = (address.clone(), installation.to_owned());
         Ok(Databases {
             address,
@@ -188,7 +191,7 @@ impl Databases {
             .query_one("select current_setting('server_version_num')::int", &[])
             .await;
         row.map(|row| row.get(0))
-            .map_err(failed("ask for the version in", MAINTENANCE))
+            .map_err(failed("ask for the version in", self.address.maintenance()))
     }
 
     /// Size of a database in bytes.
@@ -254,7 +257,7 @@ impl Databases {
                 &[],
             )
             .await
-            .map_err(failed("list the databases from", MAINTENANCE))?;
+            .map_err(failed("list the databases from", self.address.maintenance()))?;
         let each = rows.iter().filter_map(|row| {
             let role = match row.get::<_, Option<&str>>(1) {
                 // Without a comment: its maker was killed between making and marking it.
@@ -323,7 +326,10 @@ impl Databases {
     /// If the server refuses.
     pub async fn remove_orphaned_files(&self, data: &Path) -> Result<usize, DatabaseError> {
         let rows = self.session.query("select oid from pg_database", &[]).await;
-        let rows = rows.map_err(failed("list the databases from", MAINTENANCE))?;
+        let rows = rows.map_err(failed(
+            "list the databases from",
+            self.address.maintenance(),
+        ))?;
         let known: BTreeSet<u32> = rows.iter().map(|row| row.get(0)).collect();
         let orphans = std::fs::read_dir(data.join("base"))
             .into_iter()
