@@ -16,6 +16,7 @@ pub(crate) fn options() -> Common {
     Common {
         postgres: None,
         cache_dir: std::env::var_os("PGQ_ANALYZE_CACHE_DIR").map(PathBuf::from),
+        offline: false,
         server_user: None,
         quiet: false,
         color: Color::Auto,

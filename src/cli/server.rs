@@ -59,6 +59,7 @@ pub fn choices(common: &Common, command: &str) -> anyhow::Result<Vec<Choice>> {
     let choice = |wanted| {
         Choice::Managed(ManagedOptions {
             wanted,
+            offline: common.offline,
             cache_directory: cache_directory.clone(),
             server_user: common.server_user.clone(),
             holder: format!(
@@ -89,7 +90,10 @@ pub fn choice(common: &Common, command: &str) -> anyhow::Result<Choice> {
 
 /// `--cache-dir`, else under `XDG_CACHE_HOME`, else for root the system's cache, for others the one in their home. Root's own home is
 /// closed to the account the server runs under.
-fn cache_directory(common: &Common) -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// If there is no place for one.
+pub fn cache_directory(common: &Common) -> anyhow::Result<PathBuf> {
     if let Some(path) = &common.cache_dir {
         return Ok(path.clone());
     }

@@ -20,6 +20,7 @@ use crate::fixture::build::BuildError;
 use crate::fixture::cache::{self, Template};
 use crate::plan::{Buffers, PlanShape, PlanWork, digest, work};
 use crate::postgres::database::{DatabaseError, server_message};
+use crate::postgres::equipment::Part;
 use crate::postgres::workspace::Workspace;
 use crate::run::environment::{Environment, FixtureRecord, Limitation, ServerRecord};
 use crate::run::event::{Events, RunEvent};
@@ -151,7 +152,7 @@ impl PlansExperiment<'_> {
         let statistics = server.statistics.entry(fixture.name.clone()).or_default();
         statistics.insert(queue.name.clone(), template.mark.statistics.clone());
         if !template.mark.prewarm {
-            note(server, without_prewarming());
+            note(server, without_prewarming(self.workspace));
         }
         Ok(template)
     }
@@ -378,14 +379,18 @@ fn note(server: &mut ServerRecord, limitation: Limitation) {
     }
 }
 
-fn without_prewarming() -> Limitation {
+fn without_prewarming(workspace: &Workspace) -> Limitation {
+    let remedy = workspace
+        .remedy(Part::PgPrewarm)
+        .map_or(String::new(), |remedy| format!("; {remedy}"));
     Limitation {
         capability: "pg_prewarm".to_owned(),
         not_comparable: ["buffers", "pages_per_row", "execution_ms"]
             .map(str::to_owned)
             .to_vec(),
-        message: "pg_prewarm is not installed: pages read and hit depend on what is in memory"
-            .to_owned(),
+        message: format!(
+            "pg_prewarm is not installed: pages read and hit depend on what is in memory{remedy}"
+        ),
     }
 }
 

@@ -1,7 +1,10 @@
 //! A server to work on: where databases of our own are made, what it is, and what it permits.
 
+use super::binaries::Origin;
 use super::database::Databases;
+use super::equipment::Part;
 use super::managed::Managed;
+use super::system_package;
 use super::version::Version;
 use crate::run::environment::Limitation;
 
@@ -50,6 +53,25 @@ impl Workspace {
     pub fn limitations(&self) -> Vec<Limitation> {
         match self {
             Workspace::Managed(_) => Vec::new(),
+        }
+    }
+
+    /// What to install where the server lacks one of PostgreSQL's own parts; none where this program does not know how it was installed.
+    #[must_use]
+    pub fn remedy(&self, part: Part) -> Option<String> {
+        match self {
+            Workspace::Managed(managed) => {
+                let installation = managed.installation();
+                let package = match &installation.origin {
+                    Origin::Fetched { package } => format!("the package {package}"),
+                    _ => installation.bin_dir.display().to_string(),
+                };
+                let major = installation.version.major;
+                Some(format!(
+                    "{package} has no {part}; {} has",
+                    system_package::contrib(major)
+                ))
+            }
         }
     }
 

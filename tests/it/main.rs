@@ -10,6 +10,7 @@ mod connecting;
 mod definitions;
 mod findings;
 mod given_server;
+mod installing;
 mod own_queue;
 mod place;
 mod processes;
