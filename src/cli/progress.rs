@@ -67,6 +67,8 @@ impl Progress {
             RunEvent::ServerBusy { .. }
             | RunEvent::ServerCreating { .. }
             | RunEvent::ServerReady { .. }
+            | RunEvent::ServerFound { .. }
+            | RunEvent::Notice { .. }
             | RunEvent::Reaped { .. }
             | RunEvent::PackagesBusy { .. }
             | RunEvent::PackageFetching { .. }
@@ -145,6 +147,10 @@ impl Progress {
             RunEvent::ServerReady { version, bin_dir } => {
                 self.say(&format!("PostgreSQL {version} from {bin_dir}"))
             }
+            RunEvent::ServerFound { version, server } => {
+                self.say(&format!("PostgreSQL {version} at {server}"))
+            }
+            RunEvent::Notice { text } => self.say(text),
             RunEvent::Reaped { what } => self.say(&format!("removed {what}")),
             RunEvent::PackagesBusy { holder } => self.say(&format!(
                 "waiting for {holder}, which is fetching or removing servers"

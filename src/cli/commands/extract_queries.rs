@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::listing;
 use crate::cli::args::{Common, ExtractQueries};
@@ -12,6 +12,7 @@ use crate::cli::interrupt::Interrupted;
 use crate::cli::selection::{self, Selected};
 use crate::cli::server;
 use crate::definition::{Fixture, Library, Queue};
+use crate::experiment::cost::Workload;
 use crate::experiment::extract;
 use crate::explain::variant::Subject;
 use crate::postgres::workspace::Workspace;
@@ -25,7 +26,8 @@ use crate::units::Count;
 /// # Errors
 /// If there is no server, or a file cannot be written.
 pub async fn run(arguments: &ExtractQueries, common: &Common) -> anyhow::Result<Exit> {
-    let selected = selection::select(&Library::built_in(), &arguments.what)?;
+    let scale = arguments.what.scale.on_server(server::is_given(common)?);
+    let selected = selection::select(&Library::built_in(), &arguments.what, scale)?;
     selected.tell_warnings(common.quiet);
     // Before any work: a place that cannot be written fails at once.
     let mut extraction = Extraction {
@@ -38,7 +40,8 @@ pub async fn run(arguments: &ExtractQueries, common: &Common) -> anyhow::Result<
     let work = async |workspace: &Workspace, events: &Events| {
         extraction.write_all(&selected, workspace, events).await
     };
-    match server::with_server(common, "extract-queries", work).await? {
+    let workload = Workload::measuring(&selected.queues, &selected.fixtures, &selected.selection);
+    match server::with_server(common, "extract-queries", &workload, work).await? {
         Err(Interrupted) => Ok(Exit::Interrupted),
         Ok(()) => extraction.print(),
     }
@@ -88,9 +91,6 @@ impl Extraction<'_> {
     ) -> anyhow::Result<()> {
         let folder = self.out.join(&queue.name).join(&fixture.name);
         match extract::scripts(workspace, queue, fixture, subjects, events).await {
-            Err(error) if workspace.databases().session().is_closed() => {
-                return Err(error.into());
-            }
             Err(error) => {
                 // None of them can be had; the reason is told once.
                 let mut message = Some(exit::message(&error.into()));
@@ -114,10 +114,17 @@ impl Extraction<'_> {
                 }
             }
         }
+        if workspace.databases().session().is_closed() {
+            bail!(
+                "the server is gone: it was stopped or has crashed ({})",
+                self.so_far()
+            );
+        }
         Ok(())
     }
 
-    fn print(&self) -> anyhow::Result<Exit> {
+    /// What there is, in words.
+    fn so_far(&self) -> String {
         let files = match self.written {
             1 => "1 file".to_owned(),
             written => format!("{} files", Count(written)),
@@ -127,7 +134,11 @@ impl Extraction<'_> {
             failed => format!("; {} could not be written", Count(failed)),
         };
         let out = inert(&self.out.display().to_string());
-        listing::print(&format!("wrote {files} to {out}{failed}\n"))?;
+        format!("wrote {files} to {out}{failed}")
+    }
+
+    fn print(&self) -> anyhow::Result<Exit> {
+        listing::print(&format!("{}\n", self.so_far()))?;
         Ok(match self.failed {
             0 => Exit::Done,
             _ => Exit::Failed,
