@@ -67,12 +67,21 @@ impl Progress {
             RunEvent::ServerBusy { .. }
             | RunEvent::ServerCreating { .. }
             | RunEvent::ServerReady { .. }
+            | RunEvent::ServerFound { .. }
+            | RunEvent::Notice { .. }
             | RunEvent::Reaped { .. }
             | RunEvent::PackagesBusy { .. }
             | RunEvent::PackageFetching { .. }
             | RunEvent::PackageDownloading { .. }
             | RunEvent::PackageUnpacking { .. }
             | RunEvent::PackageFailed { .. } => self.hear_of_servers(event),
+            RunEvent::StepProgress { step, done, total } => {
+                if done == total {
+                    self.clear();
+                } else {
+                    self.show(step, *done, *total);
+                }
+            }
             RunEvent::VariantsPlanned { total } => self.total += *total,
             RunEvent::FixtureProgress {
                 queue,
@@ -144,6 +153,10 @@ impl Progress {
             RunEvent::ServerReady { version, bin_dir } => {
                 self.say(&format!("PostgreSQL {version} from {bin_dir}"))
             }
+            RunEvent::ServerFound { version, server } => {
+                self.say(&format!("PostgreSQL {version} at {server}"))
+            }
+            RunEvent::Notice { text } => self.say(text),
             RunEvent::Reaped { what } => self.say(&format!("removed {what}")),
             RunEvent::PackagesBusy { holder } => self.say(&format!(
                 "waiting for {holder}, which is fetching or removing servers"

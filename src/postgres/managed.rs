@@ -1,6 +1,6 @@
 //! A managed server with everything an earlier run left behind removed, and the connection that makes databases on it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -149,6 +149,12 @@ impl Managed {
     #[must_use]
     pub fn version_text(&self) -> &str {
         &self.server.cluster().installation.version_text
+    }
+
+    /// The directory of its cluster.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.server.cluster().directory
     }
 
     /// The settings it was started with.

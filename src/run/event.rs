@@ -55,6 +55,18 @@ pub enum RunEvent {
         /// The directory of its binaries.
         bin_dir: String,
     },
+    /// A server that somebody else runs can be worked on.
+    ServerFound {
+        /// Its version.
+        version: String,
+        /// Host, port and role.
+        server: String,
+    },
+    /// Something the user should know: what is missing, what stays.
+    Notice {
+        /// What it is, as a sentence.
+        text: String,
+    },
     /// Something an earlier run left behind was removed.
     Reaped {
         /// What it was.
@@ -85,6 +97,15 @@ pub enum RunEvent {
         cached: bool,
         /// How long that took, in milliseconds.
         elapsed_ms: f64,
+    },
+    /// Something else that takes a while goes on; `done` of `total` steps of it are through.
+    StepProgress {
+        /// What is being done, for example `reading the clock`.
+        step: String,
+        /// Done so far.
+        done: u64,
+        /// Of how many; 0 where it is not known.
+        total: u64,
     },
     /// So many variants will be gone through in all.
     VariantsPlanned {
