@@ -26,6 +26,7 @@ Define    queues           list the queues, show one
           init             write a queue folder, or a fixture file, to start from
           extract-queries  write every variant as a file for psql
 Set up    postgres         list the servers there are, fetch and remove some
+          selftest         say what can be trusted on this server and machine
           clean            remove what the program keeps, listed first
           completions      complete the command line in a shell
 
@@ -39,7 +40,7 @@ Options:
 #[derive(Debug, Parser)]
 #[command(name = "pgq-analyze", version, help_template = OVERVIEW, max_term_width = 110)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 130 interrupted (results so far are kept)."
+    after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 3 counts that ought to repeat do not (selftest), 5 inconclusive (selftest), 130 interrupted (results so far are kept)."
 )]
 pub struct Arguments {
     /// What to do.
@@ -153,6 +154,11 @@ pub enum Command {
     /// Each file has the parameters' values filled in, EXPLAIN in front and ROLLBACK behind. The values come from the fixture, which is
     /// built where it is not there yet.
     ExtractQueries(ExtractQueries),
+    /// Say what can be trusted on this server and machine
+    ///
+    /// Tests the clock, the disk, whether counts repeat, and how much times waver, and puts a verdict into words. Ends with 0 if counts
+    /// repeat, 3 if those that ought to do not, 5 if it could not tell.
+    Selftest(Selftest),
     /// List the servers there are, fetch and remove some
     Postgres(Postgres),
     /// Remove what the program keeps: servers and fixtures in the cache, old runs, databases on a server
@@ -352,6 +358,17 @@ pub struct ExtractQueries {
         help_heading = "Output"
     )]
     pub out: PathBuf,
+}
+
+/// `selftest`.
+#[derive(Debug, Args)]
+pub struct Selftest {
+    /// Time for all of it, about
+    #[arg(long, value_name = "SECONDS", default_value = "12", value_parser = seconds, help_heading = "How")]
+    pub budget: Duration,
+    /// Print everything as JSON
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
 }
 
 /// `postgres`.

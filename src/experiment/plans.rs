@@ -374,7 +374,8 @@ fn note(server: &mut ServerRecord, limitation: Limitation) {
     }
 }
 
-fn without_prewarming(workspace: &Workspace) -> Limitation {
+/// What a server without the extension cannot give.
+pub(super) fn without_prewarming(workspace: &Workspace) -> Limitation {
     let remedy = workspace
         .remedy(Part::PgPrewarm)
         .map_or(String::new(), |remedy| format!("; {remedy}"));

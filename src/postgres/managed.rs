@@ -166,6 +166,12 @@ impl Managed {
         &self.server.cluster().installation.version_text
     }
 
+    /// The directory of its cluster.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.server.cluster().directory
+    }
+
     /// The settings it was started with.
     #[must_use]
     pub fn profile(&self) -> Profile {

@@ -19,6 +19,7 @@ pub mod permissions;
 mod process;
 pub mod profile;
 pub mod server;
+pub mod sync_file;
 pub mod system_package;
 pub mod version;
 pub mod workspace;

@@ -1,5 +1,7 @@
 //! A server to work on: where databases of our own are made, what it is, and what it permits.
 
+use std::path::Path;
+
 use super::binaries::Origin;
 use super::database::Databases;
 use super::equipment::Part;
@@ -44,6 +46,24 @@ impl Workspace {
         match self {
             Workspace::Managed(managed) => managed.version_text(),
             Workspace::Given(given) => &given.survey().version_text,
+        }
+    }
+
+    /// The directory of its binaries; none for a server that was not started here.
+    #[must_use]
+    pub fn bin_dir(&self) -> Option<&Path> {
+        match self {
+            Workspace::Managed(managed) => Some(&managed.installation().bin_dir),
+            Workspace::Given(_) => None,
+        }
+    }
+
+    /// The directory on this machine that its data lies in and that is ours to write to; none for a server that was not started here.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        match self {
+            Workspace::Managed(managed) => Some(managed.directory()),
+            Workspace::Given(_) => None,
         }
     }
 

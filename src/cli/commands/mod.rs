@@ -10,3 +10,4 @@ pub mod listing;
 pub mod postgres;
 pub mod queues;
 pub mod rules;
+pub mod selftest;
