@@ -372,6 +372,7 @@ fn current_server(environment: &mut Environment) -> &mut ServerRecord {
 
 /// Records a limitation once.
 fn note(server: &mut ServerRecord, limitation: Limitation) {
+    debug_assert_eq!(limitation.unknown_keys(), [""; 0]);
     if !server.limitations.contains(&limitation) {
         server.limitations.push(limitation);
     }

@@ -9,6 +9,7 @@ mod palette;
 mod status;
 mod table;
 pub mod text;
+mod versions;
 mod view;
 
 use std::path::Path;

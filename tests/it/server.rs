@@ -8,7 +8,9 @@ use nix::unistd::User;
 
 use crate::place::{Place, is_root, only_entry, wait_for};
 use crate::processes::{servers_in, user_of, wait_until_stopped};
-use crate::program::{BINARY, Ran, Running, command, command_of, comparing, finish, installation, run, take_run};
+use crate::program::{
+    BINARY, Ran, Running, command, command_of, comparing, finish, installation, run, take_run,
+};
 
 const BUILD: [&str; 5] = [
     "fixtures",
@@ -256,8 +258,7 @@ fn left_running(place: &Place) -> u32 {
     let data = cluster(place).join("data");
     let owner = fs::metadata(&data).expect("there is a data directory");
     // pg_ctl leaves the server to nobody, so that no zombie of ours takes its place.
-    let mut command =
-        std::process::Command::new(installation().bin_dir.join("pg_ctl"));
+    let mut command = std::process::Command::new(installation().bin_dir.join("pg_ctl"));
     command
         .args(["start", "--wait", "--log"])
         .arg(cluster(place).join("left.log"));
