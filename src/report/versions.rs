@@ -6,7 +6,7 @@ use super::naming::{Naming, position_or_push};
 use super::palette::Role;
 use super::status::counted;
 use super::text::inert;
-use super::view::{letter, wal_per_row};
+use super::view::{NOT_COMPARABLE, letter, wal_per_row};
 use crate::run::Run;
 use crate::run::environment::version_numbers;
 use crate::run::plan_result::{GenericShape, PlanMode, PlanResult};
@@ -127,6 +127,14 @@ pub(super) fn versions<'r>(results: &[&'r PlanResult]) -> Vec<&'r str> {
     known
 }
 
+impl Versions {
+    /// Whether a version's column is marked.
+    pub(super) fn is_limited(&self) -> bool {
+        let mut heads = self.groups.iter().flat_map(|group| &group.versions);
+        heads.any(|head| head.ends_with(NOT_COMPARABLE))
+    }
+}
+
 impl VersionGroup {
     fn of(run: &Run, results: &[&PlanResult], naming: &Naming<'_>, unit: ByteUnit) -> Option<Self> {
         let versions = versions(results);
@@ -158,7 +166,7 @@ impl VersionGroup {
         Some(VersionGroup {
             fixture: inert(&first.fixture),
             details: format!("{}{}", jobs.unwrap_or_default(), inert(&first.queue)),
-            versions: versions.iter().map(|version| inert(version)).collect(),
+            versions: versions.iter().map(|one| head(run, one)).collect(),
             rows,
             plans: plans
                 .into_iter()
@@ -167,6 +175,15 @@ impl VersionGroup {
             folded: folded(unchanged, slight, naming),
         })
     }
+}
+
+/// A version as its column is called: marked where its counts are not comparable.
+fn head(run: &Run, version: &str) -> String {
+    let limitations = run.environment.server(version).map(|one| &one.limitations);
+    let is_limited = |key| limitations.into_iter().flatten().any(|one| one.covers(key));
+    let limited = is_limited("buffers.total") || is_limited("wal.bytes");
+    let mark = if limited { NOT_COMPARABLE } else { "" };
+    format!("{}{mark}", inert(version))
 }
 
 /// How many plans are not listed: those that did not change, and those that changed too little.

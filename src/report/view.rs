@@ -126,14 +126,16 @@ impl View {
             .into_iter()
             .map(|results| Group::of(run, &results, units, &naming))
             .collect();
-        let is_limited = groups.iter().any(Group::is_limited);
+        let versions = Versions::of(run, &naming, units.wal);
+        let is_limited = groups.iter().any(Group::is_limited)
+            || versions.as_ref().is_some_and(Versions::is_limited);
         View {
             groups,
             units,
             findings: findings::grouped(&run.results, &naming),
             failures: run.failures.iter().map(FailureLine::of).collect(),
             limitations: limitations(run, &naming),
-            versions: Versions::of(run, &naming, units.wal),
+            versions,
             legend: legend(&run.results, is_limited),
         }
     }

@@ -17,3 +17,4 @@ mod run_folder;
 mod server;
 mod signals;
 mod statistics;
+mod versions;
