@@ -1,4 +1,4 @@
-//! Embeds the built-in queues and fixtures: lists their folders and writes one `include_str!` a file.
+//! Embeds the built-in queues and fixtures and the templates for new ones: lists their folders and writes one `include_str!` a file.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -10,12 +10,7 @@ fn main() -> io::Result<()> {
         .into_iter()
         .filter(|entry| entry.is_dir())
     {
-        let files = entries(&folder)?
-            .into_iter()
-            .filter(|file| file.ends_with("queue.toml") || has_extension(file, "sql"));
-        code += &format!("({:?}, &[\n", name(&folder));
-        files.for_each(|file| code += &embed(name(&file), &file));
-        code += "]),\n";
+        code += &format!("({:?}, {}),\n", name(&folder), queue_files(&folder)?);
     }
     code += "];\nconst FIXTURES: Files = &[\n";
     for file in entries("fixtures")?
@@ -25,6 +20,10 @@ fn main() -> io::Result<()> {
         code += &embed(name(&file).trim_end_matches(".toml"), &file);
     }
     code += "];\n";
+    let template = queue_files(Path::new("templates/queue"))?;
+    code += &format!("const QUEUE_TEMPLATE: Files = {template};\n");
+    let template = include(Path::new("templates/fixture.toml"));
+    code += &format!("const FIXTURE_TEMPLATE: &str = {template};\n");
     let out = env::var_os("OUT_DIR")
         .map(PathBuf::from)
         .ok_or_else(|| io::Error::other("OUT_DIR is not set: run this through Cargo"))?;
@@ -57,9 +56,23 @@ fn has_extension(path: &Path, extension: &str) -> bool {
     path.is_file() && path.extension().is_some_and(|found| found == extension)
 }
 
-/// One entry of a list of files. The path in it holds wherever the package is unpacked.
+/// The list of a queue's files.
+fn queue_files(folder: &Path) -> io::Result<String> {
+    let files = entries(folder)?
+        .into_iter()
+        .filter(|file| file.ends_with("queue.toml") || has_extension(file, "sql"));
+    let list: String = files.map(|file| embed(name(&file), &file)).collect();
+    Ok(format!("&[\n{list}]"))
+}
+
+/// One entry of a list of files.
 fn embed(name: &str, file: &Path) -> String {
+    format!("({name:?}, {}),\n", include(file))
+}
+
+/// A file's content. The path in it holds wherever the package is unpacked.
+fn include(file: &Path) -> String {
     println!("cargo:rerun-if-changed={}", file.display());
     let path = format!("/{}", file.display());
-    format!("({name:?}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {path:?}))),\n")
+    format!("include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {path:?}))")
 }

@@ -14,6 +14,7 @@ use anyhow::Context;
 use pgq_analyze::cli::interrupt::Interrupted;
 use pgq_analyze::cli::server::with_server;
 use pgq_analyze::definition::{Fixture, Library, Queue};
+use pgq_analyze::experiment::cost::Workload;
 use pgq_analyze::experiment::environment::peak_rss_bytes;
 use pgq_analyze::fixture::build::{Builder, Scripts};
 use pgq_analyze::fixture::rows::Rows;
@@ -52,6 +53,7 @@ fn run() -> anyhow::Result<Result<(), Interrupted>> {
     runtime.block_on(with_server(
         &options,
         "bench build_fixture",
+        &Workload::none(),
         async |workspace, _| {
             let contest = Contest {
                 databases: workspace.databases(),
@@ -223,7 +225,7 @@ impl Contest<'_> {
     /// Rows into the staging tables, by two COPY streams.
     async fn load(&self, database: &str) -> anyhow::Result<f64> {
         let rows = Arc::new(Rows::new(self.fixture));
-        let pool = load::connections(self.databases.address().database(database))?;
+        let pool = load::connections(self.databases.address(), database)?;
         pool.get()
             .await?
             .batch_execute(&load::create_staging())

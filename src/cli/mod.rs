@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod commands;
+pub mod consent;
 pub mod exit;
 pub mod interrupt;
 pub mod progress;
@@ -60,8 +61,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Queues(arguments) => commands::queues::run(&arguments.action),
         Command::Fixtures(arguments) => commands::fixtures::run(&arguments.action, &common).await,
         Command::Rules(arguments) => commands::rules::run(&arguments.action),
+        Command::Selftest(arguments) => commands::selftest::run(&arguments, &common).await,
         Command::ExtractQueries(arguments) => {
             commands::extract_queries::run(&arguments, &common).await
         }
+        Command::Postgres(arguments) => commands::postgres::run(&arguments.action, &common).await,
+        Command::Init(arguments) => commands::init::run(&arguments),
+        Command::Completions { shell } => commands::completions::run(shell),
     }
 }

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::report::text::{inert, inert_lines};
 use crate::run::event::{Events, RunEvent};
-use crate::units::{Count, Milliseconds};
+use crate::units::{Bytes, Count, Milliseconds};
 
 /// Off a terminal: how long to stay silent between two lines of progress.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -64,16 +64,24 @@ impl Progress {
 
     fn hear(&mut self, event: &RunEvent) {
         match event {
-            RunEvent::ServerBusy { holder } => {
-                self.say(&format!("waiting for {holder}, which is using the server"))
+            RunEvent::ServerBusy { .. }
+            | RunEvent::ServerCreating { .. }
+            | RunEvent::ServerReady { .. }
+            | RunEvent::ServerFound { .. }
+            | RunEvent::Notice { .. }
+            | RunEvent::Reaped { .. }
+            | RunEvent::PackagesBusy { .. }
+            | RunEvent::PackageFetching { .. }
+            | RunEvent::PackageDownloading { .. }
+            | RunEvent::PackageUnpacking { .. }
+            | RunEvent::PackageFailed { .. } => self.hear_of_servers(event),
+            RunEvent::StepProgress { step, done, total } => {
+                if done == total {
+                    self.clear();
+                } else {
+                    self.show(step, *done, *total);
+                }
             }
-            RunEvent::ServerCreating { version } => {
-                self.say(&format!("creating a PostgreSQL {version} cluster"))
-            }
-            RunEvent::ServerReady { version, bin_dir } => {
-                self.say(&format!("PostgreSQL {version} from {bin_dir}"))
-            }
-            RunEvent::Reaped { what } => self.say(&format!("removed {what}")),
             RunEvent::VariantsPlanned { total } => self.total += *total,
             RunEvent::FixtureProgress {
                 queue,
@@ -105,6 +113,7 @@ impl Progress {
                 }
             }
             RunEvent::VariantStarted {
+                stage,
                 queue,
                 fixture,
                 variant,
@@ -115,7 +124,7 @@ impl Progress {
                     .time_left()
                     .map_or(String::new(), |left| format!(", about {left:?} left"));
                 self.show(
-                    &format!("measuring {fixture}, {queue}: {variant}{left}"),
+                    &format!("{stage} {fixture}, {queue}: {variant}{left}"),
                     done,
                     total,
                 );
@@ -129,6 +138,57 @@ impl Progress {
                     self.clear();
                 }
             }
+        }
+    }
+
+    /// Servers being fetched, made and started.
+    fn hear_of_servers(&mut self, event: &RunEvent) {
+        match event {
+            RunEvent::ServerBusy { holder } => {
+                self.say(&format!("waiting for {holder}, which is using the server"))
+            }
+            RunEvent::ServerCreating { version } => {
+                self.say(&format!("creating a PostgreSQL {version} cluster"))
+            }
+            RunEvent::ServerReady { version, bin_dir } => {
+                self.say(&format!("PostgreSQL {version} from {bin_dir}"))
+            }
+            RunEvent::ServerFound { version, server } => {
+                self.say(&format!("PostgreSQL {version} at {server}"))
+            }
+            RunEvent::Notice { text } => self.say(text),
+            RunEvent::Reaped { what } => self.say(&format!("removed {what}")),
+            RunEvent::PackagesBusy { holder } => self.say(&format!(
+                "waiting for {holder}, which is fetching or removing servers"
+            )),
+            RunEvent::PackageFetching {
+                version,
+                package,
+                directory,
+                because,
+            } => {
+                let because = because
+                    .as_ref()
+                    .map_or(String::new(), |because| format!("{because}: "));
+                self.say(&format!(
+                    "{because}fetching PostgreSQL {version} ({package}) into {directory}"
+                ));
+            }
+            RunEvent::PackageDownloading { version } => {
+                self.show(&format!("fetching PostgreSQL {version}"), 0, 0);
+            }
+            RunEvent::PackageUnpacking { version, bytes } => {
+                self.clear();
+                self.say(&format!(
+                    "unpacking PostgreSQL {version}: {}",
+                    Bytes(*bytes)
+                ));
+            }
+            RunEvent::PackageFailed { reason } => {
+                self.clear();
+                self.say(reason);
+            }
+            _ => {}
         }
     }
 
@@ -180,6 +240,13 @@ impl Progress {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+    }
+}
+
+impl Drop for Progress {
+    /// What is told after the work, an error for one, follows no bar.
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::args::{ScaleOptions, What};
 use super::exit::Usage;
+use super::progress;
 use crate::definition::fixture::Scale;
-use crate::definition::{Fixture, Library, LibraryError, Operation, Queue};
+use crate::definition::{DefinitionError, Fixture, Library, LibraryError, Operation, Queue};
 use crate::experiment::selection::Selection;
 
 /// The queues measured unless others are named.
@@ -23,13 +24,15 @@ pub struct Selected {
     pub fixtures: Vec<Fixture>,
     /// Which of the queues' statements.
     pub selection: Selection,
+    /// What is probably a slip in a file, and does not stop the work.
+    warnings: Vec<DefinitionError>,
 }
 
-/// Finds what the options name.
+/// Finds what the options name, the fixtures made as large as `scale` says.
 ///
 /// # Errors
 /// Unknown names and patterns that match nothing (usage), files that cannot be read or parsed.
-pub fn select(library: &Library, what: &What) -> anyhow::Result<Selected> {
+pub fn select(library: &Library, what: &What, scale: ScaleOptions) -> anyhow::Result<Selected> {
     let queue_names = names(
         &what.queue,
         what.all,
@@ -46,9 +49,9 @@ pub fn select(library: &Library, what: &What) -> anyhow::Result<Selected> {
         .iter()
         .map(|name| queue(library, name))
         .collect::<anyhow::Result<_>>()?;
-    let fixtures = fixture_names
+    let fixtures: Vec<Fixture> = fixture_names
         .iter()
-        .map(|name| fixture(library, name, what.scale))
+        .map(|name| fixture(library, name, scale))
         .collect::<anyhow::Result<_>>()?;
     let every = what.all && what.operation.is_empty();
     let operations = if every {
@@ -56,9 +59,15 @@ pub fn select(library: &Library, what: &What) -> anyhow::Result<Selected> {
     } else {
         what.operation.clone()
     };
+    // A pattern on the command line goes before what a fixture is about.
+    let listed = fixtures.iter().filter(|_| what.variant.is_empty());
+    let warnings = listed
+        .flat_map(|fixture| fixture.passed_over(&queues))
+        .collect();
     let selected = Selected {
         queues,
         fixtures,
+        warnings,
         selection: Selection {
             operations,
             variants: what.variant.clone(),
@@ -81,7 +90,9 @@ pub fn queue(library: &Library, name: &str) -> anyhow::Result<Queue> {
 /// # Errors
 /// If it is unknown (usage), or its file cannot be read or parsed.
 pub fn fixture(library: &Library, name: &str, scale: ScaleOptions) -> anyhow::Result<Fixture> {
-    let ScaleOptions { quick, rows, seed } = scale;
+    let ScaleOptions {
+        quick, rows, seed, ..
+    } = scale;
     Ok(library
         .fixture(name)
         .map_err(as_usage)?
@@ -112,6 +123,13 @@ fn as_usage(error: LibraryError) -> anyhow::Error {
 }
 
 impl Selected {
+    /// Says on stderr what is probably a slip, unless only errors are to be said.
+    pub fn tell_warnings(&self, quiet: bool) {
+        for warning in self.warnings.iter().filter(|_| !quiet) {
+            progress::tell(&format!("warning: {warning}"));
+        }
+    }
+
     /// Results are told apart by name, and a pattern that matches nothing is more likely a slip than a wish.
     fn check(&self, what: &What) -> anyhow::Result<()> {
         let queues = self
@@ -150,11 +168,11 @@ impl Selected {
                 .any(|fixture| !self.selection.subjects(queue, fixture).is_empty())
         });
         if !some {
-            return Err(Usage(
-                "nothing to measure: no statement of these queues fits --operation and --variant"
-                    .to_owned(),
-            )
-            .into());
+            let reason = match self.warnings.first() {
+                Some(slip) => slip.to_string(),
+                None => "no statement of these queues fits --operation and --variant".to_owned(),
+            };
+            return Err(Usage(format!("nothing to measure: {reason}")).into());
         }
         Ok(())
     }

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::option::OptionValue;
+use super::queue::Queue;
 use super::source::{DefinitionError, Source};
-use super::{digest, toml_file};
+use super::{digest, suggestion, toml_file};
 
 /// Rows under `--quick` where a fixture does not say.
 const QUICK_JOBS: u64 = 100_000;
@@ -334,6 +335,28 @@ impl Fixture {
             "options": self.options,
         });
         digest::of([("fixture", values.to_string().as_str())])
+    }
+
+    /// The variants it is about that none of these queues has, each with its place and the nearest one they have: nothing is measured
+    /// of them.
+    #[must_use]
+    pub fn passed_over(&self, queues: &[Queue]) -> Vec<DefinitionError> {
+        let files = queues.iter().flat_map(|queue| &queue.statements);
+        let variants = files.flat_map(|file| &file.variants);
+        let known: Vec<&str> = variants.map(|variant| variant.name.as_str()).collect();
+        let about = self.measure.variants.iter().flatten().enumerate();
+        let unknown = about.filter(|(_, name)| !known.contains(&name.as_str()));
+        let passed_over = |(index, name): (usize, &String)| {
+            let path = &["measure", "variants"];
+            let position = toml_file::position_of_item(&self.source, path, index);
+            let message = format!("no queue that is measured has a variant `{name}`");
+            let error = self.source.error_at(position, message);
+            match suggestion::nearest(name, known.iter().copied()) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error.help("nothing is measured of it"),
+            }
+        };
+        unknown.map(passed_over).collect()
     }
 
     /// What the file asks for and this version does not build, as the file writes it, for example `[ageing]`.

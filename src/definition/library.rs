@@ -9,9 +9,10 @@ use super::source::{DefinitionError, Source};
 use super::suggestion;
 
 /// The name and the content of files.
-type Files = &'static [(&'static str, &'static str)];
+pub type Files = &'static [(&'static str, &'static str)];
 
-// `QUEUES: &[(&str, Files)]`, the folders under queries/, and `FIXTURES: Files`, the files under fixtures/; written by build.rs.
+// `QUEUES: &[(&str, Files)]`, the folders under queries/, `FIXTURES: Files`, the files under fixtures/, and the templates
+// `QUEUE_TEMPLATE: Files` and `FIXTURE_TEMPLATE: &str`; written by build.rs.
 include!(concat!(env!("OUT_DIR"), "/built_in.rs"));
 
 /// Queues and fixtures by name or path.
@@ -97,6 +98,30 @@ impl Library {
         self.fixtures.iter().map(|(name, _)| *name).collect()
     }
 
+    /// The files of the built-in queue of this name, as they stand in its folder.
+    #[must_use]
+    pub fn queue_files(&self, name: &str) -> Option<Files> {
+        built_in(self.queues, name)
+    }
+
+    /// The files of a small queue, commented for whoever starts a queue of their own from them.
+    #[must_use]
+    pub fn queue_template(&self) -> Files {
+        QUEUE_TEMPLATE
+    }
+
+    /// The file of the built-in fixture of this name.
+    #[must_use]
+    pub fn fixture_text(&self, name: &str) -> Option<&'static str> {
+        built_in(self.fixtures, name)
+    }
+
+    /// A fixture's file, commented for whoever starts a fixture of their own from it.
+    #[must_use]
+    pub fn fixture_template(&self) -> &'static str {
+        FIXTURE_TEMPLATE
+    }
+
     /// The queue in the folder `argument` if that contains a `/`, else the built-in one of this name.
     ///
     /// # Errors
@@ -105,15 +130,15 @@ impl Library {
         if argument.contains('/') {
             return queue_at(argument);
         }
-        let Some((name, files)) = self.queues.iter().find(|(name, _)| *name == argument) else {
+        let Some(files) = self.queue_files(argument) else {
             return Err(unknown("queue", "queues", argument, self.queue_names()));
         };
-        let folder = format!("queries/{name}");
+        let folder = format!("queries/{argument}");
         let sources = files
             .iter()
             .map(|(file, text)| Source::new(format!("{folder}/{file}"), *text))
             .collect();
-        Ok(Queue::parse(name, &folder, sources)?)
+        Ok(Queue::parse(argument, &folder, sources)?)
     }
 
     /// The fixture in the file `argument` if that contains a `/`, else the built-in one of this name.
@@ -124,19 +149,19 @@ impl Library {
         if argument.contains('/') {
             return fixture_at(argument);
         }
-        let Some((name, text)) = self.fixtures.iter().find(|(name, _)| *name == argument) else {
-            return Err(unknown(
-                "fixture",
-                "fixtures",
-                argument,
-                self.fixture_names(),
-            ));
+        let Some(text) = self.fixture_text(argument) else {
+            let known = self.fixture_names();
+            return Err(unknown("fixture", "fixtures", argument, known));
         };
-        Ok(Fixture::parse(Source::new(
-            format!("fixtures/{name}.toml"),
-            *text,
-        ))?)
+        let path = format!("fixtures/{argument}.toml");
+        Ok(Fixture::parse(Source::new(path, text))?)
     }
+}
+
+fn built_in<T: Copy>(all: &[(&str, T)], name: &str) -> Option<T> {
+    all.iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, one)| *one)
 }
 
 fn unknown(
@@ -191,13 +216,31 @@ fn queue_at(argument: &str) -> Result<Queue, LibraryError> {
             )?);
         }
     }
+    Ok(Queue::parse(&queue_name(argument), folder, sources)?)
+}
+
+/// The name of the queue that `argument` names or leads to, whether there is one or not: the folder's.
+#[must_use]
+pub fn queue_name(argument: &str) -> String {
+    if !argument.contains('/') {
+        return argument.to_owned();
+    }
+    let path = Path::new(argument);
     // `.` and `..` name no folder; what they stand for does.
-    let resolved = path.canonicalize().map_err(unreadable)?;
-    let name = path
-        .file_name()
-        .or(resolved.file_name())
-        .map_or_else(|| "queue".into(), |name| name.to_string_lossy());
-    Ok(Queue::parse(&name, folder, sources)?)
+    let resolved = path.canonicalize().unwrap_or_default();
+    path.file_name().or(resolved.file_name()).map_or_else(
+        || "queue".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
+/// The name of the fixture that `argument` names or leads to, whether there is one or not: the file's, without `.toml`.
+#[must_use]
+pub fn fixture_name(argument: &str) -> &str {
+    match argument.rsplit_once('/') {
+        None => argument,
+        Some((_, file)) => file.strip_suffix(".toml").unwrap_or(file),
+    }
 }
 
 fn fixture_at(argument: &str) -> Result<Fixture, LibraryError> {

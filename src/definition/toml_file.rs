@@ -31,6 +31,22 @@ pub(super) fn position_of(source: &Source, path: &[&str]) -> Position {
     source.position(offset)
 }
 
+/// Where the item of the array at `path` stands that has this index; where there is none, as [`position_of`].
+pub(super) fn position_of_item(source: &Source, path: &[&str], index: usize) -> Position {
+    let Ok(document) = DeTable::parse(&source.text) else {
+        return Position::START;
+    };
+    let (last, tables) = path.split_last().unwrap_or((&"", &[]));
+    let within = tables.iter().try_fold(document.get_ref(), |table, key| {
+        table.get(*key)?.get_ref().as_table()
+    });
+    let array = within.and_then(|table| table.get(*last)?.get_ref().as_array());
+    match array.and_then(|array| array.get(index)) {
+        Some(item) => source.position(item.span().start),
+        None => position_of(source, path),
+    }
+}
+
 /// An error at the value at `path`.
 pub(super) fn error_of(
     source: &Source,
@@ -216,5 +232,11 @@ mod tests {
         assert_eq!(at(&["b", "c"]), "3:5");
         assert_eq!(at(&["b", "x"]), "2:1");
         assert_eq!(at(&["x"]), "1:1");
+        let source = Source::new("a.toml", "[b]\nc = [\n  \"x\",\n  \"y\",\n]\n");
+        let item = |path: &[&str], index| position_of_item(&source, path, index).to_string();
+        assert_eq!(item(&["b", "c"], 1), "4:3");
+        assert_eq!(item(&["b", "c"], 2), "2:5");
+        assert_eq!(item(&["b", "d"], 0), "1:1");
+        assert_eq!(item(&["d"], 0), "1:1");
     }
 }

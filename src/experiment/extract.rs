@@ -10,7 +10,7 @@ use crate::explain::variant::{self, Readied, Subject};
 use crate::fixture::build::BuildError;
 use crate::fixture::cache;
 use crate::postgres::workspace::Workspace;
-use crate::run::event::Events;
+use crate::run::event::{Events, RunEvent};
 use crate::statement::StatementError;
 use crate::statement::execute::Executable;
 use crate::statement::value::{as_parameters, type_of};
@@ -29,38 +29,57 @@ pub enum ExtractError {
     Statement(#[from] StatementError),
 }
 
-/// Writes a script for each subject, with the values it has on this fixture.
+/// A script, or why there is none.
+pub type Extracted<'d> = (Subject<'d>, Result<String, ExtractError>);
+
+/// Writes a script for each subject, with the values it has on this fixture. One that cannot be bound does not take the others with
+/// it.
 ///
 /// # Errors
-/// If the fixture cannot be built or a statement cannot be bound.
+/// If the fixture cannot be built.
 pub async fn scripts<'d>(
     workspace: &Workspace,
     queue: &Queue,
     fixture: &Fixture,
     subjects: &[Subject<'d>],
     events: &Events,
-) -> Result<Vec<(Subject<'d>, String)>, ExtractError> {
-    let template = cache::ensure(
-        workspace.databases(),
-        workspace.version_text(),
-        queue,
-        fixture,
-        events,
-    )
-    .await?;
-    let mut copies = Copies::of(workspace.databases(), &template.database, false).await?;
-    let mut written = Vec::new();
+) -> Result<Vec<Extracted<'d>>, ExtractError> {
+    let databases = workspace.databases();
+    let version = workspace.version_text();
+    let template = cache::ensure(databases, version, queue, fixture, events).await?;
+    let mut copies = Copies::of(databases, &template.database, false).await?;
+    let mut extracted = Vec::new();
     for subject in subjects {
-        let copy = copies.open().await?;
-        let readied = variant::make_ready(&copy, *subject).await?;
-        written.push((
-            *subject,
-            script(&copy.session, *subject, fixture, &readied).await?,
-        ));
-        copies.finish(copy).await;
+        events.emit(RunEvent::VariantStarted {
+            stage: "writing",
+            queue: queue.name.clone(),
+            fixture: fixture.name.clone(),
+            variant: format!("{} {}", subject.statement_name(), subject.variant.name),
+        });
+        let outcome = extract(&mut copies, *subject, fixture).await;
+        events.emit(RunEvent::VariantFinished {
+            error: outcome.as_ref().err().map(ToString::to_string),
+        });
+        extracted.push((*subject, outcome));
     }
-    copies.drop_finished().await?;
-    Ok(written)
+    // What cannot be dropped now is dropped when the server is left, or by the next run; the scripts are there.
+    let _ = copies.drop_finished().await;
+    Ok(extracted)
+}
+
+async fn extract(
+    copies: &mut Copies<'_>,
+    subject: Subject<'_>,
+    fixture: &Fixture,
+) -> Result<String, ExtractError> {
+    let copy = copies.open().await?;
+    let text = async {
+        let readied = variant::make_ready(&copy, subject).await?;
+        script(&copy.session, subject, fixture, &readied).await
+    };
+    let text = text.await;
+    copies.finish(copy).await;
+    Ok(text?)
 }
 
 async fn script(

@@ -1,7 +1,9 @@
 //! The pipelines: they emit events and fill a run.
 
 pub mod catalog;
+pub mod cost;
 pub mod environment;
 pub mod extract;
 pub mod plans;
 pub mod selection;
+pub mod selftest;

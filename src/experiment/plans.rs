@@ -20,6 +20,7 @@ use crate::fixture::build::BuildError;
 use crate::fixture::cache::{self, Template};
 use crate::plan::{Buffers, PlanShape, PlanWork, digest, work};
 use crate::postgres::database::{DatabaseError, server_message};
+use crate::postgres::equipment::Part;
 use crate::postgres::workspace::Workspace;
 use crate::run::environment::{Environment, FixtureRecord, Limitation, ServerRecord};
 use crate::run::event::{Events, RunEvent};
@@ -151,7 +152,7 @@ impl PlansExperiment<'_> {
         let statistics = server.statistics.entry(fixture.name.clone()).or_default();
         statistics.insert(queue.name.clone(), template.mark.statistics.clone());
         if !template.mark.prewarm {
-            note(server, without_prewarming());
+            note(server, without_prewarming(self.workspace));
         }
         Ok(template)
     }
@@ -170,6 +171,7 @@ impl PlansExperiment<'_> {
         let mut grounds = Grounds::Copies(copies);
         for subject in subjects {
             self.events.emit(RunEvent::VariantStarted {
+                stage: "measuring",
                 queue: subject.queue.name.clone(),
                 fixture: fixture.name.clone(),
                 variant: format!("{} {}", subject.statement_name(), subject.variant.name),
@@ -237,7 +239,7 @@ impl PlansExperiment<'_> {
             .address()
             .connect(template)
             .await
-            .map_err(failed)?;
+            .map_err(DatabaseError::from)?;
         let catalog = catalog::read(&session).await;
         session.close().await;
         databases.wait_until_unused(template).await?;
@@ -378,13 +380,18 @@ fn note(server: &mut ServerRecord, limitation: Limitation) {
     }
 }
 
-fn without_prewarming() -> Limitation {
+/// What a server without the extension cannot give.
+pub(super) fn without_prewarming(workspace: &Workspace) -> Limitation {
+    let remedy = workspace
+        .remedy(Part::PgPrewarm)
+        .map_or(String::new(), |remedy| format!("; {remedy}"));
     Limitation {
         capability: "pg_prewarm".to_owned(),
         not_comparable: ["buffers.hit", "buffers.read"].map(str::to_owned).to_vec(),
-        message: "pg_prewarm is not installed: tables are read whole beforehand, indexes are not, so pages of indexes count as read; \
-                  the sum of pages repeats"
-            .to_owned(),
+        message: format!(
+            "pg_prewarm is not installed: tables are read whole beforehand, indexes are not, so pages of indexes count as read; \
+             the sum of pages repeats{remedy}"
+        ),
     }
 }
 

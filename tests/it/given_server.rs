@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use pgq_analyze::postgres::account::Account;
 use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
 
-pub(crate) use certificates::{Certificates, Validity};
+pub(crate) use certificates::{CLIENT, Certificates, Validity};
 use keeper::Keeper;
 pub(crate) use pooler::{PoolMode, Pooler};
 

@@ -5,16 +5,21 @@
 
 mod bad_input;
 mod built_in;
+mod cleaning;
+mod connecting;
 mod definitions;
 mod findings;
 mod given_server;
+mod installing;
 mod own_queue;
 mod place;
 mod processes;
 mod program;
 mod repeatable;
 mod run_folder;
+mod selftest;
 mod server;
 mod signals;
+mod starting;
 mod statistics;
 mod versions;

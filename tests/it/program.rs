@@ -25,7 +25,7 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_pgq-analyze");
 const POSTGRES_VARIABLE: &str = "PGQ_ANALYZE_TEST_POSTGRES";
 
 /// The commands that know `--postgres`.
-const SERVER_COMMANDS: [&str; 3] = ["compare-plans", "extract-queries", "fixtures"];
+const SERVER_COMMANDS: [&str; 4] = ["compare-plans", "extract-queries", "fixtures", "selftest"];
 
 /// What a run of the program left.
 #[derive(Debug)]
@@ -160,10 +160,19 @@ pub(crate) fn wanted() -> Wanted {
     })
 }
 
+/// Every installation of this machine; what the program fetched is not among them.
+pub(crate) fn installed() -> Vec<Installation> {
+    binaries::installed(&no_cache())
+}
+
+fn no_cache() -> PathBuf {
+    PathBuf::from("/nonexistent")
+}
+
 /// Its binaries.
 #[track_caller]
 pub(crate) fn installation() -> Installation {
-    binaries::find(&wanted()).unwrap_or_else(|error| panic!("{error}"))
+    binaries::find(&wanted(), &no_cache()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A client program such as `psql`: beside the server, else of another installation on this machine, else out of PATH.
@@ -171,7 +180,7 @@ pub(crate) fn installation() -> Installation {
 pub(crate) fn client_program(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let own = installation().bin_dir;
-    let others = binaries::installed().into_iter().map(|one| one.bin_dir);
+    let others = installed().into_iter().map(|one| one.bin_dir);
     std::iter::once(own)
         .chain(others)
         .chain(std::env::split_paths(&path))
@@ -250,6 +259,7 @@ pub(crate) fn result<'r>(
 pub(crate) fn managed_options(place: &Place) -> ManagedOptions {
     ManagedOptions {
         wanted: wanted(),
+        offline: true,
         cache_directory: place.cache(),
         server_user: None,
         holder: "a test".to_owned(),

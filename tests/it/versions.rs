@@ -11,7 +11,7 @@ use pgq_analyze::run::Run;
 use pgq_analyze::run::event::Events;
 
 use crate::place::Place;
-use crate::program::{compare_plans, installation, managed_options, measured, take_run};
+use crate::program::{compare_plans, installation, installed, managed_options, measured, take_run};
 
 /// Everything that may decide a plan or a count.
 const SETTINGS: &str = "select name, setting from pg_settings where category ~ \
@@ -207,7 +207,7 @@ fn without_pg_prewarm_the_sum_of_pages_repeats_and_the_rest_is_said() {
 fn a_run_on_two_servers_compares_them() {
     let place = Place::with_warm_cache();
     let own = installation();
-    let others = pgq_analyze::postgres::binaries::installed();
+    let others = installed();
     let other = others
         .into_iter()
         .find(|one| one.version.major != own.version.major);

@@ -1,28 +1,25 @@
 //! `compare-plans`: measure every statement's plan on every fixture.
 
-use std::io::IsTerminal;
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
 
 use super::listing;
-use crate::cli::args::{Color, Common, ComparePlans};
+use crate::cli::args::{Common, ComparePlans};
 use crate::cli::exit::{self, Exit};
 use crate::cli::interrupt::{Interrupted, Interrupts};
 use crate::cli::server::{self, Choice};
 use crate::cli::{progress, selection};
 use crate::definition::Library;
+use crate::experiment::cost::Workload;
 use crate::experiment::environment;
 use crate::experiment::plans::{PlansExperiment, Request, save};
 use crate::explain::sample::Sampling;
 use crate::postgres::workspace::Workspace;
-use crate::report::{self, Layout};
+use crate::report;
 use crate::run::event::Events;
 use crate::run::store::RunStore;
 use crate::run::{Failure, Run, RunKind, RunStatus};
-
-/// Off a terminal there is no width to fit: as wide as most editors and CI logs show.
-const WIDTH_OFF_TERMINAL: usize = 160;
 
 /// Runs the command.
 ///
@@ -30,7 +27,9 @@ const WIDTH_OFF_TERMINAL: usize = 160;
 /// If the server does not start, or the run folder cannot be written.
 pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Exit> {
     let started = Instant::now();
-    let selected = selection::select(&Library::built_in(), &arguments.what)?;
+    let scale = arguments.what.scale.on_server(server::is_given(common)?);
+    let selected = selection::select(&Library::built_in(), &arguments.what, scale)?;
+    selected.tell_warnings(common.quiet);
     let request = Request {
         queues: selected.queues,
         fixtures: selected.fixtures,
@@ -90,11 +89,18 @@ impl Comparison<'_> {
     ) -> anyhow::Result<Result<(), Interrupted>> {
         let interrupts = Interrupts::listen().context("cannot listen for signals")?;
         let events = progress::listener(common.quiet);
+        let Request {
+            queues,
+            fixtures,
+            selection,
+            ..
+        } = self.request;
+        let workload = Workload::measuring(queues, fixtures, selection);
         for choice in choices {
             let work = async |workspace: &Workspace, events: &Events| {
                 self.measure(workspace, events).await
             };
-            match server::on_server(choice, &interrupts, &events, work).await {
+            match server::on_server(choice, &interrupts, &events, &workload, work).await {
                 Ok(Ok(())) => {}
                 Ok(Err(interrupted)) => return Ok(Err(interrupted)),
                 Err(error) if choices.len() == 1 => return Err(error),
@@ -166,26 +172,6 @@ fn print(
     run: &Run,
     store: &RunStore,
 ) -> anyhow::Result<Exit> {
-    let terminal = std::io::stdout().is_terminal();
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let color = match common.color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => terminal && !no_color,
-    };
-    let width = terminal
-        .then(terminal_width)
-        .flatten()
-        .unwrap_or(WIDTH_OFF_TERMINAL);
-    let layout = Layout {
-        width,
-        color,
-        folder: Some(store.folder()),
-    };
+    let layout = listing::layout(common, Some(store.folder()));
     listing::print(&report::render(run, arguments.format(), layout))
-}
-
-fn terminal_width() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-    (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }

@@ -1,8 +1,12 @@
 //! The commands, one a file.
 
 pub mod compare_plans;
+pub mod completions;
 pub mod extract_queries;
 pub mod fixtures;
+pub mod init;
 pub mod listing;
+pub mod postgres;
 pub mod queues;
 pub mod rules;
+pub mod selftest;

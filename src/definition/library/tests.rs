@@ -65,6 +65,58 @@ fn every_built_in_definition_is_sound() {
 }
 
 #[test]
+fn the_templates_are_sound_and_show_every_key() {
+    let library = Library::built_in();
+    let files = library.queue_template();
+    let sources = files.iter().map(|(name, text)| Source::new(*name, *text));
+    let queue = Queue::parse("new", "new", sources.collect()).unwrap();
+    for operation in super::super::Operation::ALL {
+        let steps = matches!(operation.name(), "step-load" | "step-save");
+        assert_ne!(queue.serving(operation).is_some(), steps, "{operation}");
+    }
+    let fixture = Fixture::parse(Source::new("new.toml", library.fixture_template()));
+    let fixture = fixture.unwrap();
+    assert!(fixture.unsupported().is_empty());
+    // An unknown key is answered with all there are; the template shows each, if only in a comment.
+    let keys = |error: DefinitionError| -> Vec<String> {
+        let help = error.help.unwrap();
+        let words = help.split('`').skip(1).step_by(2);
+        words.map(str::to_owned).collect()
+    };
+    let shows = |text: &str, key: &str| {
+        let starts = |line: &str| {
+            line.starts_with(&format!("{key} =")) || line.starts_with(&format!("[{key}]"))
+        };
+        text.lines()
+            .any(|line| starts(line.trim_start_matches("# ")))
+    };
+    let mut files = LIBRARY.queues[0].1.to_vec();
+    files[0] = ("queue.toml", "unheard_of = 1");
+    let sources = files.iter().map(|(name, text)| Source::new(*name, *text));
+    let known = keys(Queue::parse("q", "q", sources.collect()).unwrap_err());
+    assert!(known.len() > 9, "{known:?}");
+    for key in known {
+        assert!(shows(&queue.manifest.text, &key), "{key}");
+    }
+    let known = keys(Fixture::parse(Source::new("f.toml", "unheard_of = 1")).unwrap_err());
+    assert!(known.len() > 9, "{known:?}");
+    for key in known {
+        let built = !["ageing", "statistics", "contention"].contains(&key.as_str());
+        assert_eq!(shows(&fixture.source.text, &key), built, "{key}");
+    }
+}
+
+#[test]
+fn the_files_of_a_built_in_definition_are_had_by_name() {
+    let (name, files) = LIBRARY.queues[0];
+    assert_eq!(LIBRARY.queue_files(name), Some(files));
+    let (name, text) = LIBRARY.fixtures[0];
+    assert_eq!(LIBRARY.fixture_text(name), Some(text));
+    assert_eq!(LIBRARY.queue_files("./status-partial"), None);
+    assert_eq!(LIBRARY.fixture_text("light"), None);
+}
+
+#[test]
 fn an_unknown_name_is_answered_with_the_nearest_and_where_to_look() {
     let path = "to name a path, write a `/` in it";
     assert_eq!(
@@ -109,6 +161,21 @@ fn an_argument_with_a_slash_is_a_path() {
         .fixture(&format!("{}/my-fixture.toml", folder.path().display()))
         .unwrap();
     assert_eq!((fixture.name.as_str(), fixture.jobs), ("my-fixture", 10));
+}
+
+#[test]
+fn names_are_known_without_the_files() {
+    assert_eq!(fixture_name("heavy"), "heavy");
+    assert_eq!(fixture_name("./no/such.toml"), "such");
+    assert_eq!(fixture_name("a/.toml/x"), "x");
+    assert_eq!(queue_name("mine"), "mine");
+    assert_eq!(queue_name("./no/such/"), "such");
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(
+        queue_name("./"),
+        here.file_name().unwrap().to_str().unwrap()
+    );
+    assert_eq!(queue_name("/"), "queue");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Names on the command line that nothing has: usage, with the nearest name there is.
 
+use crate::own_queue::write_fixture;
 use crate::place::Place;
-use crate::program::run;
+use crate::program::{compare_plans, run};
 
 /// `arguments` are refused as usage before anything is done.
 #[track_caller]
@@ -60,6 +61,39 @@ fn an_unknown_variant() {
         "did you mean `batch-10`?",
     ];
     refused(&["compare-plans", "--variant", "bach-10"], &said);
+}
+
+#[test]
+fn an_unknown_variant_in_a_fixture() {
+    let place = Place::with_warm_cache();
+    let variants = "jobs = 20\n[measure]\nvariants = [\"bach-1\", \"batch-1\"]";
+    let fixture = write_fixture(&place, variants);
+    let narrow = [
+        "--queue",
+        "status-partial",
+        "--operation",
+        "fetch",
+        "--fixture",
+    ];
+    let measure = |more: &[&str]| compare_plans(&place, &[&narrow[..], &[&fixture], more].concat());
+    let warning = format!(
+        "warning: {fixture}:4:13: no queue that is measured has a variant `bach-1`; did you mean `batch-1`?\n"
+    );
+    let ran = measure(&[]).expect_code(0);
+    assert_eq!(ran.stderr.matches(&warning).count(), 1, "{}", ran.stderr);
+    assert_eq!(measure(&["--quiet"]).expect_code(0).stderr, "");
+    let by_pattern = measure(&["--variant", "batch-10"]).expect_code(0);
+    assert!(
+        !by_pattern.stderr.contains("warning"),
+        "{}",
+        by_pattern.stderr
+    );
+    write_fixture(&place, "jobs = 20\n[measure]\nvariants = [\"bach-1\"]");
+    measure(&["--quiet"]).expect_code(2).expect_said(&[
+        "error: nothing to measure: ",
+        ":4:13: ",
+        "did you mean `batch-1`?",
+    ]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use pgq_analyze::postgres::connect::Session;
 use pgq_analyze::postgres::managed::Managed;
 use pgq_analyze::run::event::Events;
 
+use crate::own_queue::write;
 use crate::place::{Place, only_entry};
 use crate::program::{client_program, managed_options, run};
 
@@ -153,4 +154,62 @@ async fn run_all(place: &Place) {
         databases.drop(&copy).await.expect("drops");
     }
     managed.stop().await;
+}
+
+#[test]
+fn one_that_fails_does_not_take_the_others_with_it() {
+    let place = Place::with_warm_cache();
+    let inspect = "-- Counts.\n-- operation: inspect\n";
+    let own = write(
+        &place,
+        &[
+            (
+                "a.b.sql",
+                &format!("{inspect}\nselect count(*) from task;\n"),
+            ),
+            (
+                "bad.sql",
+                &format!("{inspect}-- param n int = 1 / 0\n\nselect :n;\n"),
+            ),
+        ],
+    );
+    let extract = |operation: &str, out: &str| {
+        let what = [
+            "--queue",
+            &own,
+            "--fixture",
+            FIXTURE,
+            "--operation",
+            operation,
+        ];
+        let scale = ["--rows", "100", "--out", out];
+        run(&place, [&["extract-queries"], &what[..], &scale].concat())
+    };
+    let ran = extract("inspect", "some/scripts")
+        .expect_code(1)
+        .expect_said(&["failed: ", "bad.sql:3:18: ", "division by zero"]);
+    assert_eq!(
+        ran.stdout,
+        "wrote 1 file to some/scripts; 1 could not be written\n"
+    );
+    let folder = place.path().join("some/scripts/own-queue").join(FIXTURE);
+    assert_eq!(files_in(&folder), [folder.join("a..b.default.sql")]);
+    // Where nothing could be written, nothing is left; not even when it fails before there is a server.
+    fs::remove_file(Path::new(&own).join("a.b.sql")).expect("removes the file");
+    let ran = extract("inspect", "other/scripts").expect_code(1);
+    assert_eq!(
+        ran.stdout,
+        "wrote 0 files to other/scripts; 1 could not be written\n"
+    );
+    assert!(!place.path().join("other").exists());
+    place.write("own-queue/schema.sql", "create table task (nothing int);\n");
+    let ran = extract("fetch", "other/scripts")
+        .expect_code(1)
+        .expect_said(&["failed: ", "populate.sql"]);
+    assert_eq!(
+        ran.stdout,
+        "wrote 0 files to other/scripts; 2 could not be written\n"
+    );
+    assert_eq!(ran.stderr.matches("failed: ").count(), 1, "{}", ran.stderr);
+    assert!(!place.path().join("other").exists());
 }
