@@ -54,6 +54,7 @@ impl Workspace {
     pub fn bin_dir(&self) -> Option<&Path> {
         match self {
             Workspace::Managed(managed) => Some(&managed.installation().bin_dir),
+            Workspace::Given(_) => None,
         }
     }
 
@@ -62,6 +63,7 @@ impl Workspace {
     pub fn directory(&self) -> Option<&Path> {
         match self {
             Workspace::Managed(managed) => Some(managed.directory()),
+            Workspace::Given(_) => None,
         }
     }
 

@@ -15,6 +15,7 @@ use crate::experiment::cost::Workload;
 use crate::experiment::environment;
 use crate::experiment::plans::{PlansExperiment, Request, save};
 use crate::explain::sample::Sampling;
+use crate::postgres::conninfo::redact;
 use crate::postgres::workspace::Workspace;
 use crate::report;
 use crate::run::event::Events;
@@ -159,10 +160,10 @@ impl Comparison<'_> {
     }
 }
 
-/// The command line, for the run's record.
+/// The command line, for the run's record: without the passwords in it.
 fn command() -> Vec<String> {
     std::env::args_os()
-        .map(|word| word.to_string_lossy().into_owned())
+        .map(|word| redact(&word.to_string_lossy()))
         .collect()
 }
 

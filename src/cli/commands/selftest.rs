@@ -22,7 +22,7 @@ pub async fn run(arguments: &Selftest, common: &Common) -> anyhow::Result<Exit> 
     let work = async |workspace: &Workspace, events: &Events| {
         Ok(selftest::run(workspace, started, arguments.budget, events).await?)
     };
-    let found = match server::with_server(common, "selftest", work).await? {
+    let found = match server::with_server(common, "selftest", &selftest::workload()?, work).await? {
         Ok(found) => found,
         Err(Interrupted) => return Ok(Exit::Interrupted),
     };

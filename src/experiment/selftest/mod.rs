@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use super::cost::{Piece, Workload};
 use super::environment::describe_server;
 use super::plans::without_prewarming;
-use crate::definition::Library;
 use crate::definition::fixture::Scale;
 use crate::definition::library::LibraryError;
+use crate::definition::{Fixture, Library};
 use crate::explain::ExplainError;
 use crate::fixture::build::BuildError;
 use crate::fixture::cache;
@@ -64,6 +65,29 @@ pub enum SelfTestError {
     NoVariant(String),
 }
 
+fn fixture() -> Result<Fixture, LibraryError> {
+    let scale = Scale {
+        quick: false,
+        rows: Some(JOBS),
+        seed: None,
+    };
+    Ok(Library::built_in().fixture(FIXTURE)?.scaled(scale))
+}
+
+/// What a self-test makes on a server.
+///
+/// # Errors
+/// If the built-in fixture cannot be read.
+pub fn workload() -> Result<Workload, LibraryError> {
+    Ok(Workload {
+        pieces: vec![Piece {
+            queue: QUEUE.to_owned(),
+            fixture: fixture()?,
+            copies: statements::LEAST_COPIES as u64,
+        }],
+    })
+}
+
 /// Tests the server of a workspace and this machine, in about `budget` counted from `started`.
 ///
 /// # Errors
@@ -74,14 +98,7 @@ pub async fn run(
     budget: Duration,
     events: &Events,
 ) -> Result<SelfTest, SelfTestError> {
-    let library = Library::built_in();
-    let queue = library.queue(QUEUE)?;
-    let scale = Scale {
-        quick: false,
-        rows: Some(JOBS),
-        seed: None,
-    };
-    let fixture = library.fixture(FIXTURE)?.scaled(scale);
+    let (queue, fixture) = (Library::built_in().queue(QUEUE)?, fixture()?);
     let mut machine = machine::describe();
     let before = ProcessorTime::now();
     let mut server = FoundServer {

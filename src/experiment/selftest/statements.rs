@@ -14,7 +14,7 @@ use crate::run::event::Events;
 use crate::run::selftest::{CopyCounts, Counts, Times};
 
 /// Copies, at least: without them neither counts nor times say anything.
-const LEAST_COPIES: usize = 5;
+pub(super) const LEAST_COPIES: usize = 5;
 
 /// Copies, at most.
 const MOST_COPIES: usize = 40;
