@@ -285,12 +285,6 @@ impl Managed {
         let disk = rustix::fs::statvfs(self.directory()).ok()?;
         Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
-
-    /// Where its files are.
-    #[must_use]
-    pub fn directory(&self) -> &Path {
-        &self.server.cluster().directory
-    }
 }
 
 fn kept_template(database: OurDatabase) -> Option<Kept> {
