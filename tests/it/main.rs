@@ -22,3 +22,4 @@ mod server;
 mod signals;
 mod starting;
 mod statistics;
+mod versions;
