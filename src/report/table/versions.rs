@@ -1,7 +1,7 @@
 //! The comparison of versions at a terminal.
 
 use super::super::palette::Role;
-use super::super::text::width;
+use super::super::text::{width, wrap};
 use super::super::versions::{VersionCell, VersionGroup, VersionRow, Versions};
 use super::{Page, heading, plans};
 use crate::units::ByteUnit;
@@ -142,7 +142,7 @@ fn in_columns(page: &mut Page, row: &VersionRow, columns: &Columns, wal: &str) {
     };
     let indent = columns.indent(row.pages.len());
     let words = row.changes.iter();
-    let mut words = words.flat_map(|change| super::wrap(change, available));
+    let mut words = words.flat_map(|change| wrap(change, available));
     let mut numbers = lines.into_iter();
     loop {
         let (line, word) = (numbers.next(), words.next());
