@@ -127,6 +127,10 @@ pub(crate) fn bare_command<S: AsRef<OsStr>>(
             command.env_remove(name);
         }
     }
+    // For a script that calls the program more than once.
+    if let named @ (Wanted::Major(_) | Wanted::Directory(_)) = wanted() {
+        command.env(POSTGRES_VARIABLE, named.to_string());
+    }
     command.stdin(Stdio::null());
     command
 }
