@@ -73,6 +73,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::ComparePlans(arguments) => commands::compare_plans::run(&arguments, &common).await,
         Command::Queues(arguments) => commands::queues::run(&arguments.action),
         Command::Fixtures(arguments) => commands::fixtures::run(&arguments.action, &common).await,
+        Command::Clean(arguments) => commands::clean::run(&arguments, &common).await,
         Command::Rules(arguments) => commands::rules::run(&arguments.action),
         Command::Selftest(arguments) => commands::selftest::run(&arguments, &common).await,
         Command::ExtractQueries(arguments) => {

@@ -113,7 +113,7 @@ impl PlansExperiment<'_> {
             if subjects.is_empty() {
                 continue;
             }
-            match self.template(queue, fixture, run).await {
+            match self.template(queue, fixture, subjects.len(), run).await {
                 Ok(template) => {
                     self.measure_pair(&template, fixture, &subjects, run)
                         .await?
@@ -137,17 +137,12 @@ impl PlansExperiment<'_> {
         &self,
         queue: &Queue,
         fixture: &Fixture,
+        variants: usize,
         run: &mut Run,
     ) -> Result<Template, BuildError> {
-        let databases = self.workspace.databases();
-        let template = cache::ensure(
-            databases,
-            self.workspace.version_text(),
-            queue,
-            fixture,
-            self.events,
-        )
-        .await?;
+        // Each may take a second copy for its generic plan.
+        let copies = 2 * variants as u64;
+        let template = cache::provide(self.workspace, queue, fixture, copies, self.events).await?;
         let server = current_server(&mut run.environment);
         let statistics = server.statistics.entry(fixture.name.clone()).or_default();
         statistics.insert(queue.name.clone(), template.mark.statistics.clone());

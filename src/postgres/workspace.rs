@@ -76,6 +76,15 @@ impl Workspace {
         }
     }
 
+    /// The managed server, if that is what it is.
+    #[must_use]
+    pub fn managed(&self) -> Option<&Managed> {
+        match self {
+            Workspace::Managed(managed) => Some(managed),
+            Workspace::Given(_) => None,
+        }
+    }
+
     /// What it lacks, and which columns suffer.
     #[must_use]
     pub fn limitations(&self) -> Vec<Limitation> {

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use pgq_analyze::postgres::binaries::{self, Installation, Wanted};
+use pgq_analyze::postgres::cache_limit::CacheLimit;
 use pgq_analyze::postgres::managed::ManagedOptions;
 use pgq_analyze::postgres::profile;
 use pgq_analyze::run::plan_result::PlanMode;
@@ -296,6 +297,7 @@ pub(crate) fn managed_options(place: &Place) -> ManagedOptions {
         server_user: None,
         holder: "a test".to_owned(),
         profile: profile::PLANS,
+        cache_limit: CacheLimit::default(),
     }
 }
 
