@@ -26,7 +26,7 @@ pub use mark::{Role, Standing, TemplateMark};
 pub enum DatabaseError {
     /// No session could be opened.
     #[error(transparent)]
-    Connect(Box<ConnectError>),
+    Connect(#[from] ConnectError),
     /// The server refused.
     #[error("cannot {action} database {name}: {}", server_message(source))]
     Server {
@@ -61,12 +61,6 @@ pub enum DatabaseError {
         /// How many sessions, and of which applications.
         sessions: String,
     },
-}
-
-impl From<ConnectError> for DatabaseError {
-    fn from(error: ConnectError) -> DatabaseError {
-        DatabaseError::Connect(Box::new(error))
-    }
 }
 
 /// What PostgreSQL said: message, detail and hint; or what the driver said, with its causes.
