@@ -23,7 +23,7 @@ const WHAT: [&str; 8] = [
 
 const RUN_KEYS: &str =
     "format_version run_id kind status command environment timing peak_rss_bytes results failures";
-const ENVIRONMENT_KEYS: &str = "program_version server_version settings profile cpu clock_cost_ns seed queues fixtures statistics limitations other_servers";
+const ENVIRONMENT_KEYS: &str = "program_version server_version settings profile cpu clock_cost_ns seed queues fixtures statistics limitations other_servers build block_size";
 const RESULT_KEYS: &str = "postgres queue fixture operation variant statement plan_mode auto_plan generic_shape shape digest rows \
      buffers wal pages_per_row planning_ms execution_ms findings dump";
 const SUMMARY_KEYS: &str = "n min p50 p95 p99 max samples";
