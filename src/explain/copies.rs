@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::ExplainError;
-use super::ground::{Ground, Isolation};
+use super::ground::Ground;
 use crate::postgres::database::Databases;
 
 /// Reads every table, index and TOAST table of ours into shared buffers, so that no read-ahead shows in the counts.
@@ -60,13 +60,13 @@ impl<'d> Copies<'d> {
         }
         let started = Instant::now();
         let name = self.databases.copy(&self.template).await?;
-        let ground = Ground::open(self.databases.address(), &name, Isolation::Copy, "").await?;
+        let ground = Ground::in_copy(self.databases.address(), &name).await?;
         if self.prewarm {
             ground
                 .session
                 .simple_query(PREWARM)
                 .await
-                .map_err(ExplainError::copy("prewarm"))?;
+                .map_err(ExplainError::session("prewarm a copy of the fixture"))?;
         }
         self.spent += started.elapsed();
         Ok(ground)
