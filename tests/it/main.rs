@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod built_in;
+mod cleaning;
 mod definitions;
 mod findings;
 mod given_server;

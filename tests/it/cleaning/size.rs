@@ -1,0 +1,83 @@
+//! The room a fixture takes, as it is told before anything is built.
+
+use pgq_analyze::definition::fixture::Scale;
+use pgq_analyze::definition::{Fixture, Library, Queue, Source};
+use pgq_analyze::fixture::{cache, size};
+use pgq_analyze::postgres::managed::Managed;
+use pgq_analyze::run::event::Events;
+
+use crate::place::Place;
+use crate::program::managed_options;
+
+/// Fixtures with what the built-in ones lack: payloads of several sizes, loose pages, many steps.
+const OTHERS: [(&str, &str); 4] = [
+    ("large-payloads", "jobs = 1_000\n[payload]\nbytes = 20_000"),
+    (
+        "payloads-that-compress",
+        "jobs = 3_000\n[payload]\nbytes = 20_000\ncompressible = 0.98",
+    ),
+    (
+        "loose-pages",
+        "jobs = 4_000\n[payload]\nbytes = 1_000\n[options]\nfillfactor = 50",
+    ),
+    (
+        "many-steps",
+        "jobs = 3_000\n[steps]\nper_job = 10\ndone = 0.9",
+    ),
+];
+
+fn fixtures() -> Vec<Fixture> {
+    let library = Library::built_in();
+    let quick = Scale {
+        quick: true,
+        ..Scale::default()
+    };
+    let built_in = library
+        .fixture_names()
+        .into_iter()
+        .map(|name| library.fixture(name).expect("reads").scaled(quick));
+    let others = OTHERS.iter().map(|(name, lines)| {
+        let text = format!("description = \"Its size\"\n{lines}\n");
+        Fixture::parse(Source::new(format!("{name}.toml"), text)).expect("parses")
+    });
+    built_in.chain(others).collect()
+}
+
+#[tokio::test]
+async fn the_estimate_is_within_a_factor_of_two_of_what_is_built() {
+    let place = Place::with_warm_cache();
+    let events = Events::ignored();
+    let managed = Managed::start(&managed_options(&place), &events)
+        .await
+        .expect("starts");
+    let databases = managed.databases();
+    let empty = databases.size("template0").await.expect("tells") as f64;
+    let library = Library::built_in();
+    for fixture in fixtures() {
+        for name in library.queue_names() {
+            let queue: Queue = library.queue(name).expect("reads");
+            if queue.options_for(&fixture).is_err() {
+                continue;
+            }
+            let template =
+                cache::ensure(databases, managed.version_text(), &queue, &fixture, &events)
+                    .await
+                    .expect("builds");
+            let real = databases.size(&template.database).await.expect("tells") as f64;
+            let estimate = size::estimate(Some(&queue), &fixture) as f64;
+            let ratio = estimate / real;
+            let said = format!("{} for {name}: {estimate}, really {real}", fixture.name);
+            assert!((0.5..=2.0).contains(&ratio), "{said}");
+            assert!(
+                size::estimate_peak(&queue, &fixture) as f64 > real,
+                "{said}"
+            );
+            // The rows alone too, where there are enough of them to tell.
+            if fixture.jobs >= 1_000 {
+                let ratio = (estimate - empty) / (real - empty);
+                assert!((0.5..=2.0).contains(&ratio), "the rows of {said}");
+            }
+        }
+    }
+    managed.stop().await;
+}
