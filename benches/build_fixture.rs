@@ -14,6 +14,7 @@ use anyhow::Context;
 use pgq_analyze::cli::interrupt::Interrupted;
 use pgq_analyze::cli::server::with_server;
 use pgq_analyze::definition::{Fixture, Library, Queue};
+use pgq_analyze::experiment::cost::Workload;
 use pgq_analyze::experiment::environment::peak_rss_bytes;
 use pgq_analyze::fixture::build::{Builder, Scripts};
 use pgq_analyze::fixture::rows::Rows;
@@ -52,6 +53,7 @@ fn run() -> anyhow::Result<Result<(), Interrupted>> {
     runtime.block_on(with_server(
         &options,
         "bench build_fixture",
+        &Workload::none(),
         async |workspace, _| {
             let contest = Contest {
                 databases: workspace.databases(),

@@ -19,6 +19,7 @@ use pgq_analyze::cli::interrupt::{Interrupted, Interrupts};
 use pgq_analyze::cli::{progress, server};
 use pgq_analyze::definition::queue::PlanCacheMode;
 use pgq_analyze::definition::{Fixture, Library, Queue};
+use pgq_analyze::experiment::cost::Workload;
 use pgq_analyze::experiment::selection::Selection;
 use pgq_analyze::explain::copies::Copies;
 use pgq_analyze::explain::ground::Ground;
@@ -106,7 +107,11 @@ impl Stage {
         let entered = runtime.enter();
         let interrupts = Interrupts::listen().context("cannot listen for signals")?;
         drop(entered);
-        let workspace = run_on(&runtime, &interrupts, choice.open(&events))?;
+        let workspace = run_on(
+            &runtime,
+            &interrupts,
+            choice.open(&events, &Workload::none()),
+        )?;
         match run_on(
             &runtime,
             &interrupts,
@@ -119,7 +124,7 @@ impl Stage {
                 template,
             }),
             Err(error) => {
-                runtime.block_on(workspace.stop());
+                runtime.block_on(workspace.stop(&Events::ignored()));
                 Err(error)
             }
         }
@@ -131,7 +136,8 @@ impl Stage {
     }
 
     fn stop(self) {
-        self.runtime.block_on(self.workspace.stop());
+        self.runtime
+            .block_on(self.workspace.stop(&Events::ignored()));
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use anyhow::Context;
-use pgq_analyze::cli::args::{Color, Common};
+use pgq_analyze::cli::args::Common;
 use pgq_analyze::cli::exit::{Exit, message};
 use pgq_analyze::cli::interrupt::Interrupted;
 use pgq_analyze::definition::Fixture;
@@ -14,11 +14,8 @@ use pgq_analyze::definition::fixture::Scale;
 /// The program's options: its own defaults, and `PGQ_ANALYZE_CACHE_DIR` for another cache directory.
 pub(crate) fn options() -> Common {
     Common {
-        postgres: None,
         cache_dir: std::env::var_os("PGQ_ANALYZE_CACHE_DIR").map(PathBuf::from),
-        server_user: None,
-        quiet: false,
-        color: Color::Auto,
+        ..Common::default()
     }
 }
 

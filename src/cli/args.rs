@@ -47,7 +47,7 @@ pub struct Arguments {
 }
 
 /// What every command takes.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Common {
     /// Server to start: a major version, or the directory of its binaries; several with commas, as 15,16,17,18 [default: the newest found]
     #[arg(
@@ -57,6 +57,33 @@ pub struct Common {
         help_heading = "Where"
     )]
     pub postgres: Option<WantedList>,
+    /// Work on this server instead: a URL or `key=value` pairs; in databases of the program's own [default: DATABASE_URL]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        conflicts_with_all = ["postgres", "server_user"],
+        help_heading = "Where"
+    )]
+    pub database_url: Option<String>,
+    /// On a server of one's own: do not ask whether to go on
+    #[arg(long, global = true, help_heading = "Where")]
+    pub yes: bool,
+    /// On a server of one's own: keep built fixtures for the next run
+    #[arg(long, global = true, help_heading = "Where")]
+    pub keep: bool,
+    /// On a server of one's own: go on although other clients are active there
+    #[arg(long, global = true, help_heading = "Where")]
+    pub allow_busy_server: bool,
+    /// On a server of one's own: how fixtures are copied [default: wal-log, where the version has it]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "STRATEGY",
+        help_heading = "Where"
+    )]
+    pub copy_strategy: Option<Strategy>,
     /// Keep servers and built fixtures here [default: pgq-analyze in XDG_CACHE_HOME, ~/.cache or, for root, /var/cache]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Where")]
     pub cache_dir: Option<PathBuf>,
@@ -71,10 +98,20 @@ pub struct Common {
     pub color: Color,
 }
 
-/// When to colour.
+/// How a database is copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Strategy {
+    /// Through the write-ahead log: nobody else waits, but all of it is written there too
+    WalLog,
+    /// File by file, with checkpoints for the whole server
+    FileCopy,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
     /// On a terminal, unless NO_COLOR is set
+    #[default]
     Auto,
     /// Always
     Always,
@@ -139,17 +176,32 @@ pub struct What {
 }
 
 /// How large fixtures are made.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug, Default, Args)]
 pub struct ScaleOptions {
-    /// Build fixtures with fewer rows
+    /// Build fixtures with fewer rows; the default on a server of one's own
     #[arg(long, help_heading = "What")]
     pub quick: bool,
+    /// Build fixtures at their full size on a server of one's own too
+    #[arg(long, conflicts_with_all = ["quick", "rows"], help_heading = "What")]
+    pub full: bool,
     /// Build fixtures with this many jobs
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "quick", help_heading = "What")]
     pub rows: Option<u64>,
     /// Replace the fixtures' seeds
     #[arg(long, value_name = "N", help_heading = "What")]
     pub seed: Option<u64>,
+}
+
+impl ScaleOptions {
+    /// On a server of one's own, fixtures are small unless something else is said.
+    #[must_use]
+    pub fn on_server(self, given: bool) -> ScaleOptions {
+        let small = given && !self.full && self.rows.is_none();
+        ScaleOptions {
+            quick: self.quick || small,
+            ..self
+        }
+    }
 }
 
 /// `compare-plans`.

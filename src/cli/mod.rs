@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod commands;
+pub mod consent;
 pub mod exit;
 pub mod interrupt;
 pub mod progress;

@@ -73,6 +73,10 @@ impl Progress {
             RunEvent::ServerReady { version, bin_dir } => {
                 self.say(&format!("PostgreSQL {version} from {bin_dir}"))
             }
+            RunEvent::ServerFound { version, server } => {
+                self.say(&format!("PostgreSQL {version} at {server}"))
+            }
+            RunEvent::Notice { text } => self.say(text),
             RunEvent::Reaped { what } => self.say(&format!("removed {what}")),
             RunEvent::VariantsPlanned { total } => self.total += *total,
             RunEvent::FixtureProgress {

@@ -28,11 +28,11 @@ pub struct Selected {
     warnings: Vec<DefinitionError>,
 }
 
-/// Finds what the options name.
+/// Finds what the options name, the fixtures made as large as `scale` says.
 ///
 /// # Errors
 /// Unknown names and patterns that match nothing (usage), files that cannot be read or parsed.
-pub fn select(library: &Library, what: &What) -> anyhow::Result<Selected> {
+pub fn select(library: &Library, what: &What, scale: ScaleOptions) -> anyhow::Result<Selected> {
     let queue_names = names(
         &what.queue,
         what.all,
@@ -51,7 +51,7 @@ pub fn select(library: &Library, what: &What) -> anyhow::Result<Selected> {
         .collect::<anyhow::Result<_>>()?;
     let fixtures: Vec<Fixture> = fixture_names
         .iter()
-        .map(|name| fixture(library, name, what.scale))
+        .map(|name| fixture(library, name, scale))
         .collect::<anyhow::Result<_>>()?;
     let every = what.all && what.operation.is_empty();
     let operations = if every {
@@ -90,7 +90,9 @@ pub fn queue(library: &Library, name: &str) -> anyhow::Result<Queue> {
 /// # Errors
 /// If it is unknown (usage), or its file cannot be read or parsed.
 pub fn fixture(library: &Library, name: &str, scale: ScaleOptions) -> anyhow::Result<Fixture> {
-    let ScaleOptions { quick, rows, seed } = scale;
+    let ScaleOptions {
+        quick, rows, seed, ..
+    } = scale;
     Ok(library
         .fixture(name)
         .map_err(as_usage)?

@@ -4,12 +4,15 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 
-use super::args::Common;
+use super::args::{Common, Strategy};
 use super::commands::listing;
 use super::exit::{Exit, Usage};
 use super::interrupt::{Interrupted, Interrupts};
-use super::progress;
+use super::{consent, progress};
+use crate::experiment::cost::Workload;
 use crate::postgres::binaries::Wanted;
+use crate::postgres::database::CopyStrategy;
+use crate::postgres::given::{Given, GivenOptions, Purpose};
 use crate::postgres::managed::{Managed, ManagedOptions};
 use crate::postgres::profile;
 use crate::postgres::workspace::Workspace;
@@ -21,18 +24,31 @@ use crate::run::event::Events;
 pub enum Choice {
     /// One to start.
     Managed(ManagedOptions),
+    /// The user's own.
+    Given {
+        /// Where, and how to behave there.
+        options: GivenOptions,
+        /// Whether the user has agreed beforehand to what it costs.
+        agreed: bool,
+    },
 }
 
 impl Choice {
-    /// Makes it ready to work on.
+    /// Makes it ready to work on; the user's own only after they have agreed to what `workload` costs it.
     ///
     /// # Errors
     /// If it cannot be started or used.
-    pub async fn open(&self, events: &Events) -> anyhow::Result<Workspace> {
+    pub async fn open(&self, events: &Events, workload: &Workload) -> anyhow::Result<Workspace> {
         match self {
             Choice::Managed(options) => {
                 let managed = Managed::start(options, events).await?;
                 Ok(Workspace::Managed(managed))
+            }
+            Choice::Given { options, agreed } => {
+                let given = Given::connect(options, events).await?;
+                consent::ask(&given, workload, *agreed).await?;
+                given.begin(events).await?;
+                Ok(Workspace::Given(given))
             }
         }
     }
@@ -42,6 +58,7 @@ impl Choice {
     pub fn name(&self) -> String {
         match self {
             Choice::Managed(options) => options.wanted.to_string(),
+            Choice::Given { .. } => "the given server".to_owned(),
         }
     }
 }
@@ -49,13 +66,28 @@ impl Choice {
 /// The servers that a command asks for, in the order they are named.
 ///
 /// # Errors
-/// If there is no place for a cache directory.
+/// If there is no place for a cache directory, or `DATABASE_URL` cannot be read.
 pub fn choices(common: &Common, command: &str) -> anyhow::Result<Vec<Choice>> {
+    let cache_directory = cache_directory(common)?;
+    if let Some(url) = database_url(common)? {
+        let options = GivenOptions {
+            url,
+            cache_directory,
+            purpose: Purpose::Databases,
+            keep: common.keep,
+            allow_busy: common.allow_busy_server,
+            strategy: common.copy_strategy.map(|strategy| match strategy {
+                Strategy::WalLog => CopyStrategy::WalLog,
+                Strategy::FileCopy => CopyStrategy::FileCopy,
+            }),
+        };
+        let agreed = common.yes;
+        return Ok(vec![Choice::Given { options, agreed }]);
+    }
     let wanted = match &common.postgres {
         Some(list) => list.0.clone(),
         None => vec![Wanted::Newest],
     };
-    let cache_directory = cache_directory(common)?;
     let choice = |wanted| {
         Choice::Managed(ManagedOptions {
             wanted,
@@ -70,6 +102,28 @@ pub fn choices(common: &Common, command: &str) -> anyhow::Result<Vec<Choice>> {
         })
     };
     Ok(wanted.into_iter().map(choice).collect())
+}
+
+/// Where the user's own server is, if one is to be used: `--database-url`, else `DATABASE_URL` unless `--postgres` asks for another.
+/// Not clap's business: it would print the value where it finds fault with it.
+fn database_url(common: &Common) -> anyhow::Result<Option<String>> {
+    if common.database_url.is_some() || common.postgres.is_some() {
+        return Ok(common.database_url.clone());
+    }
+    let url = std::env::var_os("DATABASE_URL").filter(|url| !url.is_empty());
+    let read = |url: std::ffi::OsString| {
+        url.into_string()
+            .map_err(|_| Usage("DATABASE_URL is not UTF-8".to_owned()))
+    };
+    Ok(url.map(read).transpose()?)
+}
+
+/// Whether work is to be done on a server of the user's own.
+///
+/// # Errors
+/// If `DATABASE_URL` cannot be read.
+pub fn is_given(common: &Common) -> anyhow::Result<bool> {
+    Ok(database_url(common)?.is_some())
 }
 
 /// The one server that a command asks for.
@@ -120,9 +174,12 @@ pub async fn on_server<T>(
     choice: &Choice,
     interrupts: &Interrupts,
     events: &Events,
+    workload: &Workload,
     work: impl AsyncFnOnce(&Workspace, &Events) -> anyhow::Result<T>,
 ) -> anyhow::Result<Result<T, Interrupted>> {
-    let opened = interrupts.unless_interrupted(choice.open(events)).await;
+    let opened = interrupts
+        .unless_interrupted(choice.open(events, workload))
+        .await;
     let workspace = match opened {
         Ok(workspace) => workspace?,
         Err(interrupted) => return Ok(Err(interrupted)),
@@ -130,7 +187,7 @@ pub async fn on_server<T>(
     let outcome = interrupts
         .unless_interrupted(work(&workspace, events))
         .await;
-    workspace.stop().await;
+    workspace.stop(events).await;
     outcome.map_or_else(|interrupted| Ok(Err(interrupted)), |done| done.map(Ok))
 }
 
@@ -141,12 +198,13 @@ pub async fn on_server<T>(
 pub async fn with_server<T>(
     common: &Common,
     command: &str,
+    workload: &Workload,
     work: impl AsyncFnOnce(&Workspace, &Events) -> anyhow::Result<T>,
 ) -> anyhow::Result<Result<T, Interrupted>> {
     let choice = choice(common, command)?;
     let interrupts = Interrupts::listen().context("cannot listen for signals")?;
     let events = progress::listener(common.quiet);
-    on_server(&choice, &interrupts, &events, work).await
+    on_server(&choice, &interrupts, &events, workload, work).await
 }
 
 /// As [`with_server`], for work whose only result is a text on stdout.
@@ -156,9 +214,10 @@ pub async fn with_server<T>(
 pub async fn print_with_server(
     common: &Common,
     command: &str,
+    workload: &Workload,
     work: impl AsyncFnOnce(&Workspace, &Events) -> anyhow::Result<String>,
 ) -> anyhow::Result<Exit> {
-    match with_server(common, command, work).await? {
+    match with_server(common, command, workload, work).await? {
         Ok(text) => listing::print(&(inert_lines(text.trim_end()).join("\n") + "\n")),
         Err(Interrupted) => Ok(Exit::Interrupted),
     }

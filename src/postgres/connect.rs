@@ -30,6 +30,37 @@ impl Address {
         Address { config }
     }
 
+    /// The server of a URL or `key=value` pairs, and the database that they name, or else `postgres`.
+    ///
+    /// # Errors
+    /// If the text cannot be read. It may hold a password, so none of it is quoted.
+    pub fn parse(text: &str) -> Result<(Address, String), String> {
+        let mut config: Config = text.parse().map_err(|_| {
+            "it is neither a URL such as postgres://user@host:5432/database nor key=value pairs"
+                .to_owned()
+        })?;
+        config.application_name(env!("CARGO_PKG_NAME"));
+        let database = config.get_dbname().unwrap_or("postgres").to_owned();
+        Ok((Address { config }, database))
+    }
+
+    /// Host, port and role, for messages.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let hosts: Vec<String> = self
+            .config
+            .get_hosts()
+            .iter()
+            .map(|host| match host {
+                tokio_postgres::config::Host::Tcp(name) => name.clone(),
+                tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
+            })
+            .collect();
+        let port = self.config.get_ports().first().copied().unwrap_or(PORT);
+        let user = self.config.get_user().unwrap_or("the default role");
+        format!("{}:{port} as {user}", hosts.join(","))
+    }
+
     /// The driver's configuration for one database of this server.
     #[must_use]
     pub fn database(&self, name: &str) -> Config {

@@ -3,17 +3,23 @@
 //! A database is ours only if its comment says so and names this installation. One exception: where the whole server is ours, a
 //! database named as we name ours and without any comment is what a maker left behind that was killed before it could mark it.
 
+pub mod guest;
+pub mod mark;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
 use super::connect::{Address, Session};
+use super::permissions::Permissions;
+use guest::Guest;
+use mark::Mark;
+pub use mark::{Role, Standing, TemplateMark};
 
 /// The database that databases are made from and dropped from.
 const MAINTENANCE: &str = "postgres";
@@ -30,6 +36,30 @@ pub enum DatabaseError {
         name: String,
         /// What the server says.
         source: tokio_postgres::Error,
+    },
+    /// On a server of others: its name is somebody else's now.
+    #[error(
+        "database {name} is not this program's any more (another owner or comment): it is left alone"
+    )]
+    NotOurs {
+        /// The database.
+        name: String,
+    },
+    /// The connection was lost, and no new one is to be had.
+    #[error("{server} is not reached any more")]
+    Unreachable {
+        /// The server.
+        server: String,
+    },
+    /// Sessions that do not go away keep it from being copied.
+    #[error(
+        "cannot copy database {name}: {sessions} stay in it after the program has closed its own; a pooler that keeps sessions open does that: name the server itself"
+    )]
+    StillUsed {
+        /// The database.
+        name: String,
+        /// How many sessions, and of which applications.
+        sessions: String,
     },
 }
 
@@ -57,46 +87,6 @@ pub fn server_message(error: &tokio_postgres::Error) -> String {
     format!("{}{detail}{hint}{next}", server.message())
 }
 
-/// What a database of ours is for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "role", rename_all = "kebab-case")]
-pub enum Role {
-    /// A template that is still being built; worthless if its builder is gone.
-    Building,
-    /// A finished fixture.
-    Template(TemplateMark),
-    /// A disposable copy.
-    Copy,
-}
-
-/// What a template holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TemplateMark {
-    /// Digest of everything that decides its content.
-    pub key: String,
-    /// Name of the queue.
-    pub queue: String,
-    /// Name of the fixture.
-    pub fixture: String,
-    /// Number of jobs.
-    pub jobs: u64,
-    /// Digest of the planner's statistics.
-    pub statistics: String,
-    /// Whether its copies can be prewarmed.
-    pub prewarm: bool,
-}
-
-/// The comment that marks a database as ours.
-#[derive(Debug, Serialize, Deserialize)]
-struct Mark {
-    program: String,
-    installation: String,
-    /// Seconds since 1970.
-    time: u64,
-    #[serde(flatten)]
-    role: Role,
-}
-
 /// A database of ours, as found on the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OurDatabase {
@@ -104,21 +94,38 @@ pub struct OurDatabase {
     pub name: String,
     /// What it is for; none for one whose maker was killed before it could say.
     pub role: Option<Role>,
+    /// Where it stands for this run.
+    pub standing: Standing,
     /// Size in bytes.
     pub bytes: u64,
+}
+
+/// How a template is copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyStrategy {
+    /// Through the write-ahead log, block by block: nobody else waits for anything. Absent before version 15.
+    WalLog,
+    /// File by file, between two checkpoints of the whole server.
+    FileCopy,
 }
 
 /// Makes and drops databases on one server, through one session of its own.
 #[derive(Debug)]
 pub struct Databases {
     address: Address,
+    /// The database that databases are made from and dropped from.
+    maintenance: String,
     session: Session,
     installation: String,
+    strategy: CopyStrategy,
+    permissions: Permissions,
+    /// On a server that is not all ours.
+    guest: Option<Guest>,
     made: AtomicU64,
 }
 
 impl Databases {
-    /// Connects to the server's maintenance database.
+    /// On a managed server, all of which is ours: connects to its maintenance database.
     ///
     /// # Errors
     /// If the server refuses.
@@ -130,11 +137,14 @@ impl Databases {
             .connect(MAINTENANCE)
             .await
             .map_err(failed("connect to", MAINTENANCE))?;
-        let (address, installation) = (address.clone(), installation.to_owned());
         Ok(Databases {
-            address,
+            address: address.clone(),
+            maintenance: MAINTENANCE.to_owned(),
             session,
-            installation,
+            installation: installation.to_owned(),
+            strategy: CopyStrategy::FileCopy,
+            permissions: Permissions::MANAGED,
+            guest: None,
             made: AtomicU64::new(0),
         })
     }
@@ -151,16 +161,19 @@ impl Databases {
         &self.session
     }
 
+    /// What may be done while a fixture is built.
+    #[must_use]
+    pub fn permissions(&self) -> Permissions {
+        self.permissions
+    }
+
     /// Makes an empty database for a template to be built in.
     ///
     /// # Errors
     /// If the server refuses.
     pub async fn create(&self) -> Result<String, DatabaseError> {
-        let name = self.fresh_name();
-        let statement = format!("create database {name} template template0 encoding 'UTF8'");
-        self.execute("make", &name, &statement).await?;
-        self.mark(&name, Role::Building).await?;
-        Ok(name)
+        let source = "template template0 encoding 'UTF8'";
+        self.make("make", source, Role::Building).await
     }
 
     /// Makes a disposable copy of a template.
@@ -168,17 +181,33 @@ impl Databases {
     /// # Errors
     /// If the server refuses.
     pub async fn copy(&self, template: &str) -> Result<String, DatabaseError> {
-        let name = self.fresh_name();
-        // Version 14 has no other strategy than this one, and no word for it.
-        let strategy = if self.server_version_number().await? >= 150_000 {
-            " strategy file_copy"
-        } else {
-            ""
+        // Version 14 has no other strategy than copying files, and no word for it.
+        let strategy = match (self.server_version_number().await?, self.strategy) {
+            (..150_000, _) => "",
+            (_, CopyStrategy::FileCopy) => " strategy file_copy",
+            (_, CopyStrategy::WalLog) => " strategy wal_log",
         };
-        let statement = format!("create database {name} template {template}{strategy}");
-        self.execute("copy a template to", &name, &statement)
-            .await?;
-        self.mark(&name, Role::Copy).await?;
+        let source = format!("template {template}{strategy}");
+        self.make("copy a template to", &source, Role::Copy).await
+    }
+
+    /// Makes a database that carries its mark from the moment it exists: the comment is on its way to the server before the server
+    /// has begun to make the database.
+    async fn make(
+        &self,
+        action: &'static str,
+        source: &str,
+        role: Role,
+    ) -> Result<String, DatabaseError> {
+        let name = self.fresh_name();
+        let create = format!("create database {name} {source}");
+        let comment = self.comment(&name, role);
+        let (made, marked) = tokio::join!(
+            self.session.batch_execute(&create),
+            self.session.batch_execute(&comment)
+        );
+        made.map_err(failed(action, &name))?;
+        marked.map_err(failed("mark", &name))?;
         Ok(name)
     }
 
@@ -188,7 +217,7 @@ impl Databases {
             .query_one("select current_setting('server_version_num')::int", &[])
             .await;
         row.map(|row| row.get(0))
-            .map_err(failed("ask for the version in", MAINTENANCE))
+            .map_err(failed("ask for the version in", &self.maintenance))
     }
 
     /// Size of a database in bytes.
@@ -209,36 +238,36 @@ impl Databases {
     /// # Errors
     /// If the server refuses.
     pub async fn mark(&self, name: &str, role: Role) -> Result<(), DatabaseError> {
-        let mark = Mark {
-            program: env!("CARGO_PKG_NAME").to_owned(),
-            installation: self.installation.clone(),
-            time: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| since.as_secs()),
-            role,
-        };
-        let text = serde_json::to_string(&mark)
-            .unwrap_or_default()
-            .replace('\'', "''");
-        self.execute(
-            "mark",
-            name,
-            &format!("comment on database {name} is '{text}'"),
-        )
-        .await
+        self.execute("mark", name, &self.comment(name, role)).await
     }
 
-    /// Drops a database of ours, ending whatever session is still in it.
+    fn comment(&self, name: &str, role: Role) -> String {
+        let maker = self.guest.as_ref().map(|guest| guest.maker(&role));
+        let mark = Mark::new(&self.installation, maker, role);
+        format!("comment on database {name} is {}", mark.literal())
+    }
+
+    /// Drops a database of ours, ending whatever session is still in it. On a server of others only after another look at whose it
+    /// is; one that is gone is none to drop.
     ///
     /// # Errors
-    /// If the server refuses.
+    /// If the server refuses, or the database is not ours any more.
     pub async fn drop(&self, name: &str) -> Result<(), DatabaseError> {
-        self.execute(
-            "drop",
-            name,
-            &format!("drop database if exists {name} with (force)"),
-        )
-        .await
+        let drop = format!("drop database if exists {name}");
+        let forced = format!("{drop} with (force)");
+        if self.guest.is_none() {
+            return self.execute("drop", name, &forced).await;
+        }
+        if !self.is_still_ours(name).await? {
+            return Ok(());
+        }
+        match self.session.batch_execute(&forced).await {
+            // Autovacuum at work in it is not ours to end by force, but makes way by itself.
+            Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                self.execute("drop", name, &drop).await
+            }
+            done => done.map_err(failed("drop", name)),
+        }
     }
 
     /// Every database of ours on this server.
@@ -246,6 +275,9 @@ impl Databases {
     /// # Errors
     /// If the server refuses.
     pub async fn ours(&self) -> Result<Vec<OurDatabase>, DatabaseError> {
+        if let Some(guest) = &self.guest {
+            return self.ours_among_others(guest).await;
+        }
         let rows = self
             .session
             .query(
@@ -254,52 +286,50 @@ impl Databases {
                 &[],
             )
             .await
-            .map_err(failed("list the databases from", MAINTENANCE))?;
+            .map_err(failed("list the databases from", &self.maintenance))?;
         let each = rows.iter().filter_map(|row| {
             let role = match row.get::<_, Option<&str>>(1) {
                 // Without a comment: its maker was killed between making and marking it.
                 None => None,
-                Some(comment) => Some(self.role_of(comment)?),
+                Some(comment) => Some(Mark::read(comment, &self.installation)?.into_role()),
             };
             Some(OurDatabase {
                 name: row.get(0),
                 role,
+                standing: Standing::Own,
                 bytes: u64::try_from(row.get::<_, i64>(2)).unwrap_or(0),
             })
         });
         Ok(each.collect())
     }
 
-    fn role_of(&self, comment: &str) -> Option<Role> {
-        let mark: Mark = serde_json::from_str(comment).ok()?;
-        (mark.program == env!("CARGO_PKG_NAME") && mark.installation == self.installation)
-            .then_some(mark.role)
-    }
-
     /// Waits until the last session has left a database: one that was closed is still there for a moment, and keeps the database
     /// from being copied.
     ///
     /// # Errors
-    /// If the server refuses.
+    /// If the server refuses, or sessions stay.
     pub async fn wait_until_unused(&self, name: &str) -> Result<(), DatabaseError> {
+        let mut applications = Vec::new();
         for _ in 0..1000 {
-            let row = self
+            let rows = self
                 .session
-                .query_one(
-                    "select count(*) from pg_stat_activity where datname = $1",
+                .query(
+                    "select coalesce(application_name, '') from pg_stat_activity \
+                     where datname = $1 and coalesce(backend_type, 'client backend') = 'client backend' and usesysid is not null",
                     &[&name],
                 )
-                .await;
-            if row
-                .map_err(failed("look for sessions in", name))?
-                .get::<_, i64>(0)
-                == 0
-            {
-                break;
+                .await
+                .map_err(failed("look for sessions in", name))?;
+            if rows.is_empty() {
+                return Ok(());
             }
+            applications = rows.iter().map(|row| row.get::<_, String>(0)).collect();
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
-        Ok(())
+        Err(DatabaseError::StillUsed {
+            name: name.to_owned(),
+            sessions: guest::sessions(&applications),
+        })
     }
 
     /// On a managed server, which nobody else uses: drops what a run that ended hard left behind, and says what.
@@ -323,7 +353,7 @@ impl Databases {
     /// If the server refuses.
     pub async fn remove_orphaned_files(&self, data: &Path) -> Result<usize, DatabaseError> {
         let rows = self.session.query("select oid from pg_database", &[]).await;
-        let rows = rows.map_err(failed("list the databases from", MAINTENANCE))?;
+        let rows = rows.map_err(failed("list the databases from", &self.maintenance))?;
         let known: BTreeSet<u32> = rows.iter().map(|row| row.get(0)).collect();
         let orphans = std::fs::read_dir(data.join("base"))
             .into_iter()

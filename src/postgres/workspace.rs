@@ -1,15 +1,19 @@
 //! A server to work on: where databases of our own are made, what it is, and what it permits.
 
 use super::database::Databases;
+use super::given::{self, Given};
 use super::managed::Managed;
 use super::version::Version;
 use crate::run::environment::Limitation;
+use crate::run::event::Events;
 
 /// A server to work on. Dropping it leaves nothing running; [`Workspace::stop`] also drops the databases nobody needs any more.
 #[derive(Debug)]
 pub enum Workspace {
     /// Started by this program, used by nobody else.
     Managed(Managed),
+    /// The user's own, which others may be using.
+    Given(Given),
 }
 
 impl Workspace {
@@ -18,6 +22,7 @@ impl Workspace {
     pub fn databases(&self) -> &Databases {
         match self {
             Workspace::Managed(managed) => managed.databases(),
+            Workspace::Given(given) => given.databases(),
         }
     }
 
@@ -26,6 +31,7 @@ impl Workspace {
     pub fn version(&self) -> Version {
         match self {
             Workspace::Managed(managed) => managed.version(),
+            Workspace::Given(given) => given.survey().version,
         }
     }
 
@@ -34,6 +40,7 @@ impl Workspace {
     pub fn version_text(&self) -> &str {
         match self {
             Workspace::Managed(managed) => managed.version_text(),
+            Workspace::Given(given) => &given.survey().version_text,
         }
     }
 
@@ -42,6 +49,7 @@ impl Workspace {
     pub fn profile(&self) -> &'static str {
         match self {
             Workspace::Managed(managed) => managed.profile().name,
+            Workspace::Given(_) => given::AS_FOUND,
         }
     }
 
@@ -50,13 +58,15 @@ impl Workspace {
     pub fn limitations(&self) -> Vec<Limitation> {
         match self {
             Workspace::Managed(_) => Vec::new(),
+            Workspace::Given(given) => given.limitations().to_vec(),
         }
     }
 
     /// Drops what nobody needs any more, whatever state the work was left in, and stops the server if it was started here.
-    pub async fn stop(self) {
+    pub async fn stop(self, events: &Events) {
         match self {
             Workspace::Managed(managed) => managed.stop().await,
+            Workspace::Given(given) => given.stop(events).await,
         }
     }
 }

@@ -22,6 +22,18 @@ pub enum RunEvent {
         /// The directory of its binaries.
         bin_dir: String,
     },
+    /// A server that somebody else runs can be worked on.
+    ServerFound {
+        /// Its version.
+        version: String,
+        /// Host, port and role.
+        server: String,
+    },
+    /// Something the user should know: what is missing, what stays.
+    Notice {
+        /// What it is, as a sentence.
+        text: String,
+    },
     /// Something an earlier run left behind was removed.
     Reaped {
         /// What it was.

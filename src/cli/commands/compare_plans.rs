@@ -12,6 +12,7 @@ use crate::cli::interrupt::{Interrupted, Interrupts};
 use crate::cli::server::{self, Choice};
 use crate::cli::{progress, selection};
 use crate::definition::Library;
+use crate::experiment::cost::Workload;
 use crate::experiment::environment;
 use crate::experiment::plans::{PlansExperiment, Request, save};
 use crate::explain::sample::Sampling;
@@ -30,7 +31,8 @@ const WIDTH_OFF_TERMINAL: usize = 160;
 /// If the server does not start, or the run folder cannot be written.
 pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Exit> {
     let started = Instant::now();
-    let selected = selection::select(&Library::built_in(), &arguments.what)?;
+    let scale = arguments.what.scale.on_server(server::is_given(common)?);
+    let selected = selection::select(&Library::built_in(), &arguments.what, scale)?;
     selected.tell_warnings(common.quiet);
     let request = Request {
         queues: selected.queues,
@@ -91,11 +93,18 @@ impl Comparison<'_> {
     ) -> anyhow::Result<Result<(), Interrupted>> {
         let interrupts = Interrupts::listen().context("cannot listen for signals")?;
         let events = progress::listener(common.quiet);
+        let Request {
+            queues,
+            fixtures,
+            selection,
+            ..
+        } = self.request;
+        let workload = Workload::measuring(queues, fixtures, selection);
         for choice in choices {
             let work = async |workspace: &Workspace, events: &Events| {
                 self.measure(workspace, events).await
             };
-            match server::on_server(choice, &interrupts, &events, work).await {
+            match server::on_server(choice, &interrupts, &events, &workload, work).await {
                 Ok(Ok(())) => {}
                 Ok(Err(interrupted)) => return Ok(Err(interrupted)),
                 Err(error) if choices.len() == 1 => return Err(error),

@@ -12,6 +12,7 @@ use crate::cli::interrupt::Interrupted;
 use crate::cli::selection::{self, Selected};
 use crate::cli::server;
 use crate::definition::{Fixture, Library, Queue};
+use crate::experiment::cost::Workload;
 use crate::experiment::extract;
 use crate::explain::variant::Subject;
 use crate::postgres::workspace::Workspace;
@@ -25,7 +26,8 @@ use crate::units::Count;
 /// # Errors
 /// If there is no server, or a file cannot be written.
 pub async fn run(arguments: &ExtractQueries, common: &Common) -> anyhow::Result<Exit> {
-    let selected = selection::select(&Library::built_in(), &arguments.what)?;
+    let scale = arguments.what.scale.on_server(server::is_given(common)?);
+    let selected = selection::select(&Library::built_in(), &arguments.what, scale)?;
     selected.tell_warnings(common.quiet);
     // Before any work: a place that cannot be written fails at once.
     let mut extraction = Extraction {
@@ -38,7 +40,8 @@ pub async fn run(arguments: &ExtractQueries, common: &Common) -> anyhow::Result<
     let work = async |workspace: &Workspace, events: &Events| {
         extraction.write_all(&selected, workspace, events).await
     };
-    match server::with_server(common, "extract-queries", work).await? {
+    let workload = Workload::measuring(&selected.queues, &selected.fixtures, &selected.selection);
+    match server::with_server(common, "extract-queries", &workload, work).await? {
         Err(Interrupted) => Ok(Exit::Interrupted),
         Ok(()) => extraction.print(),
     }

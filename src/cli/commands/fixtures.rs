@@ -5,6 +5,7 @@ use crate::cli::args::{Common, FixturesAction, ScaleOptions};
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::{selection, server};
 use crate::definition::{Fixture, Library, Queue, library};
+use crate::experiment::cost::Workload;
 use crate::fixture::cache;
 use crate::postgres::workspace::Workspace;
 use crate::run::event::Events;
@@ -19,15 +20,7 @@ pub async fn run(action: &FixturesAction, common: &Common) -> anyhow::Result<Exi
     match action {
         FixturesAction::List => listing::print(&list(&library)?),
         FixturesAction::Show { fixture } => {
-            let fixture = selection::fixture(
-                &library,
-                fixture,
-                ScaleOptions {
-                    quick: false,
-                    rows: None,
-                    seed: None,
-                },
-            )?;
+            let fixture = selection::fixture(&library, fixture, ScaleOptions::default())?;
             listing::print(&show(&fixture))
         }
         FixturesAction::Build {
@@ -35,7 +28,8 @@ pub async fn run(action: &FixturesAction, common: &Common) -> anyhow::Result<Exi
             queue,
             scale,
         } => {
-            let fixture = selection::fixture(&library, fixture, *scale)?;
+            let scale = scale.on_server(server::is_given(common)?);
+            let fixture = selection::fixture(&library, fixture, scale)?;
             let names = selection::queues_or_default(queue);
             let queues: Vec<Queue> = names
                 .iter()
@@ -52,11 +46,7 @@ pub async fn run(action: &FixturesAction, common: &Common) -> anyhow::Result<Exi
 }
 
 fn list(library: &Library) -> anyhow::Result<String> {
-    let full_size = ScaleOptions {
-        quick: false,
-        rows: None,
-        seed: None,
-    };
+    let full_size = ScaleOptions::default();
     let names = library.fixture_names();
     let fixtures: Vec<Fixture> = names
         .iter()
@@ -115,7 +105,13 @@ async fn build(fixture: &Fixture, queues: &[Queue], common: &Common) -> anyhow::
         }
         Ok(text)
     };
-    server::print_with_server(common, "fixtures build", work).await
+    // Built to be kept, wherever it is.
+    let common = &Common {
+        keep: true,
+        ..common.clone()
+    };
+    let workload = Workload::builds(queues, fixture);
+    server::print_with_server(common, "fixtures build", &workload, work).await
 }
 
 async fn drop(fixture: &str, queue: Option<&str>, common: &Common) -> anyhow::Result<Exit> {
@@ -151,5 +147,5 @@ async fn drop(fixture: &str, queue: Option<&str>, common: &Common) -> anyhow::Re
         };
         Ok(dropped.iter().map(line).collect())
     };
-    server::print_with_server(common, "fixtures drop", work).await
+    server::print_with_server(common, "fixtures drop", &Workload::none(), work).await
 }

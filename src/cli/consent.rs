@@ -1,0 +1,47 @@
+//! What a run will cost a server of the user's own: said first, and asked for.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use super::exit::Usage;
+use super::progress;
+use crate::experiment::cost::Workload;
+use crate::postgres::given::Given;
+
+/// Says what the work will cost, and goes on if the user has agreed, or agrees now.
+///
+/// # Errors
+/// If they do not, or there is nobody to ask (usage).
+pub async fn ask(given: &Given, workload: &Workload, agreed: bool) -> anyhow::Result<()> {
+    if workload.pieces.is_empty() {
+        return Ok(());
+    }
+    progress::tell(&format!(
+        "{} fixtures will be built on {}",
+        workload.pieces.len(),
+        given.survey().server
+    ));
+    if agreed {
+        return Ok(());
+    }
+    let refused = |reason: &str| Usage(format!("nothing was done: {reason}"));
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        return Err(refused("say --yes to go on where nobody can be asked").into());
+    }
+    if answered_yes().await {
+        Ok(())
+    } else {
+        Err(refused("the answer was not yes").into())
+    }
+}
+
+/// Asks on the terminal. On a thread of its own, so that a signal is heard meanwhile.
+async fn answered_yes() -> bool {
+    let _ = write!(std::io::stderr(), "Go on? (y/N) ");
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().lock().read_line(&mut line);
+        let _ = sender.send(read.is_ok() && matches!(line.trim(), "y" | "Y" | "yes" | "Yes"));
+    });
+    receiver.await.unwrap_or(false)
+}

@@ -1,0 +1,210 @@
+//! Databases of our own on a server of others: told apart by comment and owner, never by name alone.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicU64;
+
+use super::mark::{Maker, Mark, Role, SessionIdentity};
+use super::{CopyStrategy, DatabaseError, Databases, OurDatabase, failed};
+use crate::postgres::connect::{Address, Session};
+use crate::postgres::permissions::Permissions;
+
+/// This run on a server of others.
+#[derive(Clone, Debug)]
+pub struct Guest {
+    run: String,
+    session: SessionIdentity,
+    /// Whether templates are kept for the next run.
+    keep: bool,
+}
+
+/// How to behave on a server of others.
+#[derive(Clone, Debug)]
+pub struct GuestOptions {
+    /// Identifies the cache directory, and with it what is ours.
+    pub installation: String,
+    /// Whether templates are kept for the next run.
+    pub keep: bool,
+    /// How templates are copied.
+    pub strategy: CopyStrategy,
+    /// What may be done while a fixture is built.
+    pub permissions: Permissions,
+}
+
+impl Guest {
+    pub(super) fn maker(&self, role: &Role) -> Maker {
+        Maker {
+            run: self.run.clone(),
+            session: self.session.clone(),
+            kept: self.keep && matches!(role, Role::Template(_)),
+        }
+    }
+}
+
+impl Databases {
+    /// On a server of others: databases are made from `maintenance`, through `session`, which is in it.
+    ///
+    /// # Errors
+    /// If the server does not tell the session's identity.
+    pub async fn among_others(
+        address: &Address,
+        maintenance: &str,
+        session: Session,
+        options: GuestOptions,
+    ) -> Result<Databases, DatabaseError> {
+        let row = session
+            .query_one(
+                "select pid, extract(epoch from backend_start)::text from pg_stat_activity where pid = pg_backend_pid()",
+                &[],
+            )
+            .await
+            .map_err(failed("ask for the program's own session in", maintenance))?;
+        let identity = SessionIdentity {
+            backend_pid: row.get(0),
+            backend_start: row.get(1),
+        };
+        let guest = Guest {
+            run: format!("{}-{}", identity.backend_pid, identity.backend_start),
+            session: identity,
+            keep: options.keep,
+        };
+        Ok(Databases {
+            address: address.clone(),
+            maintenance: maintenance.to_owned(),
+            session,
+            installation: options.installation,
+            strategy: options.strategy,
+            permissions: options.permissions,
+            guest: Some(guest),
+            made: AtomicU64::new(0),
+        })
+    }
+
+    /// The same over a new session, after the first one was lost: still the same run.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn reconnected(&self) -> Result<Databases, DatabaseError> {
+        let session = self
+            .address
+            .connect(&self.maintenance)
+            .await
+            .map_err(failed("connect to", &self.maintenance))?;
+        Ok(Databases {
+            address: self.address.clone(),
+            maintenance: self.maintenance.clone(),
+            session,
+            installation: self.installation.clone(),
+            strategy: self.strategy,
+            permissions: self.permissions,
+            guest: self.guest.clone(),
+            made: AtomicU64::new(0),
+        })
+    }
+
+    pub(super) async fn ours_among_others(
+        &self,
+        guest: &Guest,
+    ) -> Result<Vec<OurDatabase>, DatabaseError> {
+        let listed = || failed("list the databases from", &self.maintenance);
+        let living = self.living_sessions().await.map_err(listed())?;
+        let rows = self
+            .session
+            .query(
+                "select datname::text, shobj_description(oid, 'pg_database'), pg_database_size(oid) from pg_database \
+                 where datname like 'pgqa\\_%' and pg_get_userbyid(datdba) = current_user \
+                 and shobj_description(oid, 'pg_database') is not null order by datname",
+                &[],
+            )
+            .await
+            .map_err(listed())?;
+        let each = rows.iter().filter_map(|row| {
+            let mark = Mark::read(row.get(1), &self.installation)?;
+            Some(OurDatabase {
+                name: row.get(0),
+                standing: mark.standing(&guest.run, &living),
+                role: Some(mark.into_role()),
+                bytes: u64::try_from(row.get::<_, i64>(2)).unwrap_or(0),
+            })
+        });
+        Ok(each.collect())
+    }
+
+    /// The sessions of the role: whoever made a database of ours is among them, or gone.
+    async fn living_sessions(&self) -> Result<BTreeSet<SessionIdentity>, tokio_postgres::Error> {
+        let rows = self
+            .session
+            .query(
+                "select pid, extract(epoch from backend_start)::text from pg_stat_activity \
+                 where usename = current_user and backend_start is not null",
+                &[],
+            )
+            .await?;
+        let identity = |row: &tokio_postgres::Row| SessionIdentity {
+            backend_pid: row.get(0),
+            backend_start: row.get(1),
+        };
+        Ok(rows.iter().map(identity).collect())
+    }
+
+    /// Whether a database still is what it was when it was found: false where there is none of that name.
+    pub(super) async fn is_still_ours(&self, name: &str) -> Result<bool, DatabaseError> {
+        let row = self
+            .session
+            .query_opt(
+                "select shobj_description(oid, 'pg_database'), pg_get_userbyid(datdba) = current_user from pg_database \
+                 where datname = $1::text::name",
+                &[&name],
+            )
+            .await
+            .map_err(failed("look at", name))?;
+        let Some(row) = row else {
+            return Ok(false);
+        };
+        let comment: Option<&str> = row.get(0);
+        let marked = comment.is_some_and(|text| Mark::read(text, &self.installation).is_some());
+        if marked && row.get(1) {
+            Ok(true)
+        } else {
+            Err(DatabaseError::NotOurs {
+                name: name.to_owned(),
+            })
+        }
+    }
+
+    /// Drops what fits, and names it.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn drop_standing(
+        &self,
+        fits: impl Fn(&OurDatabase) -> bool,
+    ) -> Result<Vec<String>, DatabaseError> {
+        let mut dropped = Vec::new();
+        for database in self.ours().await? {
+            if fits(&database) {
+                self.drop(&database.name).await?;
+                dropped.push(database.name);
+            }
+        }
+        Ok(dropped)
+    }
+}
+
+/// `2 sessions (psql, myapp)`.
+pub(super) fn sessions(applications: &[String]) -> String {
+    let mut names: Vec<&str> = applications.iter().map(String::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    let noun = if applications.len() == 1 {
+        "session"
+    } else {
+        "sessions"
+    };
+    let named: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
+    let named = if named.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", named.join(", "))
+    };
+    format!("{} {noun}{named}", applications.len())
+}
