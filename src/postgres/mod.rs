@@ -12,6 +12,7 @@ pub mod managed;
 pub mod permissions;
 mod process;
 pub mod profile;
+pub mod schema;
 pub mod server;
 pub mod version;
 pub mod workspace;
