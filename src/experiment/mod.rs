@@ -4,5 +4,8 @@ pub mod catalog;
 pub mod cost;
 pub mod environment;
 pub mod extract;
+pub mod in_place;
+pub mod in_schema;
 pub mod plans;
 pub mod selection;
+pub mod site;

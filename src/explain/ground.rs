@@ -74,7 +74,9 @@ impl Ground {
         session
             .simple_query(SESSION_SETTINGS)
             .await
-            .map_err(ExplainError::session("set up a session in a copy of the fixture"))?;
+            .map_err(ExplainError::session(
+                "set up a session in a copy of the fixture",
+            ))?;
         Ok(Ground {
             session,
             isolation: Isolation::Copy,

@@ -48,9 +48,6 @@ impl ExplainError {
     /// Whether the statement was left out because it writes where nothing may be written.
     #[must_use]
     pub fn is_refused_write(&self) -> bool {
-        matches!(
-            self,
-            ExplainError::Statement(StatementError::Writes { .. })
-        )
+        matches!(self, ExplainError::Statement(StatementError::Writes { .. }))
     }
 }

@@ -121,7 +121,9 @@ impl Standing {
             session
                 .batch_execute(&format!("vacuum (index_cleanup on) {table}"))
                 .await
-                .map_err(ExplainError::session("vacuum the tables between measurements"))?;
+                .map_err(ExplainError::session(
+                    "vacuum the tables between measurements",
+                ))?;
         }
         self.used = false;
         Ok(())

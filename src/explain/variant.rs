@@ -10,9 +10,9 @@ use super::sample::{Explainer, Measurement, Sampling, Target};
 use crate::definition::operation::Operation;
 use crate::definition::queue::Queue;
 use crate::definition::statement::{FETCHED, Statement, StatementFile, Variant};
+use crate::plan::Plan;
 use crate::plan::digest::node_label;
 use crate::plan::shape::PlanShape;
-use crate::plan::Plan;
 use crate::postgres::version::Version;
 use crate::run::plan_result::{GenericShape, PlanMode};
 use crate::statement::StatementError;
@@ -169,7 +169,10 @@ fn refuse_write(
 ) -> Result<(), StatementError> {
     let write = match ground.access {
         Access::ReadWrite => None,
-        Access::ReadOnly => plan.preorder().map(|position| position.node).find(|node| node.writes()),
+        Access::ReadOnly => plan
+            .preorder()
+            .map(|position| position.node)
+            .find(|node| node.writes()),
     };
     match write {
         None => Ok(()),

@@ -161,6 +161,12 @@ impl Databases {
         &self.session
     }
 
+    /// The database that this session is in.
+    #[must_use]
+    pub fn maintenance(&self) -> &str {
+        &self.maintenance
+    }
+
     /// What may be done while a fixture is built.
     #[must_use]
     pub fn permissions(&self) -> Permissions {

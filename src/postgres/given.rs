@@ -195,7 +195,8 @@ impl Given {
             version: survey.version.to_string(),
             server: survey.server.clone(),
         });
-        let limitations = survey.limitations(strategy);
+        let limitations =
+            survey.limitations((options.purpose == Purpose::Databases).then_some(strategy));
         for notice in survey.notices().into_iter().chain(
             limitations
                 .iter()

@@ -69,7 +69,10 @@ pub enum SchemaError {
         database: String,
     },
     /// The server refused.
-    #[error("cannot {action} schema {name} of database {database}: {}", server_message(source))]
+    #[error(
+        "cannot {action} schema {name} of database {database}: {}",
+        server_message(source)
+    )]
     Server {
         /// What was tried.
         action: &'static str,
@@ -223,7 +226,10 @@ impl OwnSchema {
     async fn lock(&self, label: &str) -> Result<(), SchemaError> {
         let row = self
             .session
-            .query_one("select pg_try_advisory_lock(hashtextextended($1, 0))", &[&label])
+            .query_one(
+                "select pg_try_advisory_lock(hashtextextended($1, 0))",
+                &[&label],
+            )
             .await
             .map_err(self.options.failed("lock"))?;
         if row.get(0) {
@@ -330,7 +336,11 @@ impl OwnSchema {
 
     fn comment(&self, role: Role) -> String {
         let mark = Mark::new(&self.options.installation, None, role);
-        format!("comment on schema {} is {}", quoted(self.name()), mark.literal())
+        format!(
+            "comment on schema {} is {}",
+            quoted(self.name()),
+            mark.literal()
+        )
     }
 
     async fn execute(&self, action: &'static str, statement: &str) -> Result<(), SchemaError> {

@@ -3,9 +3,10 @@
 use super::database::Databases;
 use super::given::{self, Given};
 use super::managed::Managed;
+use super::schema::OwnSchema;
 use super::version::Version;
 use crate::run::environment::Limitation;
-use crate::run::event::Events;
+use crate::run::event::{Events, RunEvent};
 
 /// A server to work on. Dropping it leaves nothing running; [`Workspace::stop`] also drops the databases nobody needs any more.
 #[derive(Debug)]
@@ -14,6 +15,13 @@ pub enum Workspace {
     Managed(Managed),
     /// The user's own, which others may be using.
     Given(Given),
+    /// The same, where all work stays in a schema of our own.
+    Schema {
+        /// The server.
+        given: Given,
+        /// The schema.
+        schema: OwnSchema,
+    },
 }
 
 impl Workspace {
@@ -22,7 +30,7 @@ impl Workspace {
     pub fn databases(&self) -> &Databases {
         match self {
             Workspace::Managed(managed) => managed.databases(),
-            Workspace::Given(given) => given.databases(),
+            Workspace::Given(given) | Workspace::Schema { given, .. } => given.databases(),
         }
     }
 
@@ -31,7 +39,7 @@ impl Workspace {
     pub fn version(&self) -> Version {
         match self {
             Workspace::Managed(managed) => managed.version(),
-            Workspace::Given(given) => given.survey().version,
+            Workspace::Given(given) | Workspace::Schema { given, .. } => given.survey().version,
         }
     }
 
@@ -40,7 +48,9 @@ impl Workspace {
     pub fn version_text(&self) -> &str {
         match self {
             Workspace::Managed(managed) => managed.version_text(),
-            Workspace::Given(given) => &given.survey().version_text,
+            Workspace::Given(given) | Workspace::Schema { given, .. } => {
+                &given.survey().version_text
+            }
         }
     }
 
@@ -49,7 +59,7 @@ impl Workspace {
     pub fn profile(&self) -> &'static str {
         match self {
             Workspace::Managed(managed) => managed.profile().name,
-            Workspace::Given(_) => given::AS_FOUND,
+            Workspace::Given(_) | Workspace::Schema { .. } => given::AS_FOUND,
         }
     }
 
@@ -58,7 +68,9 @@ impl Workspace {
     pub fn limitations(&self) -> Vec<Limitation> {
         match self {
             Workspace::Managed(_) => Vec::new(),
-            Workspace::Given(given) => given.limitations().to_vec(),
+            Workspace::Given(given) | Workspace::Schema { given, .. } => {
+                given.limitations().to_vec()
+            }
         }
     }
 
@@ -67,6 +79,25 @@ impl Workspace {
         match self {
             Workspace::Managed(managed) => managed.stop().await,
             Workspace::Given(given) => given.stop(events).await,
+            Workspace::Schema { given, schema } => {
+                leave(schema, events).await;
+                given.stop(events).await;
+            }
         }
     }
+}
+
+/// Drops the schema, or names it where it stays.
+async fn leave(schema: OwnSchema, events: &Events) {
+    let name = schema.name().to_owned();
+    let text = match schema.close().await {
+        Ok(false) => return,
+        Ok(true) => format!(
+            "kept for the next run: schema {name}; a run with the same --in-schema and without --keep removes it"
+        ),
+        Err(error) => {
+            format!("schema {name} may be left: {error}; the next run with it removes it")
+        }
+    };
+    events.emit(RunEvent::Notice { text });
 }

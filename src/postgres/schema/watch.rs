@@ -134,7 +134,9 @@ async fn rows(client: &Client, query: &str, schema: &str) -> Result<BTreeSet<Cat
 /// Every catalog row outside the schema `$1` and outside those of temporary and TOAST tables, which belong to their makers.
 fn catalogs() -> String {
     let in_a_schema = IN_A_SCHEMA.iter().map(|(catalog, schema)| {
-        format!("select tableoid, oid, xmin::text from {catalog} where not ({schema} = any(inside))")
+        format!(
+            "select tableoid, oid, xmin::text from {catalog} where not ({schema} = any(inside))"
+        )
     });
     let of_a_relation = OF_A_RELATION.iter().map(|(catalog, relation)| {
         format!(
