@@ -16,6 +16,7 @@ use crate::postgres::database::{DatabaseError, TemplateMark, server_message};
 use crate::postgres::workspace::Workspace;
 use crate::run::Run;
 use crate::run::environment::{Environment, Limitation, ServerRecord};
+use crate::run::event::RunEvent;
 
 /// Why statements cannot be measured there.
 #[derive(Debug, Error)]
@@ -61,19 +62,19 @@ impl PlansExperiment<'_> {
     ) -> Result<Site<'_>, SiteError> {
         let server = current_server(&mut run.environment);
         if let Some(in_place) = self.request.in_place {
-            note(server, in_place::limitation(in_place));
+            self.note(server, in_place::limitation(in_place));
             return in_place::site(self.workspace, in_place, fixture).await;
         }
         let version_text = self.workspace.version_text();
         let (site, mark) = match self.workspace {
             Workspace::Schema { schema, .. } => {
-                note(server, in_schema::limitation(schema.name()));
+                self.note(server, in_schema::limitation(schema.name()));
                 in_schema::site(schema, version_text, queue, fixture, self.events).await?
             }
             Workspace::Managed(_) | Workspace::Given(_) => {
                 let (site, mark) = self.copies(queue, fixture).await?;
                 if !mark.prewarm {
-                    note(server, without_prewarming());
+                    self.note(server, without_prewarming());
                 }
                 (site, mark)
             }
@@ -81,6 +82,17 @@ impl PlansExperiment<'_> {
         let statistics = server.statistics.entry(fixture.name.clone()).or_default();
         statistics.insert(queue.name.clone(), mark.statistics);
         Ok(site)
+    }
+
+    /// Records a limitation, and says it, once.
+    fn note(&self, server: &mut ServerRecord, limitation: Limitation) {
+        if server.limitations.contains(&limitation) {
+            return;
+        }
+        self.events.emit(RunEvent::Notice {
+            text: limitation.message.clone(),
+        });
+        server.limitations.push(limitation);
     }
 
     async fn copies(
@@ -130,13 +142,6 @@ fn current_server(environment: &mut Environment) -> &mut ServerRecord {
         ..
     } = environment;
     other_servers.last_mut().unwrap_or(server)
-}
-
-/// Records a limitation once.
-fn note(server: &mut ServerRecord, limitation: Limitation) {
-    if !server.limitations.contains(&limitation) {
-        server.limitations.push(limitation);
-    }
 }
 
 fn without_prewarming() -> Limitation {

@@ -4,7 +4,7 @@ use super::Layout;
 use super::findings::{FindingGroup, severity_name};
 use super::status;
 use super::text::inert;
-use super::view::{Group, Row, View};
+use super::view::{FailureLine, Group, Row, View};
 use crate::run::Run;
 
 /// Prints the run for GitHub and its like.
@@ -29,12 +29,13 @@ pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
         text += &format!("\n<sub>{}</sub>\n", marks.join(" · "));
     }
     text += &findings(&view);
-    text += &list(
-        "Not measured",
-        view.failures
-            .iter()
-            .map(|failure| format!("{}: {}", failure.place, failure.message)),
-    );
+    for (title, lines) in [
+        ("Not measured", &view.failures),
+        ("Left out", &view.skipped),
+    ] {
+        let line = |line: &FailureLine| format!("{}: {}", line.place, line.message);
+        text += &list(title, lines.iter().map(line));
+    }
     text += &list("Limitations", view.limitations.iter().cloned());
     text += &plans(&view);
     if let Some(folder) = layout.folder {

@@ -26,6 +26,8 @@ pub(super) struct View {
     pub(super) findings: Vec<FindingGroup>,
     /// What could not be measured.
     pub(super) failures: Vec<FailureLine>,
+    /// What was left out on purpose, and why.
+    pub(super) skipped: Vec<FailureLine>,
     /// What the server lacks.
     pub(super) limitations: Vec<String>,
     /// Explains the marks that occur in the tables.
@@ -111,6 +113,7 @@ impl View {
             units,
             findings: findings::grouped(&run.results, &naming),
             failures: run.failures.iter().map(FailureLine::of).collect(),
+            skipped: run.skipped.iter().map(FailureLine::of).collect(),
             limitations: run
                 .environment
                 .servers()
