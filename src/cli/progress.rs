@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::report::text::{inert, inert_lines};
 use crate::run::event::{Events, RunEvent};
-use crate::units::{Count, Milliseconds};
+use crate::units::{Bytes, Count, Milliseconds};
 
 /// Off a terminal: how long to stay silent between two lines of progress.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -64,20 +64,17 @@ impl Progress {
 
     fn hear(&mut self, event: &RunEvent) {
         match event {
-            RunEvent::ServerBusy { holder } => {
-                self.say(&format!("waiting for {holder}, which is using the server"))
-            }
-            RunEvent::ServerCreating { version } => {
-                self.say(&format!("creating a PostgreSQL {version} cluster"))
-            }
-            RunEvent::ServerReady { version, bin_dir } => {
-                self.say(&format!("PostgreSQL {version} from {bin_dir}"))
-            }
-            RunEvent::ServerFound { version, server } => {
-                self.say(&format!("PostgreSQL {version} at {server}"))
-            }
-            RunEvent::Notice { text } => self.say(text),
-            RunEvent::Reaped { what } => self.say(&format!("removed {what}")),
+            RunEvent::ServerBusy { .. }
+            | RunEvent::ServerCreating { .. }
+            | RunEvent::ServerReady { .. }
+            | RunEvent::ServerFound { .. }
+            | RunEvent::Notice { .. }
+            | RunEvent::Reaped { .. }
+            | RunEvent::PackagesBusy { .. }
+            | RunEvent::PackageFetching { .. }
+            | RunEvent::PackageDownloading { .. }
+            | RunEvent::PackageUnpacking { .. }
+            | RunEvent::PackageFailed { .. } => self.hear_of_servers(event),
             RunEvent::VariantsPlanned { total } => self.total += *total,
             RunEvent::FixtureProgress {
                 queue,
@@ -137,6 +134,57 @@ impl Progress {
         }
     }
 
+    /// Servers being fetched, made and started.
+    fn hear_of_servers(&mut self, event: &RunEvent) {
+        match event {
+            RunEvent::ServerBusy { holder } => {
+                self.say(&format!("waiting for {holder}, which is using the server"))
+            }
+            RunEvent::ServerCreating { version } => {
+                self.say(&format!("creating a PostgreSQL {version} cluster"))
+            }
+            RunEvent::ServerReady { version, bin_dir } => {
+                self.say(&format!("PostgreSQL {version} from {bin_dir}"))
+            }
+            RunEvent::ServerFound { version, server } => {
+                self.say(&format!("PostgreSQL {version} at {server}"))
+            }
+            RunEvent::Notice { text } => self.say(text),
+            RunEvent::Reaped { what } => self.say(&format!("removed {what}")),
+            RunEvent::PackagesBusy { holder } => self.say(&format!(
+                "waiting for {holder}, which is fetching or removing servers"
+            )),
+            RunEvent::PackageFetching {
+                version,
+                package,
+                directory,
+                because,
+            } => {
+                let because = because
+                    .as_ref()
+                    .map_or(String::new(), |because| format!("{because}: "));
+                self.say(&format!(
+                    "{because}fetching PostgreSQL {version} ({package}) into {directory}"
+                ));
+            }
+            RunEvent::PackageDownloading { version } => {
+                self.show(&format!("fetching PostgreSQL {version}"), 0, 0);
+            }
+            RunEvent::PackageUnpacking { version, bytes } => {
+                self.clear();
+                self.say(&format!(
+                    "unpacking PostgreSQL {version}: {}",
+                    Bytes(*bytes)
+                ));
+            }
+            RunEvent::PackageFailed { reason } => {
+                self.clear();
+                self.say(reason);
+            }
+            _ => {}
+        }
+    }
+
     /// By the pace so far; not before there is one.
     fn time_left(&self) -> Option<Duration> {
         let elapsed = self.measuring_since?.elapsed();
@@ -185,6 +233,13 @@ impl Progress {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+    }
+}
+
+impl Drop for Progress {
+    /// What is told after the work, an error for one, follows no bar.
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

@@ -53,6 +53,11 @@ impl Choice {
                 schema,
             } => {
                 let given = Given::connect(options, events).await?;
+                let is_named = given.address().given_database().is_some();
+                if options.purpose == Purpose::OneDatabase && !is_named {
+                    let message = "the URL names no database to stay in: add it, as in postgres://host/database";
+                    return Err(Usage(message.to_owned()).into());
+                }
                 consent::ask(&given, workload, *agreed).await?;
                 match schema {
                     Some(name) => open_schema(given, name, options.keep, events).await,
@@ -96,7 +101,7 @@ async fn open_schema(
 ) -> anyhow::Result<Workspace> {
     let opened = OwnSchema::open(SchemaOptions {
         address: given.address().clone(),
-        database: given.maintenance().to_owned(),
+        database: given.address().maintenance().to_owned(),
         name: name.to_owned(),
         installation: given.installation().to_owned(),
         keep,
@@ -142,6 +147,7 @@ pub fn choices(common: &Common, command: &str) -> anyhow::Result<Vec<Choice>> {
     let choice = |wanted| {
         Choice::Managed(ManagedOptions {
             wanted,
+            offline: common.offline,
             cache_directory: cache_directory.clone(),
             server_user: common.server_user.clone(),
             holder: format!(
@@ -194,7 +200,10 @@ pub fn choice(common: &Common, command: &str) -> anyhow::Result<Choice> {
 
 /// `--cache-dir`, else under `XDG_CACHE_HOME`, else for root the system's cache, for others the one in their home. Root's own home is
 /// closed to the account the server runs under.
-fn cache_directory(common: &Common) -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// If there is no place for one.
+pub fn cache_directory(common: &Common) -> anyhow::Result<PathBuf> {
     if let Some(path) = &common.cache_dir {
         return Ok(path.clone());
     }

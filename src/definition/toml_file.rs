@@ -236,7 +236,7 @@ mod tests {
         let item = |path: &[&str], index| position_of_item(&source, path, index).to_string();
         assert_eq!(item(&["b", "c"], 1), "4:3");
         assert_eq!(item(&["b", "c"], 2), "2:5");
-        assert_eq!(item(&["b", "d"], 0), "2:1");
+        assert_eq!(item(&["b", "d"], 0), "1:1");
         assert_eq!(item(&["d"], 0), "1:1");
     }
 }

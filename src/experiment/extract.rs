@@ -6,7 +6,6 @@ use tokio_postgres::Client;
 use crate::definition::{Fixture, Queue};
 use crate::explain::ExplainError;
 use crate::explain::copies::Copies;
-use crate::explain::ground::Ground;
 use crate::explain::variant::{self, Readied, Subject};
 use crate::fixture::build::BuildError;
 use crate::fixture::cache;
@@ -37,7 +36,7 @@ pub type Extracted<'d> = (Subject<'d>, Result<String, ExtractError>);
 /// it.
 ///
 /// # Errors
-/// If the fixture cannot be built, or the server makes no more copies of it.
+/// If the fixture cannot be built.
 pub async fn scripts<'d>(
     workspace: &Workspace,
     queue: &Queue,
@@ -57,25 +56,30 @@ pub async fn scripts<'d>(
             fixture: fixture.name.clone(),
             variant: format!("{} {}", subject.statement_name(), subject.variant.name),
         });
-        let copy = copies.open().await?;
-        let outcome = extract(&copy, *subject, fixture).await;
-        copies.finish(copy).await;
+        let outcome = extract(&mut copies, *subject, fixture).await;
         events.emit(RunEvent::VariantFinished {
             error: outcome.as_ref().err().map(ToString::to_string),
         });
         extracted.push((*subject, outcome));
     }
-    copies.drop_finished().await?;
+    // What cannot be dropped now is dropped when the server is left, or by the next run; the scripts are there.
+    let _ = copies.drop_finished().await;
     Ok(extracted)
 }
 
 async fn extract(
-    copy: &Ground,
+    copies: &mut Copies<'_>,
     subject: Subject<'_>,
     fixture: &Fixture,
 ) -> Result<String, ExtractError> {
-    let readied = variant::make_ready(copy, subject).await?;
-    Ok(script(&copy.session, subject, fixture, &readied).await?)
+    let copy = copies.open().await?;
+    let text = async {
+        let readied = variant::make_ready(&copy, subject).await?;
+        script(&copy.session, subject, fixture, &readied).await
+    };
+    let text = text.await;
+    copies.finish(copy).await;
+    Ok(text?)
 }
 
 async fn script(

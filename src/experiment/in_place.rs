@@ -35,7 +35,7 @@ pub(super) async fn site(
         })?;
     let standing = Standing::of_others(
         databases.address().clone(),
-        databases.maintenance(),
+        databases.address().maintenance(),
         in_place.access,
         in_place.timeouts,
     );

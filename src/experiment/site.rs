@@ -13,6 +13,7 @@ use crate::finding::case::Catalog;
 use crate::fixture::build::BuildError;
 use crate::fixture::cache;
 use crate::postgres::database::{DatabaseError, TemplateMark, server_message};
+use crate::postgres::equipment::Part;
 use crate::postgres::workspace::Workspace;
 use crate::run::Run;
 use crate::run::environment::{Environment, Limitation, ServerRecord};
@@ -74,7 +75,7 @@ impl PlansExperiment<'_> {
             Workspace::Managed(_) | Workspace::Given(_) => {
                 let (site, mark) = self.copies(queue, fixture).await?;
                 if !mark.prewarm {
-                    self.note(server, without_prewarming());
+                    self.note(server, without_prewarming(self.workspace));
                 }
                 (site, mark)
             }
@@ -126,7 +127,7 @@ impl PlansExperiment<'_> {
             .address()
             .connect(template)
             .await
-            .map_err(failed)?;
+            .map_err(DatabaseError::from)?;
         let catalog = catalog::read(&session, Scope::Everything).await;
         session.close().await;
         databases.wait_until_unused(template).await?;
@@ -144,13 +145,17 @@ fn current_server(environment: &mut Environment) -> &mut ServerRecord {
     other_servers.last_mut().unwrap_or(server)
 }
 
-fn without_prewarming() -> Limitation {
+fn without_prewarming(workspace: &Workspace) -> Limitation {
+    let remedy = workspace
+        .remedy(Part::PgPrewarm)
+        .map_or(String::new(), |remedy| format!("; {remedy}"));
     Limitation {
         capability: "pg_prewarm".to_owned(),
         not_comparable: ["buffers", "pages_per_row", "execution_ms"]
             .map(str::to_owned)
             .to_vec(),
-        message: "pg_prewarm is not installed: pages read and hit depend on what is in memory"
-            .to_owned(),
+        message: format!(
+            "pg_prewarm is not installed: pages read and hit depend on what is in memory{remedy}"
+        ),
     }
 }

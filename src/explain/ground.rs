@@ -6,6 +6,7 @@ use super::ExplainError;
 use super::copies::Copies;
 use super::standing::Standing;
 use crate::postgres::connect::{Address, Session};
+use crate::postgres::database::DatabaseError;
 
 /// What a session is set to, so that nothing but the statement decides its counts.
 pub(super) const SESSION_SETTINGS: &str = "set max_parallel_workers_per_gather = 0; set synchronize_seqscans = off; set lock_timeout = '5s'; \
@@ -70,7 +71,7 @@ impl Ground {
         let session = address
             .connect(database)
             .await
-            .map_err(ExplainError::session("connect to a copy of the fixture"))?;
+            .map_err(DatabaseError::from)?;
         session
             .simple_query(SESSION_SETTINGS)
             .await

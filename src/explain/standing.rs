@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::ExplainError;
 use super::ground::{Access, Ground, Isolation, SESSION_SETTINGS};
 use crate::postgres::connect::{Address, Session};
+use crate::postgres::database::DatabaseError;
 
 /// The server looks this often whether a statement's client is still there: one that is gone, however it went, holds no locks for
 /// long. Servers on systems where they cannot look refuse to be told so.
@@ -85,7 +86,7 @@ impl Standing {
             .address
             .connect(&self.database)
             .await
-            .map_err(ExplainError::session("connect for a measurement"))?;
+            .map_err(DatabaseError::from)?;
         let _ = session.batch_execute(NOTICE_ABSENCE).await;
         if self.used {
             self.vacuum(&session).await?;

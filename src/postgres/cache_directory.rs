@@ -1,9 +1,10 @@
 //! The directory that keeps clusters and their template databases between runs.
 
 use std::fs::{File, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{Uid, User};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -107,6 +108,7 @@ impl CacheDirectory {
             source,
         };
         make(path).map_err(unusable)?;
+        check_writable(path).map_err(unusable)?;
         // Of two processes that find it empty, the second has to find what the first writes.
         let directory = File::open(path).map_err(unusable)?;
         directory.lock().map_err(unusable)?;
@@ -161,6 +163,22 @@ pub fn check_length(path: &Path, cluster: &str) -> Result<(), CacheError> {
         });
     }
     Ok(())
+}
+
+/// Checks that this user may make files in a directory; the error says whose it is.
+fn check_writable(path: &Path) -> std::io::Result<()> {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    let access = Access::WRITE_OK | Access::EXEC_OK;
+    let Err(error) = accessat(CWD, path, access, AtFlags::EACCESS) else {
+        return Ok(());
+    };
+    let uid = std::fs::metadata(path)?.uid();
+    let owner = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+    let owner = owner.map_or_else(|| format!("user {uid}"), |owner| owner.name);
+    Err(std::io::Error::new(
+        std::io::Error::from(error).kind(),
+        format!("it belongs to {owner}, and this user may not write there ({error})"),
+    ))
 }
 
 /// Makes the directory and those on the way to it. As root, whatever the umask says, so that the account the server runs under can

@@ -72,13 +72,20 @@ impl Cluster {
     /// Checks, before anything is made, that a cluster of this installation can live in the cache directory at `path` (absolute).
     ///
     /// # Errors
-    /// If a socket's path would be too long, or the account may not enter a directory on the way.
+    /// If a socket's path would be too long.
     pub fn check_place(
         path: &Path,
         installation: &Installation,
         account: &Account,
     ) -> Result<(), ClusterError> {
-        check_length(path, &cluster_name(installation, account))?;
+        Ok(check_length(path, &cluster_name(installation, account))?)
+    }
+
+    /// Checks, before anything is fetched or made, that an account can get to the cache directory at `path` (absolute).
+    ///
+    /// # Errors
+    /// If it may not enter a directory on the way.
+    pub fn check_way(path: &Path, account: &Account) -> Result<(), ClusterError> {
         let Some(barred) = account.barred_at(path) else {
             return Ok(());
         };

@@ -1,20 +1,46 @@
 //! Connections that are owned: one session, one backend, gone when the owner lets go of it.
 
+mod error;
+mod opening;
+mod tls;
+
 use std::ops::Deref;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::cache_directory::PORT;
+use super::conninfo::{Conninfo, MAINTENANCE, SslMode, Surroundings};
+pub use error::{AddressError, ConnectError};
+use error::{Circumstances, Failure};
 
 /// The superuser of managed clusters.
 const SUPERUSER: &str = "postgres";
 
-/// Where a server is reached: enough to connect to any of its databases.
-#[derive(Clone, Debug)]
+/// Where one server is reached: enough to connect to any of its databases, each time to the same server in the same way.
+#[derive(Clone)]
 pub struct Address {
     config: Config,
+    tls: MakeRustlsConnect,
+    /// How long a session may take to be ready.
+    limit: Option<Duration>,
+    given: Option<String>,
+    circumstances: Arc<Circumstances>,
+}
+
+/// The server that was reached first, with the session that reached it.
+#[derive(Debug)]
+pub struct Opened {
+    /// Where it is.
+    pub address: Address,
+    /// A session in the maintenance database.
+    pub session: Session,
+    /// What was passed over, for the user to know.
+    pub warnings: Vec<String>,
 }
 
 impl Address {
@@ -27,38 +53,32 @@ impl Address {
             .port(PORT)
             .user(SUPERUSER)
             .application_name(env!("CARGO_PKG_NAME"));
-        Address { config }
+        config.ssl_mode(tokio_postgres::config::SslMode::Disable);
+        Address {
+            config,
+            tls: tls::unused(),
+            limit: None,
+            given: None,
+            circumstances: Arc::new(Circumstances {
+                server: format!("{}/.s.PGSQL.{PORT}", directory.display()),
+                user: SUPERUSER.to_owned(),
+                mode: SslMode::Disable,
+                trusted: String::new(),
+                direct: false,
+                password_from: "nowhere".to_owned(),
+                warnings: Vec::new(),
+            }),
+        }
     }
 
-    /// The server of a URL or `key=value` pairs, and the database that they name, or else `postgres`.
+    /// The server that a connection string means: the first of those it names that lets a session in and will do. The string is
+    /// completed as libpq does it. Later sessions go to the same server, in the same way.
     ///
     /// # Errors
-    /// If the text cannot be read. It may hold a password, so none of it is quoted.
-    pub fn parse(text: &str) -> Result<(Address, String), String> {
-        let mut config: Config = text.parse().map_err(|_| {
-            "it is neither a URL such as postgres://user@host:5432/database nor key=value pairs"
-                .to_owned()
-        })?;
-        config.application_name(env!("CARGO_PKG_NAME"));
-        let database = config.get_dbname().unwrap_or("postgres").to_owned();
-        Ok((Address { config }, database))
-    }
-
-    /// Host, port and role, for messages.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        let hosts: Vec<String> = self
-            .config
-            .get_hosts()
-            .iter()
-            .map(|host| match host {
-                tokio_postgres::config::Host::Tcp(name) => name.clone(),
-                tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
-            })
-            .collect();
-        let port = self.config.get_ports().first().copied().unwrap_or(PORT);
-        let user = self.config.get_user().unwrap_or("the default role");
-        format!("{}:{port} as {user}", hosts.join(","))
+    /// If the string cannot be used or no server will do; no password is ever in the error.
+    pub async fn of(text: &str, surroundings: &Surroundings) -> Result<Opened, AddressError> {
+        let conninfo = Conninfo::resolve(text, surroundings)?;
+        opening::open(&conninfo).await
     }
 
     /// The same server for sessions that find the tables of one schema without naming it, and no others; they call themselves
@@ -88,12 +108,57 @@ impl Address {
         config
     }
 
+    /// What TLS connections to this server are made with; where there is no TLS, the configuration does not ask for it.
+    #[must_use]
+    pub fn tls(&self) -> MakeRustlsConnect {
+        self.tls.clone()
+    }
+
+    /// The database that others are made from and dropped from: the one the user named, else `postgres`.
+    #[must_use]
+    pub fn maintenance(&self) -> &str {
+        self.given_database().unwrap_or(MAINTENANCE)
+    }
+
+    /// The database the user named, if any.
+    #[must_use]
+    pub fn given_database(&self) -> Option<&str> {
+        self.given.as_deref()
+    }
+
+    /// Server and user, for messages.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let Circumstances { server, user, .. } = &*self.circumstances;
+        format!("{server} as user {user}")
+    }
+
+    /// Whether sessions are encrypted.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.config.get_ssl_mode() == tokio_postgres::config::SslMode::Require
+    }
+
     /// Opens a session of one's own.
     ///
     /// # Errors
-    /// If the server refuses.
-    pub async fn connect(&self, database: &str) -> Result<Session, tokio_postgres::Error> {
-        let (client, connection) = self.database(database).connect(NoTls).await?;
+    /// If the server refuses, or does not answer in time.
+    pub async fn connect(&self, database: &str) -> Result<Session, ConnectError> {
+        let failed = |failure: Failure| failure.explain(&self.circumstances, database);
+        self.try_to_connect(database).await.map_err(failed)
+    }
+
+    /// The time limit covers everything until the session is ready: a server may take the connection and never answer.
+    async fn try_to_connect(&self, database: &str) -> Result<Session, Failure> {
+        let config = self.database(database);
+        let connecting = config.connect(self.tls());
+        let (client, connection) = match self.limit {
+            Some(limit) => tokio::time::timeout(limit, connecting)
+                .await
+                .map_err(|_| Failure::TimedOut(limit))?,
+            None => connecting.await,
+        }
+        .map_err(Failure::Driver)?;
         let driver = tokio::spawn(async move {
             // An error here reaches the owner through the statement it is waiting for.
             let _ = connection.await;
@@ -102,6 +167,12 @@ impl Address {
             client: Some(client),
             driver: Some(driver),
         })
+    }
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Address({})", self.describe())
     }
 }
 

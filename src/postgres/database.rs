@@ -15,18 +15,18 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
-use super::connect::{Address, Session};
+use super::connect::{Address, ConnectError, Session};
 use super::permissions::Permissions;
 use guest::Guest;
 use mark::Mark;
 pub use mark::{Role, Standing, TemplateMark};
 
-/// The database that databases are made from and dropped from.
-const MAINTENANCE: &str = "postgres";
-
 /// Why something could not be done with a database.
 #[derive(Debug, Error)]
 pub enum DatabaseError {
+    /// No session could be opened.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     /// The server refused.
     #[error("cannot {action} database {name}: {}", server_message(source))]
     Server {
@@ -113,8 +113,6 @@ pub enum CopyStrategy {
 #[derive(Debug)]
 pub struct Databases {
     address: Address,
-    /// The database that databases are made from and dropped from.
-    maintenance: String,
     session: Session,
     installation: String,
     strategy: CopyStrategy,
@@ -133,13 +131,9 @@ impl Databases {
         address: &Address,
         installation: &str,
     ) -> Result<Databases, DatabaseError> {
-        let session = address
-            .connect(MAINTENANCE)
-            .await
-            .map_err(failed("connect to", MAINTENANCE))?;
+        let session = address.connect(address.maintenance()).await?;
         Ok(Databases {
             address: address.clone(),
-            maintenance: MAINTENANCE.to_owned(),
             session,
             installation: installation.to_owned(),
             strategy: CopyStrategy::FileCopy,
@@ -159,12 +153,6 @@ impl Databases {
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.session
-    }
-
-    /// The database that this session is in.
-    #[must_use]
-    pub fn maintenance(&self) -> &str {
-        &self.maintenance
     }
 
     /// What may be done while a fixture is built.
@@ -223,7 +211,7 @@ impl Databases {
             .query_one("select current_setting('server_version_num')::int", &[])
             .await;
         row.map(|row| row.get(0))
-            .map_err(failed("ask for the version in", &self.maintenance))
+            .map_err(failed("ask for the version in", self.address.maintenance()))
     }
 
     /// Size of a database in bytes.
@@ -292,7 +280,7 @@ impl Databases {
                 &[],
             )
             .await
-            .map_err(failed("list the databases from", &self.maintenance))?;
+            .map_err(failed("list the databases from", self.address.maintenance()))?;
         let each = rows.iter().filter_map(|row| {
             let role = match row.get::<_, Option<&str>>(1) {
                 // Without a comment: its maker was killed between making and marking it.
@@ -359,7 +347,10 @@ impl Databases {
     /// If the server refuses.
     pub async fn remove_orphaned_files(&self, data: &Path) -> Result<usize, DatabaseError> {
         let rows = self.session.query("select oid from pg_database", &[]).await;
-        let rows = rows.map_err(failed("list the databases from", &self.maintenance))?;
+        let rows = rows.map_err(failed(
+            "list the databases from",
+            self.address.maintenance(),
+        ))?;
         let known: BTreeSet<u32> = rows.iter().map(|row| row.get(0)).collect();
         let orphans = std::fs::read_dir(data.join("base"))
             .into_iter()

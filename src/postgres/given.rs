@@ -10,7 +10,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::cache_directory::{CacheDirectory, CacheError};
-use super::connect::{Address, Session};
+use super::connect::{Address, AddressError, Opened};
+use super::conninfo::Surroundings;
 use super::database::guest::GuestOptions;
 use super::database::{CopyStrategy, DatabaseError, Databases, Standing, server_message};
 use super::version::{OLDEST_SUPPORTED, Version};
@@ -32,8 +33,8 @@ pub enum GivenError {
     #[error(transparent)]
     Cache(#[from] CacheError),
     /// It cannot be reached.
-    #[error("cannot connect to the server of --database-url: {0}")]
-    Connect(String),
+    #[error(transparent)]
+    Address(#[from] AddressError),
     /// What stands before it does not keep a session on one connection.
     #[error(transparent)]
     Pooler(#[from] PoolerError),
@@ -150,7 +151,6 @@ impl std::fmt::Debug for GivenOptions {
 #[derive(Debug)]
 pub struct Given {
     address: Address,
-    maintenance: String,
     installation: String,
     databases: Databases,
     survey: Survey,
@@ -172,12 +172,14 @@ impl Given {
             }
         })?;
         let installation = CacheDirectory::open(&place)?.installation;
-        let Reached {
+        let Opened {
             address,
-            maintenance,
             session,
-        } = reach(&options.url).await?;
-        let own = pooler::check(&address, &maintenance, &session).await?;
+            warnings,
+        } = Address::of(&options.url, &Surroundings::of_this_process()).await?;
+        let notice = |text| events.emit(RunEvent::Notice { text });
+        warnings.into_iter().for_each(notice);
+        let own = pooler::check(&address, &session).await?;
         let survey = Survey::of(&address, &session, &own).await?;
         survey.refuse(options.purpose, options.allow_busy, options.strategy)?;
         let strategy = match options.strategy {
@@ -190,23 +192,19 @@ impl Given {
             strategy,
             permissions: survey.permissions(),
         };
-        let databases = Databases::among_others(&address, &maintenance, session, guest).await?;
+        let databases = Databases::among_others(&address, session, guest).await?;
         events.emit(RunEvent::ServerFound {
             version: survey.version.to_string(),
             server: survey.server.clone(),
         });
         let limitations =
             survey.limitations((options.purpose == Purpose::Databases).then_some(strategy));
-        for notice in survey.notices().into_iter().chain(
-            limitations
-                .iter()
-                .map(|limitation| limitation.message.clone()),
-        ) {
-            events.emit(RunEvent::Notice { text: notice });
+        survey.notices().into_iter().for_each(notice);
+        for limitation in &limitations {
+            notice(limitation.message.clone());
         }
         Ok(Given {
             address,
-            maintenance,
             installation,
             databases,
             survey,
@@ -235,12 +233,6 @@ impl Given {
     #[must_use]
     pub fn address(&self) -> &Address {
         &self.address
-    }
-
-    /// The database that the program's own session is in: the one that was named, or else `postgres`.
-    #[must_use]
-    pub fn maintenance(&self) -> &str {
-        &self.maintenance
     }
 
     /// Identifies the cache directory, and with it what is ours.
@@ -333,26 +325,6 @@ async fn tell_what_stays(databases: &Databases, events: &Events) {
             ),
         });
     }
-}
-
-/// A server that answered.
-struct Reached {
-    address: Address,
-    maintenance: String,
-    session: Session,
-}
-
-async fn reach(url: &str) -> Result<Reached, GivenError> {
-    let (address, maintenance) = Address::parse(url).map_err(GivenError::Connect)?;
-    let session = address
-        .connect(&maintenance)
-        .await
-        .map_err(|error| GivenError::Connect(server_message(&error)))?;
-    Ok(Reached {
-        address,
-        maintenance,
-        session,
-    })
 }
 
 /// An identifier as SQL takes it.

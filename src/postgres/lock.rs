@@ -52,6 +52,27 @@ impl Lock {
         file.write_all(holder.as_bytes())?;
         Ok(Lock { _file: file })
     }
+
+    /// Who holds the lock at this moment, if anybody does.
+    ///
+    /// # Errors
+    /// If the file is there and cannot be read or locked.
+    pub fn holder(path: &Path) -> std::io::Result<Option<String>> {
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                file.read_to_string(&mut text)?;
+                Ok(Some(text))
+            }
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::account::{Account, AccountError};
-use super::binaries::{self, BinariesError, Wanted};
+use super::binaries::{self, BinariesError, Installation, Wanted};
 use super::cache_directory::{CacheDirectory, CacheError};
 use super::cluster::{Cluster, ClusterError};
 use super::connect::Address;
 use super::database::{DatabaseError, Databases};
+use super::packages::Place;
 use super::profile::Profile;
 use super::server::{Server, ServerError};
 use super::version::Version;
@@ -43,6 +44,8 @@ pub enum ManagedError {
 pub struct ManagedOptions {
     /// Which binaries.
     pub wanted: Wanted,
+    /// Whether nothing may be fetched.
+    pub offline: bool,
     /// The cache directory.
     pub cache_directory: PathBuf,
     /// The account, where root names one.
@@ -67,7 +70,6 @@ impl Managed {
     /// # Errors
     /// See [`ManagedError`].
     pub async fn start(options: &ManagedOptions, events: &Events) -> Result<Managed, ManagedError> {
-        let installation = binaries::find(&options.wanted)?;
         let account = Account::pick(options.server_user.as_deref())?;
         let place = std::path::absolute(&options.cache_directory).map_err(|source| {
             CacheError::Unusable {
@@ -75,6 +77,16 @@ impl Managed {
                 source,
             }
         })?;
+        Cluster::check_way(&place, &account)?;
+        let installation = if options.offline {
+            binaries::find(&options.wanted, &place)?
+        } else {
+            let place = Place {
+                cache: &place,
+                holder: &options.holder,
+            };
+            binaries::find_or_fetch(&options.wanted, &place, events).await?
+        };
         Cluster::check_place(&place, &installation, &account)?;
         let cache = CacheDirectory::open(&place)?;
         let cluster = Cluster::open(&cache, installation, account, &options.holder, events).await?;
@@ -119,6 +131,12 @@ impl Managed {
     #[must_use]
     pub fn databases(&self) -> &Databases {
         &self.databases
+    }
+
+    /// The binaries it runs with.
+    #[must_use]
+    pub fn installation(&self) -> &Installation {
+        &self.server.cluster().installation
     }
 
     /// Its version.

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
-use super::connect::{Address, Session};
+use super::connect::{Address, ConnectError, Session};
 use super::database::mark::{Mark, Role};
 use super::database::server_message;
 
@@ -68,6 +68,9 @@ pub enum SchemaError {
         /// The database.
         database: String,
     },
+    /// There is no session to be had.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     /// The server refused.
     #[error(
         "cannot {action} schema {name} of database {database}: {}",
@@ -129,10 +132,7 @@ impl OwnSchema {
         check_name(&options.name)?;
         let label = label(&options.name);
         let address = options.address.in_schema(&options.name, &label);
-        let session = address
-            .connect(&options.database)
-            .await
-            .map_err(options.failed("connect for"))?;
+        let session = address.connect(&options.database).await?;
         let schema = OwnSchema {
             address,
             session,

@@ -1,9 +1,12 @@
 //! A server to work on: where databases of our own are made, what it is, and what it permits.
 
+use super::binaries::Origin;
 use super::database::Databases;
+use super::equipment::Part;
 use super::given::{self, Given};
 use super::managed::Managed;
 use super::schema::OwnSchema;
+use super::system_package;
 use super::version::Version;
 use crate::run::environment::Limitation;
 use crate::run::event::{Events, RunEvent};
@@ -71,6 +74,29 @@ impl Workspace {
             Workspace::Given(given) | Workspace::Schema { given, .. } => {
                 given.limitations().to_vec()
             }
+        }
+    }
+
+    /// What to install where the server lacks one of PostgreSQL's own parts; none where this program does not know how it was installed.
+    #[must_use]
+    pub fn remedy(&self, part: Part) -> Option<String> {
+        match self {
+            Workspace::Managed(managed) => {
+                let installation = managed.installation();
+                let package = match &installation.origin {
+                    Origin::Fetched { package } => format!("the package {package}"),
+                    _ => installation.bin_dir.display().to_string(),
+                };
+                let major = installation.version.major;
+                Some(format!(
+                    "{package} has no {part}; {} has",
+                    system_package::contrib(major)
+                ))
+            }
+            Workspace::Given(given) | Workspace::Schema { given, .. } => Some(format!(
+                "role {} would have to be allowed to create the extension {part}, and the server to have it",
+                given.survey().role
+            )),
         }
     }
 

@@ -113,7 +113,7 @@ impl View {
             units,
             findings: findings::grouped(&run.results, &naming),
             failures: run.failures.iter().map(FailureLine::of).collect(),
-            skipped: run.skipped.iter().map(FailureLine::of).collect(),
+            skipped: FailureLine::by_statement(&run.skipped),
             limitations: run
                 .environment
                 .servers()
@@ -359,6 +359,38 @@ impl Units {
 }
 
 impl FailureLine {
+    /// One line for all variants of a statement that have the same reason.
+    fn by_statement(failures: &[Failure]) -> Vec<FailureLine> {
+        let mut statements: Vec<Failure> = Vec::new();
+        for failure in failures {
+            let same = |known: &&mut Failure| {
+                (
+                    &known.postgres,
+                    &known.queue,
+                    &known.statement,
+                    &known.message,
+                ) == (
+                    &failure.postgres,
+                    &failure.queue,
+                    &failure.statement,
+                    &failure.message,
+                )
+            };
+            let variants = statements
+                .iter_mut()
+                .find(same)
+                .and_then(|known| known.variant.as_mut());
+            match (variants, &failure.variant) {
+                (Some(variants), Some(variant)) => {
+                    variants.push_str(", ");
+                    variants.push_str(variant);
+                }
+                _ => statements.push(failure.clone()),
+            }
+        }
+        statements.iter().map(FailureLine::of).collect()
+    }
+
     fn of(failure: &Failure) -> Self {
         let measured: Vec<&str> = [&failure.statement, &failure.variant]
             .into_iter()

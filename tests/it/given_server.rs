@@ -16,7 +16,7 @@ use pgq_analyze::postgres::account::Account;
 use pgq_analyze::postgres::binaries;
 use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
 
-pub(crate) use certificates::{Certificates, Validity};
+pub(crate) use certificates::{CLIENT, Certificates, Validity};
 use keeper::Keeper;
 pub(crate) use pooler::{PoolMode, Pooler};
 
@@ -54,7 +54,7 @@ impl GivenServer {
     /// Makes a cluster and starts its server; it takes connections when this returns.
     #[track_caller]
     pub(crate) fn start(place: &Place, options: &Options) -> GivenServer {
-        let installation = binaries::find(&managed_options(place).wanted)
+        let installation = binaries::find(&managed_options(place).wanted, &place.cache())
             .unwrap_or_else(|error| panic!("{error}"));
         let account = Account::pick(None).unwrap_or_else(|error| panic!("{error}"));
         let directory = new_directory(place, "given", &account);

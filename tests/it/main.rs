@@ -6,9 +6,11 @@
 mod bad_input;
 mod built_in;
 mod cleaning;
+mod connecting;
 mod definitions;
 mod findings;
 mod given_server;
+mod installing;
 mod own_queue;
 mod place;
 mod processes;

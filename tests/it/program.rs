@@ -182,6 +182,7 @@ pub(crate) fn result<'r>(
 pub(crate) fn managed_options(place: &Place) -> ManagedOptions {
     ManagedOptions {
         wanted: binaries::Wanted::Newest,
+        offline: true,
         cache_directory: place.cache(),
         server_user: None,
         holder: "a test".to_owned(),

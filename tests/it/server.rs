@@ -253,8 +253,10 @@ fn a_server_that_was_left_running_is_ended() {
 /// A server on the cluster that has no owner, as where the system cannot end it with its owner; gives its process id.
 fn left_running(place: &Place) -> u32 {
     use std::os::unix::process::CommandExt;
-    let found =
-        pgq_analyze::postgres::binaries::find(&pgq_analyze::postgres::binaries::Wanted::Newest);
+    let found = pgq_analyze::postgres::binaries::find(
+        &pgq_analyze::postgres::binaries::Wanted::Newest,
+        &place.cache(),
+    );
     let data = cluster(place).join("data");
     let owner = fs::metadata(&data).expect("there is a data directory");
     // pg_ctl leaves the server to nobody, so that no zombie of ours takes its place.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::listing;
 use crate::cli::args::{Common, ExtractQueries};
@@ -91,9 +91,6 @@ impl Extraction<'_> {
     ) -> anyhow::Result<()> {
         let folder = self.out.join(&queue.name).join(&fixture.name);
         match extract::scripts(workspace, queue, fixture, subjects, events).await {
-            Err(error) if workspace.databases().session().is_closed() => {
-                return Err(error.into());
-            }
             Err(error) => {
                 // None of them can be had; the reason is told once.
                 let mut message = Some(exit::message(&error.into()));
@@ -117,10 +114,17 @@ impl Extraction<'_> {
                 }
             }
         }
+        if workspace.databases().session().is_closed() {
+            bail!(
+                "the server is gone: it was stopped or has crashed ({})",
+                self.so_far()
+            );
+        }
         Ok(())
     }
 
-    fn print(&self) -> anyhow::Result<Exit> {
+    /// What there is, in words.
+    fn so_far(&self) -> String {
         let files = match self.written {
             1 => "1 file".to_owned(),
             written => format!("{} files", Count(written)),
@@ -130,7 +134,11 @@ impl Extraction<'_> {
             failed => format!("; {} could not be written", Count(failed)),
         };
         let out = inert(&self.out.display().to_string());
-        listing::print(&format!("wrote {files} to {out}{failed}\n"))?;
+        format!("wrote {files} to {out}{failed}")
+    }
+
+    fn print(&self) -> anyhow::Result<Exit> {
+        listing::print(&format!("{}\n", self.so_far()))?;
         Ok(match self.failed {
             0 => Exit::Done,
             _ => Exit::Failed,

@@ -108,7 +108,7 @@ mod tests {
             ("my-queue", "./my-queue"),
             ("queues/mine", "queues/mine"),
             ("../a b/mine_2.x/", "../a b/mine_2.x"),
-            ("/tmp/Schlange-für-alle", "/tmp/Schlange-für-alle"),
+            ("/srv/Schlange-für-alle", "/srv/Schlange-für-alle"),
         ] {
             assert_eq!(path_of(name).unwrap(), path);
         }

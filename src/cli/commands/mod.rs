@@ -6,5 +6,6 @@ pub mod extract_queries;
 pub mod fixtures;
 pub mod init;
 pub mod listing;
+pub mod postgres;
 pub mod queues;
 pub mod rules;

@@ -41,13 +41,12 @@ impl Guest {
 }
 
 impl Databases {
-    /// On a server of others: databases are made from `maintenance`, through `session`, which is in it.
+    /// On a server of others: databases are made through `session`, which is in its maintenance database.
     ///
     /// # Errors
     /// If the server does not tell the session's identity.
     pub async fn among_others(
         address: &Address,
-        maintenance: &str,
         session: Session,
         options: GuestOptions,
     ) -> Result<Databases, DatabaseError> {
@@ -57,7 +56,10 @@ impl Databases {
                 &[],
             )
             .await
-            .map_err(failed("ask for the program's own session in", maintenance))?;
+            .map_err(failed(
+                "ask for the program's own session in",
+                address.maintenance(),
+            ))?;
         let identity = SessionIdentity {
             backend_pid: row.get(0),
             backend_start: row.get(1),
@@ -69,7 +71,6 @@ impl Databases {
         };
         Ok(Databases {
             address: address.clone(),
-            maintenance: maintenance.to_owned(),
             session,
             installation: options.installation,
             strategy: options.strategy,
@@ -84,14 +85,9 @@ impl Databases {
     /// # Errors
     /// If the server refuses.
     pub async fn reconnected(&self) -> Result<Databases, DatabaseError> {
-        let session = self
-            .address
-            .connect(&self.maintenance)
-            .await
-            .map_err(failed("connect to", &self.maintenance))?;
+        let session = self.address.connect(self.address.maintenance()).await?;
         Ok(Databases {
             address: self.address.clone(),
-            maintenance: self.maintenance.clone(),
             session,
             installation: self.installation.clone(),
             strategy: self.strategy,
@@ -105,7 +101,7 @@ impl Databases {
         &self,
         guest: &Guest,
     ) -> Result<Vec<OurDatabase>, DatabaseError> {
-        let listed = || failed("list the databases from", &self.maintenance);
+        let listed = || failed("list the databases from", self.address.maintenance());
         let living = self.living_sessions().await.map_err(listed())?;
         let rows = self
             .session

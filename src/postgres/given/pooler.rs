@@ -42,20 +42,16 @@ pub enum PoolerError {
 ///
 /// # Errors
 /// If there is a pooler that does not keep a session on one connection, or no second session.
-pub async fn check(
-    address: &Address,
-    database: &str,
-    first: &Session,
-) -> Result<Vec<i32>, PoolerError> {
+pub async fn check(address: &Address, first: &Session) -> Result<Vec<i32>, PoolerError> {
     let server = address.describe();
     let failed = |reason| PoolerError::SecondSession {
         server: server.clone(),
         reason,
     };
-    let second = tokio::time::timeout(PATIENCE, address.connect(database))
+    let second = tokio::time::timeout(PATIENCE, address.connect(address.maintenance()))
         .await
         .map_err(|_| failed("the server does not answer while the first one is open".to_owned()))?
-        .map_err(|error| failed(server_message(&error)))?;
+        .map_err(|error| failed(error.to_string()))?;
     let watched = tokio::time::timeout(PATIENCE, watch(first, &second)).await;
     match watched {
         Err(_) => Err(PoolerError::Pooler {

@@ -38,6 +38,7 @@ fn no_server_binaries_at_all() {
         "PATH",
         "/usr/lib/postgresql/*/bin",
         "install ",
+        "`pgq-analyze postgres install 18`",
         "--postgres",
     ] {
         assert!(message.contains(part), "{part}: {message}");
@@ -52,6 +53,7 @@ fn no_server_binaries_of_the_version_asked_for() {
         .expect_said(&[
             "error: no PostgreSQL 99 server binaries found (found ",
             "): install ",
+            "choose one of 14 to 18",
             "--postgres DIR",
         ]);
     assert_nothing_left(&place);

@@ -48,7 +48,7 @@ async fn content(session: &Session, tables: &[String]) -> Vec<String> {
 
 /// Runs a file in psql as its reader would.
 fn in_psql(place: &Place, database: &str, file: &Path) -> String {
-    let psql = find(&Wanted::Newest)
+    let psql = find(&Wanted::Newest, &place.cache())
         .expect("there are binaries")
         .bin_dir
         .join("psql");

@@ -11,6 +11,9 @@ use rcgen::{
 
 use crate::place::Place;
 
+/// The role that the client's certificate is for.
+pub(crate) const CLIENT: &str = "certified";
+
 /// Whether the server's certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Validity {
@@ -49,6 +52,10 @@ impl Certificates {
             server.not_after = date_time_ymd(2021, 1, 1);
         }
         made.sign("server", &server, &issuer);
+
+        let mut client = named(CLIENT, &[]);
+        client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        made.sign("client", &client, &issuer);
         made
     }
 
@@ -74,6 +81,16 @@ impl Certificates {
     /// The server's certificate.
     pub(crate) fn server(&self) -> PathBuf {
         self.directory.join("server.crt")
+    }
+
+    /// The client's certificate, for the role [`CLIENT`].
+    pub(crate) fn client(&self) -> PathBuf {
+        self.directory.join("client.crt")
+    }
+
+    /// The client's key.
+    pub(crate) fn client_key(&self) -> PathBuf {
+        self.directory.join("client.key")
     }
 
     /// The server's key.
