@@ -60,7 +60,7 @@ pub async fn describe_server(workspace: &Workspace) -> Result<ServerRecord, Data
     })
 }
 
-fn cpu() -> Cpu {
+pub(super) fn cpu() -> Cpu {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info
         .lines()

@@ -8,4 +8,5 @@ pub mod in_place;
 pub mod in_schema;
 pub mod plans;
 pub mod selection;
+pub mod selftest;
 pub mod site;

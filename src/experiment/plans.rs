@@ -99,7 +99,8 @@ impl PlansExperiment<'_> {
             if subjects.is_empty() {
                 continue;
             }
-            match self.site(queue, fixture, run).await {
+            let site = self.site(queue, fixture, subjects.len(), run).await;
+            match site {
                 Ok(site) => self.measure_pair(site, fixture, &subjects, run).await?,
                 Err(SiteError::NotBuilt(error)) => {
                     let mut message = Some(error.to_string());

@@ -59,6 +59,7 @@ impl PlansExperiment<'_> {
         &self,
         queue: &Queue,
         fixture: &Fixture,
+        variants: usize,
         run: &mut Run,
     ) -> Result<Site<'_>, SiteError> {
         let server = current_server(&mut run.environment);
@@ -73,7 +74,7 @@ impl PlansExperiment<'_> {
                 in_schema::site(schema, version_text, queue, fixture, self.events).await?
             }
             Workspace::Managed(_) | Workspace::Given(_) => {
-                let (site, mark) = self.copies(queue, fixture).await?;
+                let (site, mark) = self.copies(queue, fixture, variants).await?;
                 if !mark.prewarm {
                     self.note(server, without_prewarming(self.workspace));
                 }
@@ -100,10 +101,12 @@ impl PlansExperiment<'_> {
         &self,
         queue: &Queue,
         fixture: &Fixture,
+        variants: usize,
     ) -> Result<(Site<'_>, TemplateMark), SiteError> {
         let databases = self.workspace.databases();
-        let version_text = self.workspace.version_text();
-        let template = cache::ensure(databases, version_text, queue, fixture, self.events)
+        // Each may take a second copy for its generic plan.
+        let copies = 2 * variants as u64;
+        let template = cache::provide(self.workspace, queue, fixture, copies, self.events)
             .await
             .map_err(SiteError::NotBuilt)?;
         let catalog = self.catalog(&template.database, fixture).await?;
@@ -145,7 +148,7 @@ fn current_server(environment: &mut Environment) -> &mut ServerRecord {
     other_servers.last_mut().unwrap_or(server)
 }
 
-fn without_prewarming(workspace: &Workspace) -> Limitation {
+pub(super) fn without_prewarming(workspace: &Workspace) -> Limitation {
     let remedy = workspace
         .remedy(Part::PgPrewarm)
         .map_or(String::new(), |remedy| format!("; {remedy}"));

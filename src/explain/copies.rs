@@ -4,16 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::ExplainError;
 use super::ground::Ground;
-use crate::postgres::database::Databases;
+use crate::postgres::database::{Databases, KEPT_COPIES_BYTES};
 
 /// Reads every table, index and TOAST table of ours into shared buffers, so that no read-ahead shows in the counts.
 const PREWARM: &str = "select count(pgqa.pg_prewarm(c.oid)) from pg_class c join pg_namespace n on n.oid = c.relnamespace \
      where c.relkind in ('r', 'i', 't', 'm') and c.oid >= 16384 and n.nspname <> 'pgqa'";
-
-/// Copies that are done with are kept until they take this many bytes, and then dropped together. Not one by one: ext4 looks through
-/// all inodes freed in the last five seconds before it makes a file, so a copy made right after another was dropped took three times
-/// as long. And not many more: past the kernel's limit of dirty pages every write waits for the disk, and a copy takes five times as long.
-const KEPT_BYTES: u64 = 256 << 20;
 
 /// Makes copies of one template.
 #[derive(Debug)]
@@ -55,7 +50,7 @@ impl<'d> Copies<'d> {
     /// # Errors
     /// If the server refuses.
     pub async fn open(&mut self) -> Result<Ground, ExplainError> {
-        if self.finished.len() as u64 * self.bytes >= KEPT_BYTES {
+        if self.finished.len() as u64 * self.bytes >= KEPT_COPIES_BYTES {
             self.drop_finished().await?;
         }
         let started = Instant::now();

@@ -7,14 +7,12 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, Tab
 use self::arrangement::{Arrangement, Column};
 use super::Layout;
 use super::findings::{FindingGroup, severity_name};
+use super::page::Page;
 use super::palette::{Palette, Role};
 use super::status;
-use super::text::{inert, width, wrap};
+use super::text::{inert, width};
 use super::view::{FailureLine, Group, View};
 use crate::run::Run;
-
-/// Narrower than this no table can be read.
-const LEAST_WIDTH: usize = 60;
 
 /// Columns between a plan's letter and the plan.
 const LETTER_MARGIN: usize = 2;
@@ -28,13 +26,7 @@ const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 /// Prints the run as tables.
 pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
     let view = View::of(run);
-    let mut page = Page {
-        lines: Vec::new(),
-        width: layout.width.max(LEAST_WIDTH),
-        palette: Palette {
-            color: layout.color,
-        },
-    };
+    let mut page = Page::of(layout);
     banner(&mut page, run);
     let arrangement = Arrangement::choose(&view, page.width);
     for group in &view.groups {
@@ -47,43 +39,6 @@ pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
     limitations(&mut page, &view);
     closing(&mut page, run, layout);
     page.text()
-}
-
-/// Lines of a terminal, none wider than it.
-struct Page {
-    lines: Vec<String>,
-    width: usize,
-    palette: Palette,
-}
-
-impl Page {
-    fn blank(&mut self) {
-        self.lines.push(String::new());
-    }
-
-    /// `text`, wrapped, every line indented.
-    fn hanging(&mut self, indent: usize, role: Role, text: &str) {
-        self.labelled(indent, (Role::Plain, ""), role, text);
-    }
-
-    /// `text`, wrapped, with `label` in the indentation of the first line.
-    fn labelled(&mut self, indent: usize, label: (Role, &str), role: Role, text: &str) {
-        let (label_role, label) = label;
-        let margin = indent - width(label).min(indent);
-        let mut lead = self.palette.paint(label_role, label) + &" ".repeat(margin);
-        for line in wrap(text, self.width - indent) {
-            let line = lead + &self.palette.paint(role, &line);
-            self.lines.push(line.trim_end().to_owned());
-            lead = " ".repeat(indent);
-        }
-    }
-
-    fn text(mut self) -> String {
-        while self.lines.last().is_some_and(String::is_empty) {
-            self.lines.pop();
-        }
-        self.lines.join("\n") + "\n"
-    }
 }
 
 fn banner(page: &mut Page, run: &Run) {

@@ -19,6 +19,7 @@ mod processes;
 mod program;
 mod repeatable;
 mod run_folder;
+mod selftest;
 mod server;
 mod signals;
 mod starting;

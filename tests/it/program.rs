@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use pgq_analyze::postgres::cache_limit::CacheLimit;
 use pgq_analyze::postgres::managed::ManagedOptions;
 use pgq_analyze::postgres::{binaries, profile};
 use pgq_analyze::run::plan_result::PlanMode;
@@ -187,6 +188,7 @@ pub(crate) fn managed_options(place: &Place) -> ManagedOptions {
         server_user: None,
         holder: "a test".to_owned(),
         profile: profile::PLANS,
+        cache_limit: CacheLimit::default(),
     }
 }
 
