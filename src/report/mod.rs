@@ -11,6 +11,7 @@ mod selftest;
 mod status;
 mod table;
 pub mod text;
+mod versions;
 mod view;
 
 use std::path::Path;

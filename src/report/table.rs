@@ -1,6 +1,7 @@
 //! A run for people at a terminal: one table a fixture and queue, then what was found, what is missing and what it came to.
 
 mod arrangement;
+mod versions;
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
@@ -29,6 +30,9 @@ pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
     let mut page = Page::of(layout);
     banner(&mut page, run);
     let arrangement = Arrangement::choose(&view, page.width);
+    if let Some(comparison) = &view.versions {
+        versions::versions(&mut page, comparison, view.units.wal);
+    }
     for group in &view.groups {
         table(&mut page, &view, group, &arrangement);
     }
@@ -53,7 +57,7 @@ fn banner(page: &mut Page, run: &Run) {
 }
 
 fn table(page: &mut Page, view: &View, group: &Group, arrangement: &Arrangement) {
-    title(page, group);
+    titled(page, &group.fixture, &group.details);
     let mut table = Table::new();
     // Everything fits already: no width is asked of a terminal, no style left to its abilities.
     table
@@ -61,7 +65,8 @@ fn table(page: &mut Page, view: &View, group: &Group, arrangement: &Arrangement)
         .set_content_arrangement(ContentArrangement::Disabled)
         .load_style(STYLE);
     table.set_header(cells(page, arrangement, |column| {
-        let lines = arrangement.header(column, view.units);
+        let marked = column.key().is_some_and(|key| !group.is_comparable(key));
+        let lines = arrangement.header(column, view.units, marked);
         lines.into_iter().map(|line| (Role::Quiet, line)).collect()
     }));
     let mut above = None;
@@ -92,20 +97,19 @@ fn table(page: &mut Page, view: &View, group: &Group, arrangement: &Arrangement)
         .extend(table.lines().map(|line| line.trim_end().to_owned()));
     page.blank();
     if !arrangement.plans_inline() {
-        plans(page, group);
+        plans(page, &group.plans);
     }
 }
 
-fn title(page: &mut Page, group: &Group) {
-    let title = format!("{} — {}", group.fixture, group.details);
+/// The name of a fixture, and what else there is to say of what follows.
+fn titled(page: &mut Page, fixture: &str, details: &str) {
+    let title = format!("{fixture} — {details}");
     if width(&title) > page.width {
         page.hanging(0, Role::Title, &title);
         return;
     }
-    let title = page.palette.paint(Role::Title, &group.fixture)
-        + &page
-            .palette
-            .paint(Role::Plain, &format!(" — {}", group.details));
+    let title = page.palette.paint(Role::Title, fixture)
+        + &page.palette.paint(Role::Plain, &format!(" — {details}"));
     page.lines.push(title);
 }
 
@@ -135,14 +139,13 @@ fn cell(palette: Palette, column: Column, columns: usize, lines: Vec<(Role, Stri
     Cell::new(painted.collect::<Vec<_>>().join("\n")).set_alignment(CellAlignment::Left)
 }
 
-fn plans(page: &mut Page, group: &Group) {
-    let widest = group
-        .plans
+fn plans(page: &mut Page, plans: &[(String, String)]) {
+    let widest = plans
         .iter()
         .map(|(letter, _)| width(letter))
         .max()
         .unwrap_or(0);
-    for (letter, digest) in &group.plans {
+    for (letter, digest) in plans {
         page.labelled(
             widest + LETTER_MARGIN,
             (Role::Title, letter),

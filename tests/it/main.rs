@@ -24,3 +24,4 @@ mod server;
 mod signals;
 mod starting;
 mod statistics;
+mod versions;

@@ -60,6 +60,8 @@ fn server() -> FoundServer {
         bin_dir: Some("/usr/lib/postgresql/15/bin".to_owned()),
         record: ServerRecord {
             server_version: "15.18".to_owned(),
+            build: "x86_64-pc-linux-gnu, compiled by gcc 12.2.0, 64-bit".to_owned(),
+            block_size: 8192,
             settings: settings
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),

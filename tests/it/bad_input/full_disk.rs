@@ -33,7 +33,8 @@ const SMALL: [&str; 5] = [
 const ON_A_SMALL_DISK: &str = r#"mkdir -p "$1" && mount -t tmpfs -o size=96m,mode=755 none "$1" || exit 99
 program=$2; shift 2
 "$program" "$@"; code=$?
-"$program" fixtures build many-queues-sparse --queue status-partial --cache-dir "$CACHE" || exit 98
+"$program" fixtures build many-queues-sparse --queue status-partial --cache-dir "$CACHE" \
+    ${PGQ_ANALYZE_TEST_POSTGRES:+--postgres "$PGQ_ANALYZE_TEST_POSTGRES"} || exit 98
 exit $code"#;
 
 /// Runs the command with files of at most 20 MB: a segment of WAL fits, a staging table does not.
