@@ -112,7 +112,10 @@ async fn open_schema(
             what: format!("what a run that was killed had left in schema {name}"),
         });
     }
-    Ok(Workspace::Schema { given, schema })
+    Ok(Workspace::Schema {
+        given: Box::new(given),
+        schema: Box::new(schema),
+    })
 }
 
 /// The servers that a command asks for, in the order they are named.

@@ -70,7 +70,7 @@ pub enum SchemaError {
     },
     /// There is no session to be had.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Connect(Box<ConnectError>),
     /// The server refused.
     #[error(
         "cannot {action} schema {name} of database {database}: {}",
@@ -132,7 +132,10 @@ impl OwnSchema {
         check_name(&options.name)?;
         let label = label(&options.name);
         let address = options.address.in_schema(&options.name, &label);
-        let session = address.connect(&options.database).await?;
+        let session = address
+            .connect(&options.database)
+            .await
+            .map_err(|error| SchemaError::Connect(Box::new(error)))?;
         let schema = OwnSchema {
             address,
             session,

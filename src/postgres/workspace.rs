@@ -23,9 +23,9 @@ pub enum Workspace {
     /// The same, where all work stays in a schema of our own.
     Schema {
         /// The server.
-        given: Given,
+        given: Box<Given>,
         /// The schema.
-        schema: OwnSchema,
+        schema: Box<OwnSchema>,
     },
 }
 
@@ -135,7 +135,7 @@ impl Workspace {
             Workspace::Managed(managed) => managed.stop().await,
             Workspace::Given(given) => given.stop(events).await,
             Workspace::Schema { given, schema } => {
-                leave(schema, events).await;
+                leave(*schema, events).await;
                 given.stop(events).await;
             }
         }
