@@ -113,7 +113,7 @@ async fn open_schema(
         });
     }
     Ok(Workspace::Schema {
-        given: Box::new(given),
+        given,
         schema: Box::new(schema),
     })
 }

@@ -23,7 +23,7 @@ pub enum Workspace {
     /// The same, where all work stays in a schema of our own.
     Schema {
         /// The server.
-        given: Box<Given>,
+        given: Given,
         /// The schema.
         schema: Box<OwnSchema>,
     },
