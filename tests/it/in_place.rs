@@ -1,10 +1,11 @@
 //! Measuring on tables that stand there already: nothing of it stays, and what only reads leaves no trace at all.
 
 use pgq_analyze::run::plan_result::PlanMode;
+use rustix::process::Signal;
 
 use crate::given_server::{GivenServer, Options};
-use crate::place::Place;
-use crate::program::{Ran, compare_plans, result, take_run};
+use crate::place::{Place, wait_for};
+use crate::program::{Ran, Running, command, compare_plans, comparing, result, take_run};
 
 /// A queue without `schema.sql` and `populate.sql`: somebody else has made and filled its tables.
 const FILES: &[(&str, &str)] = &[
@@ -33,7 +34,7 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "slow.sql",
-        "-- Takes too long.\n-- operation: rescue\n\nselect pg_sleep(20);\n",
+        "-- Takes too long.\n-- operation: rescue\n\nselect pg_sleep(3600);\n",
     ),
 ];
 
@@ -239,4 +240,41 @@ fn what_makes_no_sense_in_place_is_refused() {
     compare_plans(&place, &unasked)
         .expect_code(2)
         .expect_said(&["--yes"]);
+}
+
+#[test]
+fn whoever_goes_away_leaves_no_statement_running() {
+    let place = Place::new();
+    let (server, queue) = server(&place);
+    let url = server.url("staging");
+    let arguments = comparing(
+        &place,
+        &[
+            "--database-url",
+            &url,
+            "--in-place",
+            "--yes",
+            "--allow-busy-server",
+            "--queue",
+            &queue,
+            "--operation",
+            "rescue",
+            "--statement-timeout",
+            "3600",
+        ],
+    );
+    let sleeping = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
+    let wait_until = |count: &str| {
+        wait_for("the statement", || {
+            (server.sql("staging", sleeping) == [[count]]).then_some(())
+        });
+    };
+    for (signal, code) in [(Signal::INT, Some(130)), (Signal::KILL, None)] {
+        let running = Running::start(&place, command(&place, &arguments));
+        wait_until("1");
+        running.signal(signal);
+        let ran = running.finish();
+        assert_eq!(ran.code, code, "{}", ran.stderr);
+        wait_until("0");
+    }
 }
