@@ -18,6 +18,7 @@ use pgq_analyze::experiment::cost::Workload;
 use pgq_analyze::experiment::environment::peak_rss_bytes;
 use pgq_analyze::fixture::build::{Builder, Scripts};
 use pgq_analyze::fixture::rows::Rows;
+use pgq_analyze::fixture::site::Site;
 use pgq_analyze::fixture::{copy_format, load};
 use pgq_analyze::postgres::connect::Session;
 use pgq_analyze::postgres::database::Databases;
@@ -194,14 +195,17 @@ impl Contest<'_> {
     async fn build(&self, database: &str) -> anyhow::Result<f64> {
         let scripts = Scripts::of(self.queue, self.fixture)?;
         let builder = Builder {
-            databases: self.databases,
+            site: Site::Database {
+                databases: self.databases,
+                name: database,
+            },
             queue: self.queue,
             scripts: &scripts,
             fixture: self.fixture,
             events: &Events::ignored(),
         };
         let started = Instant::now();
-        builder.build(database).await?;
+        builder.build().await?;
         Ok(started.elapsed().as_secs_f64())
     }
 

@@ -241,6 +241,9 @@ pub struct ComparePlans {
     /// Time for the samples of a statement of a variant, both plan modes together; never fewer than 3 samples
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds, help_heading = "How")]
     pub budget: Duration,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub one_database: OneDatabase,
     /// How to print the results
     #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = format, help_heading = "Output")]
     pub format: Format,
@@ -255,6 +258,31 @@ pub struct ComparePlans {
         help_heading = "Output"
     )]
     pub out: PathBuf,
+}
+
+/// Where no databases are to be made on a server of one's own.
+#[derive(Clone, Debug, Args)]
+pub struct OneDatabase {
+    /// On a server of one's own: build fixtures in this schema of the database that the URL names, and drop it at the end
+    #[arg(long, value_name = "NAME", help_heading = "Where")]
+    pub in_schema: Option<String>,
+    /// On a server of one's own: measure on the tables that stand in the database that the URL names (a staging copy)
+    #[arg(
+        long,
+        requires = "queue",
+        conflicts_with_all = ["in_schema", "fixture", "all", "quick", "full", "rows", "seed", "keep", "copy_strategy"],
+        help_heading = "Where"
+    )]
+    pub in_place: bool,
+    /// In place: measure statements that write too, in transactions that are rolled back
+    #[arg(long, requires = "in_place", help_heading = "Where")]
+    pub allow_writes: bool,
+    /// In place: how long a statement may wait for a lock [default: 1]
+    #[arg(long, value_name = "SECONDS", requires = "in_place", value_parser = timeout, help_heading = "Where")]
+    pub lock_timeout: Option<Duration>,
+    /// In place: how long a statement may take [default: 30]
+    #[arg(long, value_name = "SECONDS", requires = "in_place", value_parser = timeout, help_heading = "Where")]
+    pub statement_timeout: Option<Duration>,
 }
 
 impl ComparePlans {
@@ -454,6 +482,18 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// PostgreSQL counts timeouts in milliseconds, and takes 0 for none.
+fn timeout(text: &str) -> Result<Duration, String> {
+    let timeout = seconds(text)?;
+    if timeout.as_millis() == 0 {
+        return Err(
+            "has to be a millisecond or more: without a limit others might wait for ever"
+                .to_owned(),
+        );
+    }
+    Ok(timeout)
+}
+
 fn age(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no age such as 30d or 12h");
     let (number, hours) = match (text.strip_suffix('d'), text.strip_suffix('h')) {
@@ -510,6 +550,8 @@ mod tests {
     fn a_budget_is_a_number_of_seconds() {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
         assert_eq!(seconds("2s"), Ok(Duration::from_secs(2)));
+        assert_eq!(timeout("0.001"), Ok(Duration::from_millis(1)));
+        assert!(timeout("0").is_err() && timeout("0.0001").is_err());
         assert!(seconds("-1").is_err() && seconds("soon").is_err() && seconds("NaN").is_err());
     }
 }

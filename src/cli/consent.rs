@@ -12,14 +12,19 @@ use crate::postgres::given::Given;
 /// # Errors
 /// If they do not, or there is nobody to ask (usage).
 pub async fn ask(given: &Given, workload: &Workload, agreed: bool) -> anyhow::Result<()> {
-    if workload.pieces.is_empty() {
+    if workload.pieces.is_empty() && workload.besides.is_empty() {
         return Ok(());
     }
-    progress::tell(&format!(
-        "{} fixtures will be built on {}",
-        workload.pieces.len(),
-        given.survey().server
-    ));
+    for sentence in &workload.besides {
+        progress::tell(sentence);
+    }
+    if !workload.pieces.is_empty() {
+        progress::tell(&format!(
+            "{} fixtures will be built on {}",
+            workload.pieces.len(),
+            given.survey().server
+        ));
+    }
     if agreed {
         return Ok(());
     }

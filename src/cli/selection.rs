@@ -53,6 +53,23 @@ pub fn select(library: &Library, what: &What, scale: ScaleOptions) -> anyhow::Re
         .iter()
         .map(|name| fixture(library, name, scale))
         .collect::<anyhow::Result<_>>()?;
+    selected(queues, fixtures, what)
+}
+
+/// Finds what the options name, to be measured on tables that are there already.
+///
+/// # Errors
+/// Unknown names and patterns that match nothing (usage), files that cannot be read or parsed.
+pub fn select_in_place(library: &Library, what: &What) -> anyhow::Result<Selected> {
+    let queues = what
+        .queue
+        .iter()
+        .map(|name| library.queue_in_place(name).map_err(as_usage))
+        .collect::<anyhow::Result<_>>()?;
+    selected(queues, vec![Fixture::in_place()], what)
+}
+
+fn selected(queues: Vec<Queue>, fixtures: Vec<Fixture>, what: &What) -> anyhow::Result<Selected> {
     let every = what.all && what.operation.is_empty();
     let operations = if every {
         Operation::ALL.to_vec()

@@ -15,9 +15,10 @@ use crate::postgres::database::CopyStrategy;
 use crate::postgres::given::{Given, GivenOptions, Purpose};
 use crate::postgres::managed::{Managed, ManagedOptions};
 use crate::postgres::profile;
+use crate::postgres::schema::{Found, OwnSchema, SchemaOptions};
 use crate::postgres::workspace::Workspace;
 use crate::report::text::inert_lines;
-use crate::run::event::Events;
+use crate::run::event::{Events, RunEvent};
 
 /// A server to work on, before it is started or connected to.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub enum Choice {
         options: GivenOptions,
         /// Whether the user has agreed beforehand to what it costs.
         agreed: bool,
+        /// The schema of our own that all work stays in, if it does.
+        schema: Option<String>,
     },
 }
 
@@ -44,13 +47,40 @@ impl Choice {
                 let managed = Managed::start(options, events).await?;
                 Ok(Workspace::Managed(managed))
             }
-            Choice::Given { options, agreed } => {
+            Choice::Given {
+                options,
+                agreed,
+                schema,
+            } => {
                 let given = Given::connect(options, events).await?;
+                let is_named = given.address().given_database().is_some();
+                if options.purpose == Purpose::OneDatabase && !is_named {
+                    let message = "the URL names no database to stay in: add it, as in postgres://host/database";
+                    return Err(Usage(message.to_owned()).into());
+                }
                 consent::ask(&given, workload, *agreed).await?;
-                given.begin(events).await?;
-                Ok(Workspace::Given(given))
+                match schema {
+                    Some(name) => open_schema(given, name, options.keep, events).await,
+                    None => {
+                        given.begin(events).await?;
+                        Ok(Workspace::Given(given))
+                    }
+                }
             }
         }
+    }
+
+    /// The same server, where all work stays in the database that was named: in a schema of our own, or on the tables that stand there.
+    #[must_use]
+    pub fn within_one_database(mut self, own_schema: Option<&String>) -> Choice {
+        if let Choice::Given {
+            options, schema, ..
+        } = &mut self
+        {
+            options.purpose = Purpose::OneDatabase;
+            *schema = own_schema.cloned();
+        }
+        self
     }
 
     /// What was asked for, for messages and for a run in which it never started.
@@ -61,6 +91,31 @@ impl Choice {
             Choice::Given { .. } => "the given server".to_owned(),
         }
     }
+}
+
+async fn open_schema(
+    given: Given,
+    name: &str,
+    keep: bool,
+    events: &Events,
+) -> anyhow::Result<Workspace> {
+    let opened = OwnSchema::open(SchemaOptions {
+        address: given.address().clone(),
+        database: given.address().maintenance().to_owned(),
+        name: name.to_owned(),
+        installation: given.installation().to_owned(),
+        keep,
+    });
+    let (schema, found) = opened.await?;
+    if found == Found::Leftover {
+        events.emit(RunEvent::Reaped {
+            what: format!("what a run that was killed had left in schema {name}"),
+        });
+    }
+    Ok(Workspace::Schema {
+        given,
+        schema: Box::new(schema),
+    })
 }
 
 /// The servers that a command asks for, in the order they are named.
@@ -82,7 +137,11 @@ pub fn choices(common: &Common, command: &str) -> anyhow::Result<Vec<Choice>> {
             }),
         };
         let agreed = common.yes;
-        return Ok(vec![Choice::Given { options, agreed }]);
+        return Ok(vec![Choice::Given {
+            options,
+            agreed,
+            schema: None,
+        }]);
     }
     let wanted = match &common.postgres {
         Some(list) => list.0.clone(),

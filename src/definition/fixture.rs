@@ -16,6 +16,9 @@ use super::{digest, suggestion, toml_file};
 /// Rows under `--quick` where a fixture does not say.
 const QUICK_JOBS: u64 = 100_000;
 
+/// Name of what stands for a fixture where tables are measured that are there already.
+pub const IN_PLACE: &str = "in-place";
+
 /// A data distribution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fixture {
@@ -298,6 +301,32 @@ impl Fixture {
         };
         check::fixture(&fixture)?;
         Ok(fixture)
+    }
+
+    /// Stands for tables that are there already, whatever is in them: it makes no rows.
+    #[must_use]
+    pub fn in_place() -> Fixture {
+        let description = "tables that are there already".to_owned();
+        Fixture {
+            name: IN_PLACE.to_owned(),
+            source: Source::new(IN_PLACE, ""),
+            description,
+            seed: 0,
+            jobs: 0,
+            quick: 0,
+            queues: Queues::default(),
+            states: States::default(),
+            priorities: Priorities::default(),
+            schedule: Schedule::default(),
+            task_keys: TaskKeys::default(),
+            payload: Payload::default(),
+            steps: None,
+            ageing: None,
+            statistics: Statistics::default(),
+            contention: None,
+            options: BTreeMap::new(),
+            measure: Measure::default(),
+        }
     }
 
     /// The same distribution with another number of jobs or another seed. Shares stay; a locked head is cut to the jobs

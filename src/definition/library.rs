@@ -128,7 +128,7 @@ impl Library {
     /// A name that is not built in, a path that cannot be read, and whatever is wrong in the queue.
     pub fn queue(&self, argument: &str) -> Result<Queue, LibraryError> {
         if argument.contains('/') {
-            return queue_at(argument);
+            return queue_at(argument, Queue::parse);
         }
         let Some(files) = self.queue_files(argument) else {
             return Err(unknown("queue", "queues", argument, self.queue_names()));
@@ -139,6 +139,17 @@ impl Library {
             .map(|(file, text)| Source::new(format!("{folder}/{file}"), *text))
             .collect();
         Ok(Queue::parse(argument, &folder, sources)?)
+    }
+
+    /// As [`Library::queue`], for tables that are there already: the folder need not hold `schema.sql` and `populate.sql`.
+    ///
+    /// # Errors
+    /// As [`Library::queue`].
+    pub fn queue_in_place(&self, argument: &str) -> Result<Queue, LibraryError> {
+        if !argument.contains('/') {
+            return self.queue(argument);
+        }
+        queue_at(argument, Queue::parse_without_scripts)
     }
 
     /// The fixture in the file `argument` if that contains a `/`, else the built-in one of this name.
@@ -181,7 +192,10 @@ fn unknown(
     }
 }
 
-fn queue_at(argument: &str) -> Result<Queue, LibraryError> {
+fn queue_at(
+    argument: &str,
+    parse: fn(&str, &str, Vec<Source>) -> Result<Queue, DefinitionError>,
+) -> Result<Queue, LibraryError> {
     let unreadable = |reason| LibraryError::Unreadable {
         path: argument.to_owned(),
         what: "this folder",
@@ -216,7 +230,7 @@ fn queue_at(argument: &str) -> Result<Queue, LibraryError> {
             )?);
         }
     }
-    Ok(Queue::parse(&queue_name(argument), folder, sources)?)
+    Ok(parse(&queue_name(argument), folder, sources)?)
 }
 
 /// The name of the queue that `argument` names or leads to, whether there is one or not: the folder's.

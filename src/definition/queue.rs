@@ -140,6 +140,24 @@ struct Manifest {
     options: BTreeMap<String, OptionValue>,
 }
 
+/// What has to be in `queue.toml`.
+const MANIFEST: &str = "at least `description = \"…\"`";
+
+/// Files that a queue cannot be built without, in the order they are missed, and what they hold.
+const SCRIPTS: [(&str, &str); 3] = [
+    ("queue.toml", MANIFEST),
+    ("schema.sql", "the statements that make the tables"),
+    (
+        "populate.sql",
+        "the statements that fill them from pgqa_job",
+    ),
+];
+
+fn missing(folder: &str, file: &str, what: &str) -> DefinitionError {
+    DefinitionError::of_file(folder, format!("`{file}` is missing"))
+        .help(format!("write it: {what}"))
+}
+
 impl Queue {
     /// Reads a queue from the files of its folder. `folder` is the folder's path as shown to the user; files other than
     /// `queue.toml` and `*.sql` are passed over.
@@ -147,23 +165,35 @@ impl Queue {
     /// # Errors
     /// A file that is missing, or the first thing wrong in one, with its place.
     pub fn parse(name: &str, folder: &str, files: Vec<Source>) -> Result<Queue, DefinitionError> {
+        for (file, what) in SCRIPTS {
+            if !files.iter().any(|source| source.file_name() == file) {
+                return Err(missing(folder, file, what));
+            }
+        }
+        Queue::parse_without_scripts(name, folder, files)
+    }
+
+    /// As [`Queue::parse`], for a queue whose tables are made and filled by somebody else: where `schema.sql` or `populate.sql` is
+    /// missing it is empty.
+    ///
+    /// # Errors
+    /// The first thing wrong in a file, with its place.
+    pub fn parse_without_scripts(
+        name: &str,
+        folder: &str,
+        files: Vec<Source>,
+    ) -> Result<Queue, DefinitionError> {
         let mut files: BTreeMap<String, Source> = files
             .into_iter()
             .map(|file| (file.file_name().to_owned(), file))
             .collect();
-        let mut take = |file: &str, what: &str| {
-            let missing = || {
-                DefinitionError::of_file(folder, format!("`{file}` is missing"))
-                    .help(format!("write it: {what}"))
-            };
-            files.remove(file).ok_or_else(missing)
-        };
-        let manifest = take("queue.toml", "at least `description = \"…\"`")?;
-        let schema = take("schema.sql", "the statements that make the tables")?;
-        let populate = take(
-            "populate.sql",
-            "the statements that fill them from pgqa_job",
-        )?;
+        let manifest = files
+            .remove("queue.toml")
+            .ok_or_else(|| missing(folder, "queue.toml", MANIFEST))?;
+        let [schema, populate] = ["schema.sql", "populate.sql"].map(|file| {
+            let empty = || Source::new(format!("{folder}/{file}"), "");
+            files.remove(file).unwrap_or_else(empty)
+        });
         let indexes = files.remove("indexes.sql");
         let statements = files
             .into_values()

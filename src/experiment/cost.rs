@@ -19,6 +19,8 @@ pub struct Piece {
 pub struct Workload {
     /// The fixtures, in the order they are built.
     pub pieces: Vec<Piece>,
+    /// What is done besides, and what it leaves behind, a sentence each.
+    pub besides: Vec<String>,
 }
 
 impl Workload {
@@ -26,6 +28,15 @@ impl Workload {
     #[must_use]
     pub fn none() -> Workload {
         Workload::default()
+    }
+
+    /// Nothing is made, and yet it is not for nothing.
+    #[must_use]
+    pub fn besides(sentences: Vec<String>) -> Workload {
+        Workload {
+            pieces: Vec::new(),
+            besides: sentences,
+        }
     }
 
     /// Fixtures that are built and not copied.
@@ -38,6 +49,7 @@ impl Workload {
         };
         Workload {
             pieces: queues.iter().map(piece).collect(),
+            besides: Vec::new(),
         }
     }
 
@@ -57,6 +69,9 @@ impl Workload {
                 }
             }
         }
-        Workload { pieces }
+        Workload {
+            pieces,
+            besides: Vec::new(),
+        }
     }
 }

@@ -4,25 +4,20 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::catalog;
 use super::environment::peak_rss_bytes;
+use super::in_place::InPlace;
 use super::selection::Selection;
+use super::site::{Site, SiteError};
 use crate::definition::queue::PlanCacheMode;
 use crate::definition::{Fixture, Queue};
 use crate::explain::ExplainError;
-use crate::explain::copies::Copies;
-use crate::explain::ground::Grounds;
 use crate::explain::sample::{Measurement, Sampling};
 use crate::explain::variant::{self, Measured, Subject};
 use crate::finding::case::{Case, Catalog, PlanView};
 use crate::finding::rules::judge;
-use crate::fixture::build::BuildError;
-use crate::fixture::cache::{self, Template};
 use crate::plan::{Buffers, PlanShape, PlanWork, digest, work};
-use crate::postgres::database::{DatabaseError, server_message};
-use crate::postgres::equipment::Part;
 use crate::postgres::workspace::Workspace;
-use crate::run::environment::{Environment, FixtureRecord, Limitation, ServerRecord};
+use crate::run::environment::FixtureRecord;
 use crate::run::event::{Events, RunEvent};
 use crate::run::plan_result::{BufferCounts, PlanMode, PlanResult, Summary, WalCounts};
 use crate::run::store::{RunStore, StoreError};
@@ -37,25 +32,14 @@ pub enum PlansError {
     /// A copy that cannot be dropped.
     #[error(transparent)]
     Explain(#[from] ExplainError),
-    /// A template whose catalogs cannot be read.
-    #[error(
-        "cannot read the catalogs of fixture {fixture}: {}",
-        server_message(source)
-    )]
-    Catalog {
-        /// The fixture.
-        fixture: String,
-        /// What the server says.
-        source: tokio_postgres::Error,
-    },
+    /// A place to measure in that cannot be made ready.
+    #[error(transparent)]
+    Site(#[from] SiteError),
     /// The server has ended while it was used.
     #[error(
         "the server is gone: it was stopped or has crashed (its log is in the cache directory)"
     )]
     ServerGone,
-    /// A template that cannot be asked or left.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
 }
 
 /// What to measure.
@@ -69,6 +53,8 @@ pub struct Request {
     pub selection: Selection,
     /// How many samples.
     pub sampling: Sampling,
+    /// Whether, and how, tables are measured on that stand there already.
+    pub in_place: Option<InPlace>,
 }
 
 /// A run under way: what it found so far is in `run`, and on disk after each variant.
@@ -113,12 +99,10 @@ impl PlansExperiment<'_> {
             if subjects.is_empty() {
                 continue;
             }
-            match self.template(queue, fixture, subjects.len(), run).await {
-                Ok(template) => {
-                    self.measure_pair(&template, fixture, &subjects, run)
-                        .await?
-                }
-                Err(error) => {
+            let site = self.site(queue, fixture, subjects.len(), run).await;
+            match site {
+                Ok(site) => self.measure_pair(site, fixture, &subjects, run).await?,
+                Err(SiteError::NotBuilt(error)) => {
                     let mut message = Some(error.to_string());
                     self.fail(run, queue, fixture, None, error.to_string());
                     save(run, self.store, self.started)?;
@@ -128,42 +112,23 @@ impl PlansExperiment<'_> {
                         });
                     }
                 }
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())
     }
 
-    async fn template(
-        &self,
-        queue: &Queue,
-        fixture: &Fixture,
-        variants: usize,
-        run: &mut Run,
-    ) -> Result<Template, BuildError> {
-        // Each may take a second copy for its generic plan.
-        let copies = 2 * variants as u64;
-        let template = cache::provide(self.workspace, queue, fixture, copies, self.events).await?;
-        let server = current_server(&mut run.environment);
-        let statistics = server.statistics.entry(fixture.name.clone()).or_default();
-        statistics.insert(queue.name.clone(), template.mark.statistics.clone());
-        if !template.mark.prewarm {
-            note(server, without_prewarming(self.workspace));
-        }
-        Ok(template)
-    }
-
     async fn measure_pair(
         &self,
-        template: &Template,
+        site: Site<'_>,
         fixture: &Fixture,
         subjects: &[Subject<'_>],
         run: &mut Run,
     ) -> Result<(), PlansError> {
-        let databases = self.workspace.databases();
-        let catalog = self.catalog(&template.database, fixture).await?;
-        let prewarm = template.mark.prewarm;
-        let copies = Copies::of(databases, &template.database, prewarm).await?;
-        let mut grounds = Grounds::Copies(copies);
+        let Site {
+            mut grounds,
+            catalog,
+        } = site;
         for subject in subjects {
             self.events.emit(RunEvent::VariantStarted {
                 stage: "measuring",
@@ -186,6 +151,13 @@ impl PlansExperiment<'_> {
                     }
                     message
                 }
+                Err(error) if error.is_refused_write() => {
+                    let reason = error.to_string();
+                    let skipped =
+                        self.without_result(subject.queue, fixture, Some(*subject), reason);
+                    run.skipped.push(skipped);
+                    None
+                }
                 Err(error) => {
                     let message = error.to_string();
                     self.fail(run, subject.queue, fixture, Some(*subject), message.clone());
@@ -195,7 +167,7 @@ impl PlansExperiment<'_> {
             run.timing.clone_ms += milliseconds(grounds.take_spent());
             save(run, self.store, self.started)?;
             self.events.emit(RunEvent::VariantFinished { error });
-            if databases.session().is_closed() {
+            if self.workspace.databases().session().is_closed() {
                 return Err(PlansError::ServerGone);
             }
         }
@@ -213,32 +185,25 @@ impl PlansExperiment<'_> {
         subject: Option<Subject<'_>>,
         message: String,
     ) {
-        run.failures.push(Failure {
+        run.failures
+            .push(self.without_result(queue, fixture, subject, message));
+    }
+
+    fn without_result(
+        &self,
+        queue: &Queue,
+        fixture: &Fixture,
+        subject: Option<Subject<'_>>,
+        message: String,
+    ) -> Failure {
+        Failure {
             postgres: self.workspace.version().to_string(),
             queue: Some(queue.name.clone()),
             fixture: Some(fixture.name.clone()),
             statement: subject.map(|subject| subject.statement_name()),
             variant: subject.map(|subject| subject.variant.name.clone()),
             message,
-        });
-    }
-
-    /// What the rules may know of the tables. The session is gone before the template is copied.
-    async fn catalog(&self, template: &str, fixture: &Fixture) -> Result<Catalog, PlansError> {
-        let databases = self.workspace.databases();
-        let failed = |source| PlansError::Catalog {
-            fixture: fixture.name.clone(),
-            source,
-        };
-        let session = databases
-            .address()
-            .connect(template)
-            .await
-            .map_err(DatabaseError::from)?;
-        let catalog = catalog::read(&session).await;
-        session.close().await;
-        databases.wait_until_unused(template).await?;
-        catalog.map_err(failed)
+        }
     }
 
     /// One result for each plan that was executed; the plans are written as they come.
@@ -345,7 +310,11 @@ fn record_subject_matter(request: &Request, run: &mut Run) {
             .queues
             .insert(queue.name.clone(), queue.digest());
     }
-    for fixture in &request.fixtures {
+    let built = request
+        .fixtures
+        .iter()
+        .filter(|_| request.in_place.is_none());
+    for fixture in built {
         let record = FixtureRecord {
             digest: fixture.digest(),
             seed: fixture.seed,
@@ -354,39 +323,6 @@ fn record_subject_matter(request: &Request, run: &mut Run) {
         run.environment
             .fixtures
             .insert(fixture.name.clone(), record);
-    }
-}
-
-/// The server that is being measured on: the last one added.
-fn current_server(environment: &mut Environment) -> &mut ServerRecord {
-    let Environment {
-        server,
-        other_servers,
-        ..
-    } = environment;
-    other_servers.last_mut().unwrap_or(server)
-}
-
-/// Records a limitation once.
-fn note(server: &mut ServerRecord, limitation: Limitation) {
-    debug_assert_eq!(limitation.unknown_keys(), [""; 0]);
-    if !server.limitations.contains(&limitation) {
-        server.limitations.push(limitation);
-    }
-}
-
-/// What a server without the extension cannot give.
-pub(super) fn without_prewarming(workspace: &Workspace) -> Limitation {
-    let remedy = workspace
-        .remedy(Part::PgPrewarm)
-        .map_or(String::new(), |remedy| format!("; {remedy}"));
-    Limitation {
-        capability: "pg_prewarm".to_owned(),
-        not_comparable: ["buffers.hit", "buffers.read"].map(str::to_owned).to_vec(),
-        message: format!(
-            "pg_prewarm is not installed: tables are read whole beforehand, indexes are not, so pages of indexes count as read; \
-             the sum of pages repeats{remedy}"
-        ),
     }
 }
 

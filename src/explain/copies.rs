@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::ExplainError;
-use super::ground::{Ground, Isolation};
+use super::ground::Ground;
 use crate::postgres::connect::Session;
 use crate::postgres::database::{Databases, KEPT_COPIES_BYTES};
 
@@ -61,13 +61,13 @@ impl<'d> Copies<'d> {
         }
         let started = Instant::now();
         let name = self.databases.copy(&self.template).await?;
-        let ground = Ground::open(self.databases.address(), &name, Isolation::Copy, "").await?;
+        let ground = Ground::in_copy(self.databases.address(), &name).await?;
         let warmed = if self.prewarm {
             ground.session.batch_execute(PREWARM).await
         } else {
             read_whole(&ground.session).await
         };
-        warmed.map_err(ExplainError::copy("prewarm"))?;
+        warmed.map_err(ExplainError::session("prewarm a copy of the fixture"))?;
         self.spent += started.elapsed();
         Ok(ground)
     }

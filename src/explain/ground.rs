@@ -1,14 +1,15 @@
 //! Where a subject is measured: a disposable copy of a fixture, or tables that stay.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::ExplainError;
 use super::copies::Copies;
+use super::standing::Standing;
 use crate::postgres::connect::{Address, Session};
 use crate::postgres::database::DatabaseError;
 
 /// What a session is set to, so that nothing but the statement decides its counts.
-const SESSION_SETTINGS: &str = "set max_parallel_workers_per_gather = 0; set synchronize_seqscans = off; set lock_timeout = '5s'; \
+pub(super) const SESSION_SETTINGS: &str = "set max_parallel_workers_per_gather = 0; set synchronize_seqscans = off; set lock_timeout = '5s'; \
      set statement_timeout = '120s'; set jit = off";
 
 /// What happens to what statements change.
@@ -42,6 +43,15 @@ impl Isolation {
     }
 }
 
+/// Whether statements that write are measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// They are.
+    ReadWrite,
+    /// They are left out, known by their plans; and what a plan does not show, the server refuses in a read-only transaction.
+    ReadOnly,
+}
+
 /// A place to measure in, with the only session of ours in it.
 #[derive(Debug)]
 pub struct Ground {
@@ -49,33 +59,29 @@ pub struct Ground {
     pub session: Session,
     /// What happens to what statements change.
     pub isolation: Isolation,
+    /// Whether they may change anything.
+    pub access: Access,
     /// The database.
     pub(super) database: String,
 }
 
 impl Ground {
-    /// Connects and sets the session up; in tables that stay, begins the transaction that everything happens in.
-    pub(super) async fn open(
-        address: &Address,
-        database: &str,
-        isolation: Isolation,
-        settings: &str,
-    ) -> Result<Ground, ExplainError> {
+    /// In a disposable copy: connects and sets the session up.
+    pub(super) async fn in_copy(address: &Address, database: &str) -> Result<Ground, ExplainError> {
         let session = address
             .connect(database)
             .await
             .map_err(DatabaseError::from)?;
-        let begin = match isolation {
-            Isolation::Copy => "",
-            Isolation::Transaction => "; begin; select pg_current_xact_id()",
-        };
         session
-            .simple_query(&format!("{SESSION_SETTINGS}{settings}{begin}"))
+            .simple_query(SESSION_SETTINGS)
             .await
-            .map_err(ExplainError::copy("prepare"))?;
+            .map_err(ExplainError::session(
+                "set up a session in a copy of the fixture",
+            ))?;
         Ok(Ground {
             session,
-            isolation,
+            isolation: Isolation::Copy,
+            access: Access::ReadWrite,
             database: database.to_owned(),
         })
     }
@@ -133,19 +139,6 @@ pub enum Grounds<'d> {
     Standing(Standing),
 }
 
-/// Tables that stay: those of a database that somebody else filled, or a fixture in a schema of one's own.
-#[derive(Debug)]
-pub struct Standing {
-    /// The server.
-    pub address: Address,
-    /// The database the tables are in.
-    pub database: String,
-    /// More settings for each session: statements, each with `; ` in front.
-    pub settings: String,
-    /// Time spent on opening and closing.
-    pub spent: Duration,
-}
-
 impl Grounds<'_> {
     /// A place where nothing was measured before.
     ///
@@ -154,18 +147,7 @@ impl Grounds<'_> {
     pub async fn open(&mut self) -> Result<Ground, ExplainError> {
         match self {
             Grounds::Copies(copies) => copies.open().await,
-            Grounds::Standing(standing) => {
-                let started = Instant::now();
-                let ground = Ground::open(
-                    &standing.address,
-                    &standing.database,
-                    Isolation::Transaction,
-                    &standing.settings,
-                )
-                .await;
-                standing.spent += started.elapsed();
-                ground
-            }
+            Grounds::Standing(standing) => standing.open().await,
         }
     }
 
@@ -173,13 +155,7 @@ impl Grounds<'_> {
     pub async fn finish(&mut self, ground: Ground) {
         match self {
             Grounds::Copies(copies) => copies.finish(ground).await,
-            Grounds::Standing(standing) => {
-                let started = Instant::now();
-                // If this fails the connection is gone, and the server has undone it by itself.
-                let _ = ground.session.batch_execute("rollback").await;
-                ground.session.close().await;
-                standing.spent += started.elapsed();
-            }
+            Grounds::Standing(standing) => standing.finish(ground).await,
         }
     }
 
@@ -187,7 +163,7 @@ impl Grounds<'_> {
     pub fn take_spent(&mut self) -> Duration {
         match self {
             Grounds::Copies(copies) => copies.take_spent(),
-            Grounds::Standing(standing) => std::mem::take(&mut standing.spent),
+            Grounds::Standing(standing) => standing.take_spent(),
         }
     }
 

@@ -4,6 +4,7 @@ pub mod copies;
 pub mod ground;
 pub mod options;
 pub mod sample;
+pub mod standing;
 pub mod variant;
 
 use thiserror::Error;
@@ -21,9 +22,9 @@ pub enum ExplainError {
     /// The statement, its parameters or what feeds it.
     #[error(transparent)]
     Statement(#[from] StatementError),
-    /// The connection to a copy, or a statement of our own in it.
-    #[error("cannot {action} a copy of the fixture: {}", server_message(source))]
-    Copy {
+    /// A connection, or a statement of our own.
+    #[error("cannot {action}: {}", server_message(source))]
+    Session {
         /// What was tried.
         action: &'static str,
         /// What the server says.
@@ -40,7 +41,13 @@ pub enum ExplainError {
 }
 
 impl ExplainError {
-    fn copy(action: &'static str) -> impl FnOnce(tokio_postgres::Error) -> ExplainError {
-        move |source| ExplainError::Copy { action, source }
+    fn session(action: &'static str) -> impl FnOnce(tokio_postgres::Error) -> ExplainError {
+        move |source| ExplainError::Session { action, source }
+    }
+
+    /// Whether the statement was left out because it writes where nothing may be written.
+    #[must_use]
+    pub fn is_refused_write(&self) -> bool {
+        matches!(self, ExplainError::Statement(StatementError::Writes { .. }))
     }
 }

@@ -123,9 +123,9 @@ impl Explainer<'_> {
             client.query_one(&query.statement, &values),
             client.simple_query(isolation.undo_sample())
         );
-        begun.map_err(ExplainError::copy("begin a sample in"))?;
+        begun.map_err(ExplainError::session("begin a sample"))?;
         let text = self.text(query, explained)?;
-        undone.map_err(ExplainError::copy("undo a sample in"))?;
+        undone.map_err(ExplainError::session("undo a sample"))?;
         Ok(text)
     }
 

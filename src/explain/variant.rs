@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
 use super::ExplainError;
-use super::ground::{Ground, Grounds};
+use super::ground::{Access, Ground, Grounds};
 use super::sample::{Explainer, Measurement, Sampling, Target};
 use crate::definition::operation::Operation;
 use crate::definition::queue::Queue;
 use crate::definition::statement::{FETCHED, Statement, StatementFile, Variant};
+use crate::plan::Plan;
+use crate::plan::digest::node_label;
 use crate::plan::shape::PlanShape;
 use crate::postgres::version::Version;
 use crate::run::plan_result::{GenericShape, PlanMode};
@@ -131,7 +133,9 @@ async fn measure_custom(
         executable: &executable,
         target: Target::Custom,
     };
-    let custom_shape = PlanShape::of(&explainer.plan_only().await?);
+    let plan = explainer.plan_only().await?;
+    refuse_write(ground, &executable, &plan)?;
+    let custom_shape = PlanShape::of(&plan);
     let mut planned = Planned {
         generic_shape: GenericShape::None,
         auto_plan: None,
@@ -143,17 +147,46 @@ async fn measure_custom(
         ground
             .attempt()
             .await
-            .map_err(ExplainError::copy("prepare"))?;
+            .map_err(ExplainError::session("prepare for the generic plan"))?;
         let outcome = plan_generic(explainer, &custom_shape, &mut planned).await;
         planned.failure = outcome.err();
         let kept = planned.failure.is_none();
         let ended = ground.end_attempt(kept).await;
-        ended.map_err(ExplainError::copy("reset"))?;
+        ended.map_err(ExplainError::session("go on after the generic plan"))?;
         if planned.generic_shape == GenericShape::Differs {
             deadline -= deadline.saturating_duration_since(Instant::now()) / 2;
         }
     }
     Ok((explainer.measure(sampling, deadline).await?, planned))
+}
+
+/// Where nothing may be written, a statement that would is not executed. What feeds it, and what a plan does not show, the server
+/// refuses in a read-only transaction.
+fn refuse_write(
+    ground: &Ground,
+    executable: &Executable<'_>,
+    plan: &Plan,
+) -> Result<(), StatementError> {
+    let write = match ground.access {
+        Access::ReadWrite => None,
+        Access::ReadOnly => plan
+            .preorder()
+            .map(|position| position.node)
+            .find(|node| node.writes()),
+    };
+    match write {
+        None => Ok(()),
+        Some(node) => {
+            let label = node_label(node);
+            let what = match &node.relation_name {
+                Some(relation) if !label.contains(relation.as_str()) => {
+                    format!("{label} on {relation}")
+                }
+                _ => label,
+            };
+            Err(executable.refused_write(&what))
+        }
+    }
 }
 
 fn batch_size(executable: &Executable<'_>) -> Option<u64> {
@@ -213,7 +246,7 @@ async fn prepare_generic(
     client
         .batch_execute("set plan_cache_mode = force_generic_plan")
         .await
-        .map_err(ExplainError::copy("set"))?;
+        .map_err(ExplainError::session("ask for the generic plan"))?;
     Ok(prepared)
 }
 

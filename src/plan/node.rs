@@ -134,6 +134,19 @@ impl PlanNode {
         self.node_type == "ModifyTable"
     }
 
+    /// Whether executing the node writes to a table, its own or a foreign one: locking a row writes into it.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        let reads =
+            |operation: &Operation| matches!(operation, Operation::Other(word) if word == "Select");
+        self.node_type == "LockRows"
+            || self.is_modify_table()
+            || self
+                .operation
+                .as_ref()
+                .is_some_and(|operation| !reads(operation))
+    }
+
     /// Whether workers run the inputs of the node: `Gather`, `Gather Merge`.
     #[must_use]
     pub fn is_gather(&self) -> bool {

@@ -81,6 +81,25 @@ impl Address {
         opening::open(&conninfo).await
     }
 
+    /// The same server for sessions that find the tables of one schema without naming it, and no others; they call themselves
+    /// `application`.
+    #[must_use]
+    pub fn in_schema(&self, schema: &str, application: &str) -> Address {
+        // In a list of options a space separates and a backslash escapes.
+        let path = format!("\"{}\"", schema.replace('"', "\"\""));
+        let path = path.replace('\\', "\\\\").replace(' ', "\\ ");
+        let before = self
+            .config
+            .get_options()
+            .map_or(String::new(), |options| format!("{options} "));
+        let mut address = self.clone();
+        address
+            .config
+            .options(format!("{before}-c search_path={path}"))
+            .application_name(application);
+        address
+    }
+
     /// The driver's configuration for one database of this server.
     #[must_use]
     pub fn database(&self, name: &str) -> Config {

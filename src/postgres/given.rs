@@ -197,7 +197,8 @@ impl Given {
             version: survey.version.to_string(),
             server: survey.server.clone(),
         });
-        let limitations = survey.limitations(strategy);
+        let limitations =
+            survey.limitations((options.purpose == Purpose::Databases).then_some(strategy));
         survey.notices().into_iter().for_each(notice);
         for limitation in &limitations {
             notice(limitation.message.clone());

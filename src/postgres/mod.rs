@@ -18,6 +18,7 @@ pub mod packages;
 pub mod permissions;
 mod process;
 pub mod profile;
+pub mod schema;
 pub mod server;
 pub mod sync_file;
 pub mod system_package;

@@ -7,10 +7,11 @@ use super::database::Databases;
 use super::equipment::Part;
 use super::given::{self, Given};
 use super::managed::Managed;
+use super::schema::OwnSchema;
 use super::system_package;
 use super::version::Version;
 use crate::run::environment::Limitation;
-use crate::run::event::Events;
+use crate::run::event::{Events, RunEvent};
 
 /// A server to work on. Dropping it leaves nothing running; [`Workspace::stop`] also drops the databases nobody needs any more.
 #[derive(Debug)]
@@ -19,6 +20,13 @@ pub enum Workspace {
     Managed(Managed),
     /// The user's own, which others may be using.
     Given(Given),
+    /// The same, where all work stays in a schema of our own.
+    Schema {
+        /// The server.
+        given: Given,
+        /// The schema.
+        schema: Box<OwnSchema>,
+    },
 }
 
 impl Workspace {
@@ -27,7 +35,7 @@ impl Workspace {
     pub fn databases(&self) -> &Databases {
         match self {
             Workspace::Managed(managed) => managed.databases(),
-            Workspace::Given(given) => given.databases(),
+            Workspace::Given(given) | Workspace::Schema { given, .. } => given.databases(),
         }
     }
 
@@ -36,7 +44,7 @@ impl Workspace {
     pub fn version(&self) -> Version {
         match self {
             Workspace::Managed(managed) => managed.version(),
-            Workspace::Given(given) => given.survey().version,
+            Workspace::Given(given) | Workspace::Schema { given, .. } => given.survey().version,
         }
     }
 
@@ -45,7 +53,9 @@ impl Workspace {
     pub fn version_text(&self) -> &str {
         match self {
             Workspace::Managed(managed) => managed.version_text(),
-            Workspace::Given(given) => &given.survey().version_text,
+            Workspace::Given(given) | Workspace::Schema { given, .. } => {
+                &given.survey().version_text
+            }
         }
     }
 
@@ -54,7 +64,7 @@ impl Workspace {
     pub fn bin_dir(&self) -> Option<&Path> {
         match self {
             Workspace::Managed(managed) => Some(&managed.installation().bin_dir),
-            Workspace::Given(_) => None,
+            Workspace::Given(_) | Workspace::Schema { .. } => None,
         }
     }
 
@@ -63,7 +73,7 @@ impl Workspace {
     pub fn directory(&self) -> Option<&Path> {
         match self {
             Workspace::Managed(managed) => Some(managed.directory()),
-            Workspace::Given(_) => None,
+            Workspace::Given(_) | Workspace::Schema { .. } => None,
         }
     }
 
@@ -72,7 +82,7 @@ impl Workspace {
     pub fn profile(&self) -> &'static str {
         match self {
             Workspace::Managed(managed) => managed.profile().name,
-            Workspace::Given(_) => given::AS_FOUND,
+            Workspace::Given(_) | Workspace::Schema { .. } => given::AS_FOUND,
         }
     }
 
@@ -81,7 +91,7 @@ impl Workspace {
     pub fn managed(&self) -> Option<&Managed> {
         match self {
             Workspace::Managed(managed) => Some(managed),
-            Workspace::Given(_) => None,
+            Workspace::Given(_) | Workspace::Schema { .. } => None,
         }
     }
 
@@ -90,7 +100,9 @@ impl Workspace {
     pub fn limitations(&self) -> Vec<Limitation> {
         match self {
             Workspace::Managed(_) => Vec::new(),
-            Workspace::Given(given) => given.limitations().to_vec(),
+            Workspace::Given(given) | Workspace::Schema { given, .. } => {
+                given.limitations().to_vec()
+            }
         }
     }
 
@@ -110,7 +122,7 @@ impl Workspace {
                     system_package::contrib(major)
                 ))
             }
-            Workspace::Given(given) => Some(format!(
+            Workspace::Given(given) | Workspace::Schema { given, .. } => Some(format!(
                 "role {} would have to be allowed to create the extension {part}, and the server to have it",
                 given.survey().role
             )),
@@ -122,6 +134,25 @@ impl Workspace {
         match self {
             Workspace::Managed(managed) => managed.stop().await,
             Workspace::Given(given) => given.stop(events).await,
+            Workspace::Schema { given, schema } => {
+                leave(*schema, events).await;
+                given.stop(events).await;
+            }
         }
     }
+}
+
+/// Drops the schema, or names it where it stays.
+async fn leave(schema: OwnSchema, events: &Events) {
+    let name = schema.name().to_owned();
+    let text = match schema.close().await {
+        Ok(false) => return,
+        Ok(true) => format!(
+            "kept for the next run: schema {name}; a run with the same --in-schema and without --keep removes it"
+        ),
+        Err(error) => {
+            format!("schema {name} may be left: {error}; the next run with it removes it")
+        }
+    };
+    events.emit(RunEvent::Notice { text });
 }

@@ -5,7 +5,7 @@ use super::findings::{FindingGroup, severity_name};
 use super::status;
 use super::text::inert;
 use super::versions::{VersionCell, VersionGroup, Versions};
-use super::view::{Group, NOT_COMPARABLE, Row, View};
+use super::view::{FailureLine, Group, NOT_COMPARABLE, Row, View};
 use crate::run::Run;
 
 /// Prints the run for GitHub and its like.
@@ -33,12 +33,13 @@ pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
         text += &format!("\n<sub>{}</sub>\n", marks.join(" · "));
     }
     text += &findings(&view);
-    text += &list(
-        "Not measured",
-        view.failures
-            .iter()
-            .map(|failure| format!("{}: {}", failure.place, failure.message)),
-    );
+    for (title, lines) in [
+        ("Not measured", &view.failures),
+        ("Left out", &view.skipped),
+    ] {
+        let line = |line: &FailureLine| format!("{}: {}", line.place, line.message);
+        text += &list(title, lines.iter().map(line));
+    }
     text += &list("Limitations", view.limitations.iter().cloned());
     text += &plans(&view);
     if let Some(folder) = layout.folder {

@@ -42,6 +42,7 @@ pub(super) fn missing(run: &Run) -> Vec<String> {
     tried.extend(
         run.failures
             .iter()
+            .chain(&run.skipped)
             .filter_map(|failure| Some((failure.queue.as_deref()?, failure.fixture.as_deref()?))),
     );
     let mut lines = Vec::new();
@@ -74,6 +75,9 @@ pub(super) fn summary(run: &Run) -> String {
     let mut parts = vec![counted(run.results.len(), "plan") + " measured"];
     if !run.failures.is_empty() {
         parts.push(format!("{} not measured", Count(run.failures.len() as u64)));
+    }
+    if !run.skipped.is_empty() {
+        parts.push(format!("{} left out", Count(run.skipped.len() as u64)));
     }
     let by_severity = [Severity::Critical, Severity::Warning, Severity::Note].map(|severity| {
         let findings = run.results.iter().flat_map(|result| &result.findings);

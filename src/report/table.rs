@@ -12,7 +12,7 @@ use super::page::Page;
 use super::palette::{Palette, Role};
 use super::status;
 use super::text::{inert, width};
-use super::view::{Group, View};
+use super::view::{FailureLine, Group, View};
 use crate::run::Run;
 
 /// Columns between a plan's letter and the plan.
@@ -38,7 +38,8 @@ pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
     }
     legend(&mut page, &view, &arrangement);
     findings(&mut page, &view);
-    failures(&mut page, &view);
+    without_result(&mut page, "Not measured", &view.failures);
+    without_result(&mut page, "Left out", &view.skipped);
     limitations(&mut page, &view);
     closing(&mut page, run, layout);
     page.text()
@@ -228,12 +229,12 @@ fn one_finding(page: &mut Page, finding: &FindingGroup) {
     page.blank();
 }
 
-fn failures(page: &mut Page, view: &View) {
-    if view.failures.is_empty() {
+fn without_result(page: &mut Page, title: &str, lines: &[FailureLine]) {
+    if lines.is_empty() {
         return;
     }
-    heading(page, "Not measured");
-    for failure in &view.failures {
+    heading(page, title);
+    for failure in lines {
         page.hanging(2, Role::Warning, &failure.place);
         page.hanging(4, Role::Plain, &failure.message);
     }

@@ -42,6 +42,8 @@ pub(super) struct View {
     pub(super) findings: Vec<FindingGroup>,
     /// What could not be measured.
     pub(super) failures: Vec<FailureLine>,
+    /// What was left out on purpose, and why.
+    pub(super) skipped: Vec<FailureLine>,
     /// What the servers lack, and which keys of their results suffer.
     pub(super) limitations: Vec<String>,
     /// What changed from version to version; none for a single one. With several, only the newest has its tables in `groups`.
@@ -134,6 +136,7 @@ impl View {
             units,
             findings: findings::grouped(&run.results, &naming),
             failures: run.failures.iter().map(FailureLine::of).collect(),
+            skipped: FailureLine::by_statement(&run.skipped),
             limitations: limitations(run, &naming),
             versions,
             legend: legend(&run.results, is_limited),
@@ -415,6 +418,38 @@ impl Units {
 }
 
 impl FailureLine {
+    /// One line for all variants of a statement that have the same reason.
+    fn by_statement(failures: &[Failure]) -> Vec<FailureLine> {
+        let mut statements: Vec<Failure> = Vec::new();
+        for failure in failures {
+            let same = |known: &&mut Failure| {
+                (
+                    &known.postgres,
+                    &known.queue,
+                    &known.statement,
+                    &known.message,
+                ) == (
+                    &failure.postgres,
+                    &failure.queue,
+                    &failure.statement,
+                    &failure.message,
+                )
+            };
+            let variants = statements
+                .iter_mut()
+                .find(same)
+                .and_then(|known| known.variant.as_mut());
+            match (variants, &failure.variant) {
+                (Some(variants), Some(variant)) => {
+                    variants.push_str(", ");
+                    variants.push_str(variant);
+                }
+                _ => statements.push(failure.clone()),
+            }
+        }
+        statements.iter().map(FailureLine::of).collect()
+    }
+
     fn of(failure: &Failure) -> Self {
         let measured: Vec<&str> = [&failure.statement, &failure.variant]
             .into_iter()

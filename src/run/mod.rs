@@ -39,6 +39,9 @@ pub struct Run {
     pub results: Vec<PlanResult>,
     /// What could not be measured, and why.
     pub failures: Vec<Failure>,
+    /// What was left out on purpose, and why: statements that write, where tables of others are only read.
+    #[serde(default)]
+    pub skipped: Vec<Failure>,
 }
 
 impl Run {
@@ -61,6 +64,7 @@ impl Run {
             peak_rss_bytes: 0,
             results: Vec::new(),
             failures: Vec::new(),
+            skipped: Vec::new(),
         }
     }
 }

@@ -41,6 +41,7 @@ pub(crate) fn run() -> Run {
                       fixture more ready jobs or the variant a smaller batch"
                 .to_owned(),
         }],
+        skipped: Vec::new(),
     }
 }
 

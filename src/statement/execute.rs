@@ -1,5 +1,6 @@
 //! One statement of a file with its parameters numbered and bound, ready to be sent.
 
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Column, Row};
 
@@ -8,6 +9,7 @@ use super::evaluate::BoundParameter;
 use super::value::{RawValue, as_parameters, type_of};
 use crate::definition::statement::{Statement, StatementFile};
 use crate::postgres::database::server_message;
+use crate::sql::position::Position;
 use crate::sql::template::Bound;
 
 /// A statement that can be sent.
@@ -153,14 +155,45 @@ impl<'d> Executable<'d> {
         let place = self
             .file
             .position_in(self.statement, self.bound.source_offset(position));
-        StatementError::in_file(self.file, place, self.variant, server_message(error))
+        self.failed_at(place, error)
     }
 
     /// Turns what the server said about a command of our own that concerns this statement into an error at the statement's start:
     /// a position within that command says nothing about the file.
     #[must_use]
     pub fn failed_as_a_whole(&self, error: &tokio_postgres::Error) -> StatementError {
+        self.failed_at(self.file.position_in(self.statement, 0), error)
+    }
+
+    fn failed_at(&self, place: Position, error: &tokio_postgres::Error) -> StatementError {
+        let message = server_message(error);
+        match error.code() {
+            Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => self.writes(place, message),
+            Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+                let next = "; another session holds what it waits for (--lock-timeout, in place)";
+                StatementError::in_file(self.file, place, self.variant, message + next)
+            }
+            Some(&SqlState::QUERY_CANCELED) => {
+                let next = "; it takes longer than it may (--statement-timeout, in place)";
+                StatementError::in_file(self.file, place, self.variant, message + next)
+            }
+            _ => StatementError::in_file(self.file, place, self.variant, message),
+        }
+    }
+
+    /// The refusal of a statement whose plan writes; `what` says how, for example `Update on job`.
+    #[must_use]
+    pub fn refused_write(&self, what: &str) -> StatementError {
         let place = self.file.position_in(self.statement, 0);
-        StatementError::in_file(self.file, place, self.variant, server_message(error))
+        self.writes(place, format!("its plan writes ({what})"))
+    }
+
+    fn writes(&self, position: Position, reason: String) -> StatementError {
+        StatementError::Writes {
+            path: self.file.source.path.clone(),
+            position,
+            variant: self.variant.to_owned(),
+            reason,
+        }
     }
 }

@@ -26,6 +26,18 @@ pub enum StatementError {
         /// What is wrong, and what to do.
         message: String,
     },
+    /// A statement writes, or locks rows, where nothing may be written.
+    #[error("{path}:{position}: {reason}")]
+    Writes {
+        /// The file, as the user knows it.
+        path: String,
+        /// Where in the file.
+        position: Position,
+        /// The variant.
+        variant: String,
+        /// What it does.
+        reason: String,
+    },
     /// The connection failed, or a statement of our own did.
     #[error(
         "cannot {action}: {}",

@@ -10,6 +10,8 @@ mod connecting;
 mod definitions;
 mod findings;
 mod given_server;
+mod in_place;
+mod in_schema;
 mod installing;
 mod own_queue;
 mod place;

@@ -9,7 +9,7 @@ use crate::cli::args::{Common, ComparePlans};
 use crate::cli::exit::{self, Exit};
 use crate::cli::interrupt::{Interrupted, Interrupts};
 use crate::cli::server::{self, Choice};
-use crate::cli::{progress, selection};
+use crate::cli::{one_database, progress, selection};
 use crate::definition::Library;
 use crate::experiment::cost::Workload;
 use crate::experiment::environment;
@@ -28,8 +28,13 @@ use crate::run::{Failure, Run, RunKind, RunStatus};
 /// If the server does not start, or the run folder cannot be written.
 pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Exit> {
     let started = Instant::now();
+    let in_place = one_database::in_place(&arguments.one_database, common)?;
+    let library = Library::built_in();
     let scale = arguments.what.scale.on_server(server::is_given(common)?);
-    let selected = selection::select(&Library::built_in(), &arguments.what, scale)?;
+    let selected = match in_place {
+        Some(_) => selection::select_in_place(&library, &arguments.what)?,
+        None => selection::select(&library, &arguments.what, scale)?,
+    };
     selected.tell_warnings(common.quiet);
     let request = Request {
         queues: selected.queues,
@@ -39,12 +44,22 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
             samples: usize::try_from(arguments.samples).unwrap_or(usize::MAX),
             budget: arguments.budget,
         },
+        in_place,
     };
-    let choices = server::choices(common, "compare-plans")?;
+    let workload = one_database::workload(&request);
+    let mut choices = server::choices(common, "compare-plans")?;
+    let schema = arguments.one_database.in_schema.as_ref();
+    if in_place.is_some() || schema.is_some() {
+        choices = choices
+            .into_iter()
+            .map(|choice| choice.within_one_database(schema))
+            .collect();
+    }
     // Outputs are opened first: a run is not lost for want of a place to keep it.
     let store = RunStore::create(&arguments.out, RunKind::Plans, jiff::Timestamp::now())?;
     let mut comparison = Comparison {
         request: &request,
+        workload,
         seed: arguments.what.scale.seed,
         store: &store,
         started,
@@ -64,14 +79,26 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
     print(arguments, common, &run, &store)?;
     match outcome? {
         Err(Interrupted) => Ok(Exit::Interrupted),
+        Ok(()) if run.results.is_empty() && !run.skipped.is_empty() => {
+            Err(anyhow!("nothing was measured: {}", only_writes(&run)))
+        }
         Ok(()) if run.failures.is_empty() => Ok(Exit::Done),
         Ok(()) => Ok(Exit::Failed),
+    }
+}
+
+fn only_writes(run: &Run) -> &'static str {
+    if run.failures.is_empty() {
+        "every statement selected writes; --allow-writes measures them, in transactions that are rolled back"
+    } else {
+        "some statements write (--allow-writes measures them), the others failed"
     }
 }
 
 /// One run on one or several servers.
 struct Comparison<'c> {
     request: &'c Request,
+    workload: Workload,
     seed: Option<u64>,
     store: &'c RunStore,
     started: Instant,
@@ -90,13 +117,7 @@ impl Comparison<'_> {
     ) -> anyhow::Result<Result<(), Interrupted>> {
         let interrupts = Interrupts::listen().context("cannot listen for signals")?;
         let events = progress::listener(common.quiet);
-        let Request {
-            queues,
-            fixtures,
-            selection,
-            ..
-        } = self.request;
-        let workload = Workload::measuring(queues, fixtures, selection);
+        let workload = self.workload.clone();
         for choice in choices {
             let work = async |workspace: &Workspace, events: &Events| {
                 self.measure(workspace, events).await

@@ -45,7 +45,9 @@ fn options(queue: &Queue) -> Result<(), DefinitionError> {
             return Err(error(format!("`{name}` cannot name an option"))
                 .help("option names are [a-z_][a-z0-9_]*"));
         }
-        if !used.contains(name) {
+        // Without scripts, for tables that are there already, no option is used.
+        let has_scripts = !queue.schema.text.is_empty();
+        if has_scripts && !used.contains(name) {
             let help =
                 format!("write `:{name}` in schema.sql, populate.sql or indexes.sql, or remove it");
             return Err(error(format!("option `{name}` is never used")).help(help));

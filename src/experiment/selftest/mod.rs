@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use super::cost::{Piece, Workload};
 use super::environment::describe_server;
-use super::plans::without_prewarming;
+use super::site::without_prewarming;
 use crate::definition::fixture::Scale;
 use crate::definition::library::LibraryError;
 use crate::definition::{Fixture, Library};
@@ -85,6 +85,7 @@ pub fn workload() -> Result<Workload, LibraryError> {
             fixture: fixture()?,
             copies: statements::LEAST_COPIES as u64,
         }],
+        besides: Vec::new(),
     })
 }
 

@@ -185,9 +185,9 @@ impl Survey {
         notices
     }
 
-    /// What the server lacks, and which columns suffer.
+    /// What the server lacks, and which columns suffer; `strategy` is how fixtures are copied, where they are.
     #[must_use]
-    pub fn limitations(&self, strategy: CopyStrategy) -> Vec<Limitation> {
+    pub fn limitations(&self, strategy: Option<CopyStrategy>) -> Vec<Limitation> {
         let mut limitations = vec![as_found(strategy)];
         limitations.extend(self.wal_limitation());
         if let Some(clients) = self.busy() {
@@ -198,7 +198,7 @@ impl Survey {
             ));
         }
         if !self.is_superuser {
-            limitations.extend(self.without_superuser());
+            limitations.extend(self.without_superuser(strategy.is_some()));
         }
         limitations
     }
@@ -228,29 +228,30 @@ impl Survey {
         Some(limitation(capability, columns, what.to_owned()))
     }
 
-    fn without_superuser(&self) -> Vec<Limitation> {
+    fn without_superuser(&self, copies: bool) -> Vec<Limitation> {
         let role = &self.role;
-        vec![
+        let sampled = copies.then(|| {
             limitation(
                 "superuser",
                 &["shape", "digest", "buffers", "pages_per_row", "wal"],
                 format!(
                     "role {role} is no superuser: in tables of more than 30,000 rows statistics are what ANALYZE samples at random, and may differ from build to build"
                 ),
-            ),
-            limitation(
-                "auto_explain",
-                &[],
-                format!("role {role} is no superuser: plans inside functions cannot be had"),
-            ),
-        ]
+            )
+        });
+        let functions = limitation(
+            "auto_explain",
+            &[],
+            format!("role {role} is no superuser: plans inside functions cannot be had"),
+        );
+        sampled.into_iter().chain([functions]).collect()
     }
 }
 
-fn as_found(strategy: CopyStrategy) -> Limitation {
+fn as_found(strategy: Option<CopyStrategy>) -> Limitation {
     let copies = match strategy {
-        CopyStrategy::WalLog => ", and a fresh copy lies in memory, unwritten",
-        CopyStrategy::FileCopy => "",
+        Some(CopyStrategy::WalLog) => ", and a fresh copy lies in memory, unwritten",
+        Some(CopyStrategy::FileCopy) | None => "",
     };
     limitation(
         "profile",

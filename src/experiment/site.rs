@@ -1,0 +1,164 @@
+//! Where the statements of a queue are measured on a fixture: copies of a template, a schema, or tables as they stand.
+
+use thiserror::Error;
+
+use super::catalog::{self, Scope};
+use super::plans::PlansExperiment;
+use super::{in_place, in_schema};
+use crate::definition::{Fixture, Queue};
+use crate::explain::ExplainError;
+use crate::explain::copies::Copies;
+use crate::explain::ground::Grounds;
+use crate::finding::case::Catalog;
+use crate::fixture::build::BuildError;
+use crate::fixture::cache;
+use crate::postgres::database::{DatabaseError, TemplateMark, server_message};
+use crate::postgres::equipment::Part;
+use crate::postgres::workspace::Workspace;
+use crate::run::Run;
+use crate::run::environment::{Environment, Limitation, ServerRecord};
+use crate::run::event::RunEvent;
+
+/// Why statements cannot be measured there.
+#[derive(Debug, Error)]
+pub enum SiteError {
+    /// The fixture could not be built; others may be.
+    #[error(transparent)]
+    NotBuilt(BuildError),
+    /// Catalogs that cannot be read.
+    #[error(
+        "cannot read the catalogs of fixture {fixture}: {}",
+        server_message(source)
+    )]
+    Catalog {
+        /// The fixture.
+        fixture: String,
+        /// What the server says.
+        source: tokio_postgres::Error,
+    },
+    /// No copies can be made.
+    #[error(transparent)]
+    Copies(#[from] ExplainError),
+    /// A template that cannot be asked or left.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// Where the statements of a queue are measured on a fixture.
+#[derive(Debug)]
+pub(super) struct Site<'s> {
+    /// Gives places, one at a time.
+    pub(super) grounds: Grounds<'s>,
+    /// What the rules may know of the tables.
+    pub(super) catalog: Catalog,
+}
+
+impl PlansExperiment<'_> {
+    /// Makes ready what is measured on, and records what is known of it.
+    pub(super) async fn site(
+        &self,
+        queue: &Queue,
+        fixture: &Fixture,
+        variants: usize,
+        run: &mut Run,
+    ) -> Result<Site<'_>, SiteError> {
+        let server = current_server(&mut run.environment);
+        if let Some(in_place) = self.request.in_place {
+            self.note(server, in_place::limitation(in_place));
+            return in_place::site(self.workspace, in_place, fixture).await;
+        }
+        let version_text = self.workspace.version_text();
+        let (site, mark) = match self.workspace {
+            Workspace::Schema { schema, .. } => {
+                self.note(server, in_schema::limitation(schema.name()));
+                in_schema::site(schema, version_text, queue, fixture, self.events).await?
+            }
+            Workspace::Managed(_) | Workspace::Given(_) => {
+                let (site, mark) = self.copies(queue, fixture, variants).await?;
+                if !mark.prewarm {
+                    self.note(server, without_prewarming(self.workspace));
+                }
+                (site, mark)
+            }
+        };
+        let statistics = server.statistics.entry(fixture.name.clone()).or_default();
+        statistics.insert(queue.name.clone(), mark.statistics);
+        Ok(site)
+    }
+
+    /// Records a limitation, and says it, once.
+    fn note(&self, server: &mut ServerRecord, limitation: Limitation) {
+        debug_assert_eq!(limitation.unknown_keys(), [""; 0]);
+        if server.limitations.contains(&limitation) {
+            return;
+        }
+        self.events.emit(RunEvent::Notice {
+            text: limitation.message.clone(),
+        });
+        server.limitations.push(limitation);
+    }
+
+    async fn copies(
+        &self,
+        queue: &Queue,
+        fixture: &Fixture,
+        variants: usize,
+    ) -> Result<(Site<'_>, TemplateMark), SiteError> {
+        let databases = self.workspace.databases();
+        // Each may take a second copy for its generic plan.
+        let copies = 2 * variants as u64;
+        let template = cache::provide(self.workspace, queue, fixture, copies, self.events)
+            .await
+            .map_err(SiteError::NotBuilt)?;
+        let catalog = self.catalog(&template.database, fixture).await?;
+        let prewarm = template.mark.prewarm;
+        let copies = Copies::of(databases, &template.database, prewarm).await?;
+        let site = Site {
+            grounds: Grounds::Copies(copies),
+            catalog,
+        };
+        Ok((site, template.mark))
+    }
+
+    /// What the rules may know of a template's tables. The session is gone before the template is copied.
+    async fn catalog(&self, template: &str, fixture: &Fixture) -> Result<Catalog, SiteError> {
+        let databases = self.workspace.databases();
+        let failed = |source| SiteError::Catalog {
+            fixture: fixture.name.clone(),
+            source,
+        };
+        let session = databases
+            .address()
+            .connect(template)
+            .await
+            .map_err(DatabaseError::from)?;
+        let catalog = catalog::read(&session, Scope::Everything).await;
+        session.close().await;
+        databases.wait_until_unused(template).await?;
+        catalog.map_err(failed)
+    }
+}
+
+/// The server that is being measured on: the last one added.
+fn current_server(environment: &mut Environment) -> &mut ServerRecord {
+    let Environment {
+        server,
+        other_servers,
+        ..
+    } = environment;
+    other_servers.last_mut().unwrap_or(server)
+}
+
+pub(super) fn without_prewarming(workspace: &Workspace) -> Limitation {
+    let remedy = workspace
+        .remedy(Part::PgPrewarm)
+        .map_or(String::new(), |remedy| format!("; {remedy}"));
+    Limitation {
+        capability: "pg_prewarm".to_owned(),
+        not_comparable: ["buffers.hit", "buffers.read"].map(str::to_owned).to_vec(),
+        message: format!(
+            "pg_prewarm is not installed: tables are read whole beforehand, indexes are not, so pages of indexes count as read; \
+             the sum of pages repeats{remedy}"
+        ),
+    }
+}
