@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::postgres::conninfo;
 use args::{Arguments, Command};
 use exit::{Exit, Usage};
 
@@ -23,7 +24,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version go to stdout and are no error; a failure to print has nobody left to be told.
-            let _ = error.print();
+            say_without_passwords(&error);
             return if error.use_stderr() {
                 Exit::Usage.into()
             } else {
@@ -51,6 +52,28 @@ pub fn main() -> ExitCode {
                 Exit::Failed.into()
             }
         }
+    }
+}
+
+/// What clap has to say. It quotes what it does not understand, which may be a URL in the wrong place.
+fn say_without_passwords(error: &clap::Error) {
+    let mut text = error.render().to_string();
+    let mut hidden = false;
+    for word in std::env::args_os().skip(1) {
+        let word = word.to_string_lossy();
+        let value = word.split_once('=').map_or("", |(_, value)| value);
+        for part in [&*word, value] {
+            let safe = conninfo::redact(part);
+            if safe != part && text.contains(part) {
+                text = text.replace(part, &safe);
+                hidden = true;
+            }
+        }
+    }
+    if hidden {
+        progress::tell(text.trim_end());
+    } else {
+        let _ = error.print();
     }
 }
 

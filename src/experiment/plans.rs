@@ -49,10 +49,11 @@ pub enum PlansError {
         source: tokio_postgres::Error,
     },
     /// The server has ended while it was used.
-    #[error(
-        "the server is gone: it was stopped or has crashed (its log is in the cache directory)"
-    )]
-    ServerGone,
+    #[error("the server is gone: it was stopped or has crashed{hint}")]
+    ServerGone {
+        /// Where to look.
+        hint: &'static str,
+    },
     /// A template that cannot be asked or left.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -201,7 +202,9 @@ impl PlansExperiment<'_> {
             save(run, self.store, self.started)?;
             self.events.emit(RunEvent::VariantFinished { error });
             if databases.session().is_closed() {
-                return Err(PlansError::ServerGone);
+                return Err(PlansError::ServerGone {
+                    hint: self.workspace.log_hint(),
+                });
             }
         }
         grounds.clear().await?;

@@ -13,7 +13,7 @@ const PREWARM: &str = "select count(pgqa.pg_prewarm(c.oid)) from pg_class c join
 /// Copies that are done with are kept until they take this many bytes, and then dropped together. Not one by one: ext4 looks through
 /// all inodes freed in the last five seconds before it makes a file, so a copy made right after another was dropped took three times
 /// as long. And not many more: past the kernel's limit of dirty pages every write waits for the disk, and a copy takes five times as long.
-const KEPT_BYTES: u64 = 256 << 20;
+pub const KEPT_BYTES: u64 = 256 << 20;
 
 /// Makes copies of one template.
 #[derive(Debug)]

@@ -16,6 +16,7 @@ use crate::experiment::cost::Workload;
 use crate::experiment::environment;
 use crate::experiment::plans::{PlansExperiment, Request, save};
 use crate::explain::sample::Sampling;
+use crate::postgres::conninfo;
 use crate::postgres::workspace::Workspace;
 use crate::report::{self, Layout};
 use crate::run::event::Events;
@@ -166,7 +167,7 @@ impl Comparison<'_> {
 /// The command line, for the run's record.
 fn command() -> Vec<String> {
     std::env::args_os()
-        .map(|word| word.to_string_lossy().into_owned())
+        .map(|word| conninfo::redact(&word.to_string_lossy()))
         .collect()
 }
 
