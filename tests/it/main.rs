@@ -12,6 +12,7 @@ mod findings;
 mod given_server;
 mod installing;
 mod own_queue;
+mod own_server;
 mod place;
 mod processes;
 mod program;

@@ -54,12 +54,17 @@ impl Keeper {
         Keeper { shell, kept }
     }
 
-    /// Fails with what the process has said if it has ended. A zombie has no command line.
+    /// Fails with what the process has said if it has ended. Its command line does not tell: that is empty for a moment while one
+    /// program gives way to the next.
     #[track_caller]
     pub(super) fn expect_running(&self, log: &Path) {
-        let command = fs::read(format!("/proc/{}/cmdline", self.kept)).unwrap_or_default();
+        let status = fs::read_to_string(format!("/proc/{}/stat", self.kept)).unwrap_or_default();
+        let state = status
+            .rsplit(") ")
+            .next()
+            .and_then(|rest| rest.chars().next());
         assert!(
-            !command.is_empty(),
+            !matches!(state, None | Some('Z' | 'X')),
             "it ended: {}",
             fs::read_to_string(log).unwrap_or_default()
         );
