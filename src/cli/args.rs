@@ -10,6 +10,7 @@ use glob::Pattern;
 
 use crate::definition::Operation;
 use crate::postgres::binaries::WantedList;
+use crate::postgres::cache_limit::CacheLimit;
 use crate::postgres::packages::Requested;
 use crate::report::Format;
 
@@ -25,6 +26,8 @@ Define    queues           list the queues, show one
           init             write a queue folder, or a fixture file, to start from
           extract-queries  write every variant as a file for psql
 Set up    postgres         list the servers there are, fetch and remove some
+          selftest         say what can be trusted on this server and machine
+          clean            remove what the program keeps, listed first
           completions      complete the command line in a shell
 
 Start: pgq-analyze compare-plans --quick
@@ -37,7 +40,7 @@ Options:
 #[derive(Debug, Parser)]
 #[command(name = "pgq-analyze", version, help_template = OVERVIEW, max_term_width = 110)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 130 interrupted (results so far are kept)."
+    after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 3 counts that ought to repeat do not (selftest), 5 inconclusive (selftest), 130 interrupted (results so far are kept)."
 )]
 pub struct Arguments {
     /// What to do.
@@ -68,7 +71,7 @@ pub struct Common {
         help_heading = "Where"
     )]
     pub database_url: Option<String>,
-    /// On a server of one's own: do not ask whether to go on
+    /// Do not ask whether to go on: on a server of one's own, and in clean
     #[arg(long, global = true, help_heading = "Where")]
     pub yes: bool,
     /// On a server of one's own: keep built fixtures for the next run
@@ -92,6 +95,9 @@ pub struct Common {
     /// Keep servers and built fixtures here [default: pgq-analyze in XDG_CACHE_HOME, ~/.cache or, for root, /var/cache]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Where")]
     pub cache_dir: Option<PathBuf>,
+    /// Keep at most this much there, as 20GB, 512MB, 0 or none; what was not used for the longest time goes first [default: 20GB]
+    #[arg(long, global = true, value_name = "SIZE", help_heading = "Where")]
+    pub cache_limit: Option<CacheLimit>,
     /// As root: the account the server runs under [default: postgres, else nobody]
     #[arg(long, global = true, value_name = "NAME", help_heading = "Where")]
     pub server_user: Option<String>,
@@ -148,8 +154,20 @@ pub enum Command {
     /// Each file has the parameters' values filled in, EXPLAIN in front and ROLLBACK behind. The values come from the fixture, which is
     /// built where it is not there yet.
     ExtractQueries(ExtractQueries),
+    /// Say what can be trusted on this server and machine
+    ///
+    /// Tests the clock, the disk, whether counts repeat, and how much times waver, and puts a verdict into words. Ends with 0 if counts
+    /// repeat, 3 if those that ought to do not, 5 if it could not tell.
+    Selftest(Selftest),
     /// List the servers there are, fetch and remove some
     Postgres(Postgres),
+    /// Remove what the program keeps: servers and fixtures in the cache, old runs, databases on a server
+    ///
+    /// Lists what would go and asks. Without options: the clusters in the cache that nobody uses, with the fixtures built in them, and
+    /// what was never finished; all of it is made again when it is needed. With --runs: old run folders. With --database-url: the
+    /// databases that this program left on that server. Server binaries that were fetched stay: see `pgq-analyze postgres remove`; and
+    /// `pgq-analyze fixtures drop` drops a single fixture.
+    Clean(Clean),
     /// Print a script that completes the command line in a shell
     ///
     /// For bash: source <(pgq-analyze completions bash), in ~/.bashrc to have it always.
@@ -342,6 +360,17 @@ pub struct ExtractQueries {
     pub out: PathBuf,
 }
 
+/// `selftest`.
+#[derive(Debug, Args)]
+pub struct Selftest {
+    /// Time for all of it, about
+    #[arg(long, value_name = "SECONDS", default_value = "12", value_parser = seconds, help_heading = "How")]
+    pub budget: Duration,
+    /// Print everything as JSON
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
 /// `postgres`.
 #[derive(Debug, Args)]
 pub struct Postgres {
@@ -372,6 +401,35 @@ pub enum PostgresAction {
     },
 }
 
+/// `clean`.
+#[derive(Debug, Args)]
+pub struct Clean {
+    /// Remove clusters of the cache [default, unless --runs or a server is named]
+    #[arg(long, help_heading = "What")]
+    pub cache: bool,
+    /// Remove run folders under --out
+    #[arg(long, help_heading = "What")]
+    pub runs: bool,
+    /// Only runs that began longer ago than this, as 30d or 12h; 0d for all
+    #[arg(long, value_name = "AGE", default_value = "30d", requires = "runs", value_parser = age, help_heading = "What")]
+    pub older_than: Duration,
+    /// Where run folders are
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "to-analyse",
+        requires = "runs",
+        help_heading = "What"
+    )]
+    pub out: PathBuf,
+    /// On a server of one's own: databases of the same role that the program made with other cache directories, too
+    #[arg(long, help_heading = "What")]
+    pub other_installations: bool,
+    /// List what would go, and remove nothing
+    #[arg(long, help_heading = "How")]
+    pub dry_run: bool,
+}
+
 /// `init`.
 #[derive(Debug, Args)]
 pub struct Init {
@@ -394,6 +452,17 @@ fn seconds(text: &str) -> Result<Duration, String> {
     } else {
         Err("has to lie between 0 and 3600 seconds".to_owned())
     }
+}
+
+fn age(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no age such as 30d or 12h");
+    let (number, hours) = match (text.strip_suffix('d'), text.strip_suffix('h')) {
+        (Some(number), _) => (number, 24),
+        (None, Some(number)) => (number, 1),
+        (None, None) => return Err(wrong()),
+    };
+    let number: u32 = number.parse().map_err(|_| wrong())?;
+    Ok(Duration::from_secs(u64::from(number) * hours * 3600))
 }
 
 fn format(text: &str) -> Result<Format, String> {
@@ -424,6 +493,16 @@ mod tests {
                 "{} is not in the overview",
                 command.get_name()
             );
+        }
+    }
+
+    #[test]
+    fn an_age_is_a_number_of_days_or_hours() {
+        assert_eq!(age("30d"), Ok(Duration::from_secs(30 * 86_400)));
+        assert_eq!(age("12h"), Ok(Duration::from_secs(12 * 3_600)));
+        assert_eq!(age("0d"), Ok(Duration::ZERO));
+        for wrong in ["", "d", "30", "-1d", "1.5h", "99999999999d"] {
+            assert!(age(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -28,7 +28,7 @@ pub async fn ask(given: &Given, workload: &Workload, agreed: bool) -> anyhow::Re
     if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
         return Err(refused("say --yes to go on where nobody can be asked").into());
     }
-    if answered_yes().await {
+    if answered_yes("Go on?").await {
         Ok(())
     } else {
         Err(refused("the answer was not yes").into())
@@ -81,8 +81,8 @@ fn describe(cost: &Cost, survey: &Survey, strategy: CopyStrategy, keep: bool) ->
 }
 
 /// Asks on the terminal. On a thread of its own, so that a signal is heard meanwhile.
-async fn answered_yes() -> bool {
-    let _ = write!(std::io::stderr(), "Go on? (y/N) ");
+pub(super) async fn answered_yes(question: &str) -> bool {
+    let _ = write!(std::io::stderr(), "{question} (y/N) ");
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         let mut line = String::new();

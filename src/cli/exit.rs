@@ -12,6 +12,10 @@ pub enum Exit {
     Usage,
     /// It could not be done, or not all of it.
     Failed,
+    /// A gate failed: what ought to hold does not.
+    GateFailed,
+    /// It could not be told.
+    Inconclusive,
     /// Done.
     Done,
 }
@@ -22,6 +26,8 @@ impl From<Exit> for ExitCode {
             Exit::Interrupted => 130,
             Exit::Usage => 2,
             Exit::Failed => 1,
+            Exit::GateFailed => 3,
+            Exit::Inconclusive => 5,
             Exit::Done => 0,
         })
     }

@@ -13,9 +13,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::postgres::conninfo;
 use args::{Arguments, Command};
 use exit::{Exit, Usage};
+
+use crate::postgres::conninfo::redact;
 
 /// Runs the program: parses its arguments, does what they ask, and tells the system how it ended.
 #[must_use]
@@ -23,13 +24,7 @@ pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and version go to stdout and are no error; a failure to print has nobody left to be told.
-            say_without_passwords(&error);
-            return if error.use_stderr() {
-                Exit::Usage.into()
-            } else {
-                Exit::Done.into()
-            };
+            return show(&error).into();
         }
     };
     let runtime = match tokio::runtime::Builder::new_current_thread()
@@ -55,25 +50,20 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// What clap has to say. It quotes what it does not understand, which may be a URL in the wrong place.
-fn say_without_passwords(error: &clap::Error) {
-    let mut text = error.render().to_string();
-    let mut hidden = false;
-    for word in std::env::args_os().skip(1) {
-        let word = word.to_string_lossy();
-        let value = word.split_once('=').map_or("", |(_, value)| value);
-        for part in [&*word, value] {
-            let safe = conninfo::redact(part);
-            if safe != part && text.contains(part) {
-                text = text.replace(part, &safe);
-                hidden = true;
-            }
-        }
-    }
-    if hidden {
-        progress::tell(text.trim_end());
-    } else {
+/// Help and version go to stdout and are no error. A mistake is shown with the arguments it is about, but no password among them.
+fn show(error: &clap::Error) -> Exit {
+    let text = error.to_string();
+    let shown: Vec<String> = text.lines().map(redact).collect();
+    if shown.iter().map(String::as_str).eq(text.lines()) {
+        // A failure to print has nobody left to be told.
         let _ = error.print();
+    } else {
+        progress::tell(&shown.join("\n"));
+    }
+    if error.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Done
     }
 }
 
@@ -83,7 +73,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::ComparePlans(arguments) => commands::compare_plans::run(&arguments, &common).await,
         Command::Queues(arguments) => commands::queues::run(&arguments.action),
         Command::Fixtures(arguments) => commands::fixtures::run(&arguments.action, &common).await,
+        Command::Clean(arguments) => commands::clean::run(&arguments, &common).await,
         Command::Rules(arguments) => commands::rules::run(&arguments.action),
+        Command::Selftest(arguments) => commands::selftest::run(&arguments, &common).await,
         Command::ExtractQueries(arguments) => {
             commands::extract_queries::run(&arguments, &common).await
         }

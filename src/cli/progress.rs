@@ -75,6 +75,7 @@ impl Progress {
             | RunEvent::PackageDownloading { .. }
             | RunEvent::PackageUnpacking { .. }
             | RunEvent::PackageFailed { .. } => self.hear_of_servers(event),
+            RunEvent::StepProgress { step, done, total } => self.step(step, *done, *total),
             RunEvent::VariantsPlanned { total } => self.total += *total,
             RunEvent::FixtureProgress {
                 queue,
@@ -203,6 +204,15 @@ impl Progress {
             None => tell(line),
         }
         self.spoke = Instant::now();
+    }
+
+    /// A step that has done all of its parts is over, and so is its line.
+    fn step(&mut self, step: &str, done: u64, total: u64) {
+        if total > 0 && done == total {
+            self.clear();
+        } else {
+            self.show(step, done, total);
+        }
     }
 
     /// A line that is replaced by the next one.

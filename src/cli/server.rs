@@ -100,6 +100,7 @@ pub fn choices(common: &Common, command: &str) -> anyhow::Result<Vec<Choice>> {
                 std::process::id()
             ),
             profile: profile::PLANS,
+            cache_limit: common.cache_limit.unwrap_or_default(),
         })
     };
     Ok(wanted.into_iter().map(choice).collect())

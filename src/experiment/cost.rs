@@ -2,9 +2,8 @@
 
 use super::selection::Selection;
 use crate::definition::{Fixture, Queue};
-use crate::explain::copies::KEPT_BYTES;
 use crate::fixture::size;
-use crate::postgres::database::CopyStrategy;
+use crate::postgres::database::{CopyStrategy, KEPT_COPIES_BYTES};
 
 /// An empty database, as it is copied from template0.
 const EMPTY_DATABASE: u64 = 7_500_000;
@@ -40,6 +39,14 @@ impl Workload {
         let pieces = queues.iter().map(|queue| piece(queue, fixture, 0));
         Workload {
             pieces: pieces.collect(),
+        }
+    }
+
+    /// One fixture and so many copies of it, or twice as many.
+    #[must_use]
+    pub fn copying(queue: &Queue, fixture: &Fixture, copies: u64) -> Workload {
+        Workload {
+            pieces: vec![piece(queue, fixture, copies)],
         }
     }
 
@@ -130,7 +137,7 @@ impl Cost {
 /// What lies on disk beside the templates: staging tables while one is built, later copies that wait to be dropped together.
 fn beside(piece: &Piece) -> u64 {
     let building = piece.peak_bytes.saturating_sub(piece.bytes);
-    let copies = KEPT_BYTES
+    let copies = KEPT_COPIES_BYTES
         .saturating_add(piece.bytes)
         .min(piece.bytes.saturating_mul(2 * piece.variants));
     building.max(copies)
@@ -165,7 +172,7 @@ mod tests {
             20 * 100 * MB + 120 * MB + 2 * EMPTY_DATABASE
         );
         assert_eq!(cost.checkpoints, 22);
-        assert_eq!(cost.disk_bytes, 120 * MB + KEPT_BYTES + 100 * MB);
+        assert_eq!(cost.disk_bytes, 120 * MB + KEPT_COPIES_BYTES + 100 * MB);
     }
 
     #[test]

@@ -17,6 +17,10 @@ const SETTINGS: &str = "select name, current_setting(name) from pg_settings \
      and category !~ '^(File Locations|Reporting and Logging|Preset Options|Client Connection Defaults / Locale)' \
      and (category <> 'Connections and Authentication / Connection Settings' or name = 'max_connections') order by name";
 
+/// Its version, what it was built for and with, and the size of its pages.
+const SERVER: &str = "select current_setting('server_version'), coalesce(substring(version() from ' on (.*)'), ''), \
+     current_setting('block_size')::bigint";
+
 /// Describes this machine and its first server; queues and fixtures are added as they are measured.
 #[must_use]
 pub fn describe(server: ServerRecord, seed: Option<u64>) -> Environment {
@@ -43,13 +47,12 @@ pub async fn describe_server(workspace: &Workspace) -> Result<ServerRecord, Data
         source,
     };
     let client = workspace.databases().session();
-    let version = client
-        .query_one("select current_setting('server_version')", &[])
-        .await
-        .map_err(failed)?;
+    let version = client.query_one(SERVER, &[]).await.map_err(failed)?;
     let settings = client.query(SETTINGS, &[]).await.map_err(failed)?;
     Ok(ServerRecord {
         server_version: version.get(0),
+        build: version.get(1),
+        block_size: u64::try_from(version.get::<_, i64>(2)).unwrap_or(0),
         settings: settings
             .iter()
             .map(|row| (row.get(0), row.get(1)))
@@ -60,7 +63,7 @@ pub async fn describe_server(workspace: &Workspace) -> Result<ServerRecord, Data
     })
 }
 
-fn cpu() -> Cpu {
+pub(super) fn cpu() -> Cpu {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info
         .lines()

@@ -45,8 +45,8 @@ pub async fn scripts<'d>(
     events: &Events,
 ) -> Result<Vec<Extracted<'d>>, ExtractError> {
     let databases = workspace.databases();
-    let version = workspace.version_text();
-    let template = cache::ensure(databases, version, queue, fixture, events).await?;
+    let count = subjects.len() as u64;
+    let template = cache::provide(workspace, queue, fixture, count, events).await?;
     let mut copies = Copies::of(databases, &template.database, false).await?;
     let mut extracted = Vec::new();
     for subject in subjects {

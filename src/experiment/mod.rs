@@ -6,3 +6,4 @@ pub mod environment;
 pub mod extract;
 pub mod plans;
 pub mod selection;
+pub mod selftest;

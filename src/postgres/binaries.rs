@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use super::conninfo::redact;
 use super::packages::pinned::newest_major;
 use super::packages::{self, Fetched, PackageError, Place, Requested};
 use super::system_package;
@@ -88,6 +89,12 @@ impl Wanted {
     pub fn parse(text: &str) -> Result<Wanted, String> {
         if let Ok(major) = text.parse::<u32>() {
             return Ok(Wanted::Major(major));
+        }
+        if text.contains("://") {
+            return Err(format!(
+                "`{}` is a URL: a server of your own is named with --database-url",
+                redact(text)
+            ));
         }
         if text.contains('/') {
             return Ok(Wanted::Directory(PathBuf::from(text)));

@@ -1,6 +1,7 @@
 //! The directory that keeps clusters and their template databases between runs.
 
 use std::fs::{File, Permissions};
+use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -76,6 +77,53 @@ pub enum CacheError {
     },
 }
 
+impl CacheError {
+    /// The cache directory at `path` cannot be made, read or written; says whose it is where that is the reason.
+    pub(super) fn unusable(path: &Path, source: std::io::Error) -> CacheError {
+        CacheError::Unusable {
+            path: path.display().to_string(),
+            source: with_owner(path, source),
+        }
+    }
+
+    /// The cache directory at `path` cannot be used for want of a file in it.
+    pub(super) fn file(path: &Path, file: &Path, source: std::io::Error) -> CacheError {
+        let reason = with_owner(file, source);
+        CacheError::Unusable {
+            path: path.display().to_string(),
+            source: std::io::Error::new(reason.kind(), format!("{}: {reason}", file.display())),
+        }
+    }
+}
+
+/// An error at `path` with the name of the user it belongs to, where that is the reason.
+pub(super) fn with_owner(path: &Path, source: std::io::Error) -> std::io::Error {
+    let nearest = path
+        .ancestors()
+        .find_map(|one| Some((one, one.symlink_metadata().ok()?.uid())));
+    match nearest {
+        Some((there, uid)) if source.kind() == ErrorKind::PermissionDenied => {
+            let what = if there == path {
+                "it".to_owned()
+            } else {
+                there.display().to_string()
+            };
+            let owner = owner_name(uid);
+            std::io::Error::new(
+                source.kind(),
+                format!("{what} belongs to {owner}, and this user may not write there ({source})"),
+            )
+        }
+        _ => source,
+    }
+}
+
+/// The name of a user, for messages.
+pub(super) fn owner_name(uid: u32) -> String {
+    let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+    user.map_or_else(|| format!("user {uid}"), |user| user.name)
+}
+
 const STAMP: &str = "pgq-analyze-cache.json";
 
 /// What the stamp file says.
@@ -102,37 +150,41 @@ impl CacheDirectory {
     /// # Errors
     /// If it cannot be made or written, is not ours, or comes from a version with another layout.
     pub fn open(path: &Path) -> Result<CacheDirectory, CacheError> {
-        let shown = path.display().to_string();
-        let unusable = |source| CacheError::Unusable {
-            path: shown.clone(),
-            source,
-        };
+        let unusable = |source| CacheError::unusable(path, source);
         make(path).map_err(unusable)?;
         check_writable(path).map_err(unusable)?;
         // Of two processes that find it empty, the second has to find what the first writes.
         let directory = File::open(path).map_err(unusable)?;
         directory.lock().map_err(unusable)?;
-        let stamp_path = path.join(STAMP);
-        let text = match std::fs::read_to_string(&stamp_path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                if std::fs::read_dir(path).map_err(unusable)?.next().is_some() {
-                    return Err(CacheError::NotOurs {
-                        path: shown,
-                        stamp: STAMP,
-                    });
-                }
-                write_stamp(&stamp_path).map_err(unusable)?
-            }
-            Err(error) => return Err(unusable(error)),
+        let text = match stamp_of(path)? {
+            Some(text) => text,
+            None => write_stamp(&path.join(STAMP)).map_err(unusable)?,
         };
-        let damaged = |reason: String| CacheError::Damaged {
+        CacheDirectory::with_stamp(path, &text)
+    }
+
+    /// Finds the cache directory at `path` (absolute) and makes nothing; none where there is none, or nothing in it.
+    ///
+    /// # Errors
+    /// If it cannot be read, is not ours, or comes from a version with another layout.
+    pub fn find(path: &Path) -> Result<Option<CacheDirectory>, CacheError> {
+        match path.metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(CacheError::unusable(path, error)),
+            Ok(_) => {}
+        }
+        stamp_of(path)?
+            .map(|text| CacheDirectory::with_stamp(path, &text))
+            .transpose()
+    }
+
+    fn with_stamp(path: &Path, text: &str) -> Result<CacheDirectory, CacheError> {
+        let shown = path.display().to_string();
+        let stamp: Stamp = serde_json::from_str(text).map_err(|error| CacheError::Damaged {
             path: shown.clone(),
             stamp: STAMP,
-            reason,
-        };
-        let stamp: Stamp =
-            serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+            reason: error.to_string(),
+        })?;
         if stamp.format != CACHE_FORMAT {
             return Err(CacheError::OtherFormat {
                 path: shown,
@@ -145,6 +197,36 @@ impl CacheDirectory {
             installation: stamp.installation,
         })
     }
+}
+
+/// What the stamp of the cache directory at `path` says; none where the directory is empty.
+fn stamp_of(path: &Path) -> Result<Option<String>, CacheError> {
+    let stamp = path.join(STAMP);
+    match std::fs::read_to_string(&stamp) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let mut entries =
+                std::fs::read_dir(path).map_err(|source| CacheError::unusable(path, source))?;
+            if entries.next().is_none() {
+                return Ok(None);
+            }
+            Err(CacheError::NotOurs {
+                path: path.display().to_string(),
+                stamp: STAMP,
+            })
+        }
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            Err(CacheError::unusable(path, error))
+        }
+        Err(error) => Err(CacheError::file(path, &stamp, error)),
+    }
+}
+
+/// Checks that this user may make files in a directory.
+fn check_writable(path: &Path) -> std::io::Result<()> {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    let access = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+    Ok(accessat(CWD, path, access, AtFlags::EACCESS)?)
 }
 
 /// Checks, before anything is made, that the socket of a cluster of this name would have a path short enough in the cache directory
@@ -163,22 +245,6 @@ pub fn check_length(path: &Path, cluster: &str) -> Result<(), CacheError> {
         });
     }
     Ok(())
-}
-
-/// Checks that this user may make files in a directory; the error says whose it is.
-fn check_writable(path: &Path) -> std::io::Result<()> {
-    use rustix::fs::{Access, AtFlags, CWD, accessat};
-    let access = Access::WRITE_OK | Access::EXEC_OK;
-    let Err(error) = accessat(CWD, path, access, AtFlags::EACCESS) else {
-        return Ok(());
-    };
-    let uid = std::fs::metadata(path)?.uid();
-    let owner = User::from_uid(Uid::from_raw(uid)).ok().flatten();
-    let owner = owner.map_or_else(|| format!("user {uid}"), |owner| owner.name);
-    Err(std::io::Error::new(
-        std::io::Error::from(error).kind(),
-        format!("it belongs to {owner}, and this user may not write there ({error})"),
-    ))
 }
 
 /// Makes the directory and those on the way to it. As root, whatever the umask says, so that the account the server runs under can
@@ -207,6 +273,8 @@ fn write_stamp(path: &Path) -> std::io::Result<String> {
     };
     let text = serde_json::to_string_pretty(&stamp)? + "\n";
     crate::run::store::write_whole(path, text.as_bytes())?;
+    // Whoever may use the directory may read it, whatever the umask of the one who made it.
+    std::fs::set_permissions(path, Permissions::from_mode(0o644))?;
     Ok(text)
 }
 

@@ -10,7 +10,8 @@ use thiserror::Error;
 
 use super::account::Account;
 use super::binaries::Installation;
-use super::cache_directory::{CacheDirectory, CacheError, check_length};
+use super::cache_directory::{CacheDirectory, CacheError, check_length, with_owner};
+use super::cluster_record::{ClusterRecord, TemplateRecord, now};
 use super::lock::Lock;
 use super::process::{die_with_parent, server_command};
 use crate::run::event::{Events, RunEvent};
@@ -78,7 +79,10 @@ impl Cluster {
         installation: &Installation,
         account: &Account,
     ) -> Result<(), ClusterError> {
-        Ok(check_length(path, &cluster_name(installation, account))?)
+        Ok(check_length(
+            path,
+            &cluster_name(installation, account, None),
+        )?)
     }
 
     /// Checks, before anything is fetched or made, that an account can get to the cache directory at `path` (absolute).
@@ -108,12 +112,12 @@ impl Cluster {
         holder: &str,
         events: &Events,
     ) -> Result<Cluster, ClusterError> {
-        let name = cluster_name(&installation, &account);
+        let name = cluster_name(&installation, &account, stranger(cache, &account));
         let directory = cache.path.join(&name);
         let lock_path = cache.path.join(format!("{name}.lock"));
         let lock = Lock::take(&lock_path, holder, events)
             .await
-            .map_err(file_error("lock", &lock_path))?;
+            .map_err(|source| CacheError::file(&cache.path, &lock_path, source))?;
         let cluster = Cluster {
             installation,
             account,
@@ -136,6 +140,19 @@ impl Cluster {
         self.directory.join("server.log")
     }
 
+    /// Notes what it is started with and that it is used now; `templates` are the fixtures in it, where they are known.
+    pub fn record(&self, templates: Option<Vec<TemplateRecord>>) {
+        let known = || ClusterRecord::read(&self.directory).map(|record| record.templates);
+        let record = ClusterRecord {
+            bin_dir: self.installation.bin_dir.clone(),
+            version_text: self.installation.version_text.clone(),
+            used: now(),
+            templates: templates.or_else(known).unwrap_or_default(),
+        };
+        // It is a hint for `fixtures list` and `clean`: work does not end for want of it.
+        let _ = record.write(&self.directory);
+    }
+
     async fn make_ready(&self, events: &Events) -> Result<(), ClusterError> {
         let directory = &self.directory;
         std::fs::create_dir_all(directory).map_err(file_error("make", directory))?;
@@ -156,7 +173,9 @@ impl Cluster {
                 version: self.installation.version.to_string(),
             });
             self.initdb().await?;
+            self.record(Some(Vec::new()));
         }
+        self.record(None);
         Ok(())
     }
 
@@ -164,15 +183,7 @@ impl Cluster {
     async fn end_leftover(&self, events: &Events) -> Result<(), ClusterError> {
         let data = self.data();
         let pid_file = data.join("postmaster.pid");
-        let Ok(text) = std::fs::read_to_string(&pid_file) else {
-            return Ok(());
-        };
-        let pid = text
-            .lines()
-            .next()
-            .and_then(|line| line.trim().parse::<i32>().ok())
-            .and_then(rustix::process::Pid::from_raw);
-        if let Some(pid) = pid.filter(|pid| is_running_in(*pid, &data)) {
+        if let Some(pid) = left_running(&data).and_then(rustix::process::Pid::from_raw) {
             events.emit(RunEvent::Reaped {
                 what: format!(
                     "a server an earlier run left behind (process {})",
@@ -273,17 +284,42 @@ async fn run_to_end(mut command: Command) -> std::io::Result<std::process::Outpu
         .unwrap_or_else(|_| Err(std::io::Error::other("the thread that waited for it ended")))
 }
 
-/// One cluster a version, build and account its files belong to: `postgres-15-3fa9c1`.
-fn cluster_name(installation: &Installation, account: &Account) -> String {
+/// The user id of an ordinary user in a cache directory of somebody else.
+fn stranger(cache: &CacheDirectory, account: &Account) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    let me = rustix::process::geteuid().as_raw();
+    let theirs = || {
+        cache
+            .path
+            .metadata()
+            .is_ok_and(|directory| directory.uid() != me)
+    };
+    (account.name().is_none() && theirs()).then_some(me)
+}
+
+/// One cluster a version, build and account its files belong to: `postgres-15-3fa9c1`. Ordinary users who share the cache directory of
+/// another one are told apart by their ids.
+fn cluster_name(installation: &Installation, account: &Account, stranger: Option<u32>) -> String {
     let mut hash = Sha256::new();
     hash.update(installation.version_text.as_bytes());
     hash.update(installation.bin_dir.as_os_str().as_encoded_bytes());
     hash.update(account.name().unwrap_or_default().as_bytes());
+    if let Some(uid) = stranger {
+        hash.update(uid.to_le_bytes());
+    }
     let digest = hash.finalize();
     format!(
         "postgres-{}-{:02x}{:02x}{:02x}",
         installation.version.major, digest[0], digest[1], digest[2]
     )
+}
+
+/// The server that is running on a data directory.
+pub(super) fn left_running(data: &Path) -> Option<i32> {
+    let text = std::fs::read_to_string(data.join("postmaster.pid")).ok()?;
+    let pid = text.lines().next()?.trim().parse::<i32>().ok()?;
+    let process = rustix::process::Pid::from_raw(pid)?;
+    is_running_in(process, data).then_some(pid)
 }
 
 /// Whether this process exists, is no zombie, and works in this directory: then it is the server of that data directory.
@@ -310,11 +346,11 @@ fn set_private(directory: &Path) -> std::io::Result<()> {
 }
 
 fn file_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ClusterError {
-    let path = path.display().to_string();
+    let path = path.to_path_buf();
     move |source| ClusterError::File {
         action,
-        path,
-        source,
+        path: path.display().to_string(),
+        source: with_owner(&path, source),
     }
 }
 

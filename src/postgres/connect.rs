@@ -24,7 +24,7 @@ const SUPERUSER: &str = "postgres";
 /// Where one server is reached: enough to connect to any of its databases, each time to the same server in the same way.
 #[derive(Clone)]
 pub struct Address {
-    config: Config,
+    config: Box<Config>,
     tls: MakeRustlsConnect,
     /// How long a session may take to be ready.
     limit: Option<Duration>,
@@ -55,7 +55,7 @@ impl Address {
             .application_name(env!("CARGO_PKG_NAME"));
         config.ssl_mode(tokio_postgres::config::SslMode::Disable);
         Address {
-            config,
+            config: Box::new(config),
             tls: tls::unused(),
             limit: None,
             given: None,
@@ -84,7 +84,7 @@ impl Address {
     /// The driver's configuration for one database of this server.
     #[must_use]
     pub fn database(&self, name: &str) -> Config {
-        let mut config = self.config.clone();
+        let mut config = Config::clone(&self.config);
         config.dbname(name);
         config
     }

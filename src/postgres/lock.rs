@@ -1,7 +1,7 @@
 //! A lock file that one process holds for as long as it lives, and that says who it is.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -22,12 +22,7 @@ impl Lock {
     /// # Errors
     /// If the file cannot be opened, locked or written.
     pub async fn take(path: &Path, holder: &str, events: &Events) -> std::io::Result<Lock> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
+        let mut file = open(path)?;
         let mut told = false;
         loop {
             match file.try_lock() {
@@ -47,6 +42,23 @@ impl Lock {
             }
             tokio::time::sleep(PAUSE).await;
         }
+        Lock::held(file, holder)
+    }
+
+    /// Takes the lock if nobody has it. `holder` is what others are told.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, locked or written.
+    pub fn try_take(path: &Path, holder: &str) -> std::io::Result<Option<Lock>> {
+        let file = open(path)?;
+        match file.try_lock() {
+            Ok(()) => Lock::held(file, holder).map(Some),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn held(mut file: File, holder: &str) -> std::io::Result<Lock> {
         file.set_len(0)?;
         file.rewind()?;
         file.write_all(holder.as_bytes())?;
@@ -72,6 +84,22 @@ impl Lock {
             }
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+}
+
+/// Opens a lock file, made where there is none. Not both at once: in a directory open to all, Linux refuses to open a file of another
+/// user with a request to make it, even to root (`fs.protected_regular`).
+fn open(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    match options.open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        opened => return opened,
+    }
+    match options.clone().create_new(true).open(path) {
+        // Somebody else has made it in this moment.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => options.open(path),
+        made => made,
     }
 }
 

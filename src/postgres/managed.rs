@@ -1,20 +1,24 @@
 //! A managed server with everything an earlier run left behind removed, and the connection that makes databases on it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::account::{Account, AccountError};
 use super::binaries::{self, BinariesError, Installation, Wanted};
+use super::cache_contents::{self, ClusterState};
 use super::cache_directory::{CacheDirectory, CacheError};
+use super::cache_limit::{CacheLimit, Kept, KeptThing, to_remove};
 use super::cluster::{Cluster, ClusterError};
+use super::cluster_record::TemplateRecord;
 use super::connect::Address;
-use super::database::{DatabaseError, Databases};
+use super::database::{DatabaseError, Databases, OurDatabase, Role};
 use super::packages::Place;
 use super::profile::Profile;
 use super::server::{Server, ServerError};
 use super::version::Version;
 use crate::run::event::{Events, RunEvent};
+use crate::units::Bytes;
 
 /// Why there is no managed server.
 #[derive(Debug, Error)]
@@ -54,6 +58,8 @@ pub struct ManagedOptions {
     pub holder: String,
     /// The settings it starts with.
     pub profile: Profile,
+    /// How much the cache directory may hold.
+    pub cache_limit: CacheLimit,
 }
 
 /// A running managed server. Dropping it stops it; [`Managed::stop`] also drops the databases nobody needs any more.
@@ -62,6 +68,10 @@ pub struct Managed {
     databases: Databases,
     server: Server,
     profile: Profile,
+    cache: CacheDirectory,
+    cache_limit: CacheLimit,
+    holder: String,
+    events: Events,
 }
 
 impl Managed {
@@ -100,8 +110,13 @@ impl Managed {
             databases,
             server,
             profile: options.profile,
+            cache,
+            cache_limit: options.cache_limit,
+            holder: options.holder.clone(),
+            events: events.clone(),
         };
         managed.reap(events).await?;
+        managed.record().await?;
         Ok(managed)
     }
 
@@ -151,6 +166,12 @@ impl Managed {
         &self.server.cluster().installation.version_text
     }
 
+    /// The directory of its cluster.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.server.cluster().directory
+    }
+
     /// The settings it was started with.
     #[must_use]
     pub fn profile(&self) -> Profile {
@@ -161,7 +182,124 @@ impl Managed {
     pub async fn stop(self) {
         // What cannot be dropped now is dropped by the next run.
         let _ = self.databases.drop_leftovers().await;
+        let _ = self.make_room(0, None).await;
+        let _ = self.record().await;
     }
+
+    /// Notes which fixtures are built here, for whoever asks while the server is down.
+    ///
+    /// # Errors
+    /// If the server does not tell.
+    pub async fn record(&self) -> Result<(), DatabaseError> {
+        let databases = self.databases.ours().await?;
+        let templates = databases.into_iter().filter_map(|database| {
+            let (bytes, used) = (database.bytes, database.used);
+            match database.role? {
+                Role::Template(mark) => Some(TemplateRecord {
+                    fixture: mark.fixture,
+                    queue: mark.queue,
+                    jobs: mark.jobs,
+                    bytes,
+                    used,
+                }),
+                Role::Building | Role::Copy => None,
+            }
+        });
+        self.server.cluster().record(Some(templates.collect()));
+        Ok(())
+    }
+
+    /// Removes what was not used for the longest time until `needed` more bytes keep within the limit of the cache directory; nothing
+    /// that this run has used, and nothing at all for what would not keep within it even alone.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn make_room_for(&self, needed: u64) -> Result<(), DatabaseError> {
+        if self.cache_limit.bytes.is_some_and(|limit| needed > limit) {
+            return Ok(());
+        }
+        self.make_room(needed, Some(self.cache_limit.run_began))
+            .await
+    }
+
+    async fn make_room(&self, needed: u64, protected: Option<u64>) -> Result<(), DatabaseError> {
+        let Some(limit) = self.cache_limit.bytes else {
+            return Ok(());
+        };
+        let mut kept: Vec<Kept> = self
+            .databases
+            .ours()
+            .await?
+            .into_iter()
+            .filter_map(kept_template)
+            .collect();
+        let mut fixed = 0_u64;
+        let here = &self.server.cluster().directory;
+        // What cannot be read cannot be counted: the limit is about what is ours to remove.
+        for cluster in cache_contents::clusters(&self.cache).unwrap_or_default() {
+            match &cluster.state {
+                _ if cluster.directory == *here => {}
+                ClusterState::Idle => kept.push(Kept {
+                    bytes: cluster.bytes(),
+                    used: cluster.used(),
+                    what: KeptThing::Cluster(cluster),
+                }),
+                _ => fixed = fixed.saturating_add(cluster.bytes()),
+            }
+        }
+        for one in to_remove(kept, fixed, needed, limit, protected) {
+            self.evict(&one, limit).await?;
+        }
+        Ok(())
+    }
+
+    async fn evict(&self, one: &Kept, limit: u64) -> Result<(), DatabaseError> {
+        let what = match &one.what {
+            KeptThing::Template {
+                database,
+                fixture,
+                queue,
+            } => {
+                self.databases.drop(database).await?;
+                format!("fixture {fixture} for {queue}")
+            }
+            // Somebody may have begun to use it, or it is not ours to remove after all: then it stays.
+            KeptThing::Cluster(cluster) => match cluster.remove(&self.holder) {
+                Ok(true) => format!("the PostgreSQL {} cluster {}", cluster.major, cluster.name),
+                Ok(false) | Err(_) => return Ok(()),
+            },
+        };
+        self.events.emit(RunEvent::Reaped {
+            what: format!(
+                "{what}, {}, the longest unused: the cache is limited to {} (--cache-limit)",
+                Bytes(one.bytes),
+                Bytes(limit)
+            ),
+        });
+        Ok(())
+    }
+
+    /// Bytes that the disk has room for beside what is there; none if the system does not tell.
+    #[must_use]
+    pub fn free_bytes(&self) -> Option<u64> {
+        let disk = rustix::fs::statvfs(self.directory()).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+}
+
+fn kept_template(database: OurDatabase) -> Option<Kept> {
+    let Some(Role::Template(mark)) = database.role else {
+        return None;
+    };
+    Some(Kept {
+        what: KeptThing::Template {
+            database: database.name,
+            fixture: mark.fixture,
+            queue: mark.queue,
+        },
+        bytes: database.bytes,
+        used: database.used,
+    })
 }
 
 fn databases(count: usize) -> String {

@@ -2,8 +2,11 @@
 
 pub mod account;
 pub mod binaries;
+pub mod cache_contents;
 pub mod cache_directory;
+pub mod cache_limit;
 pub mod cluster;
+pub mod cluster_record;
 pub mod connect;
 pub mod conninfo;
 pub mod database;
@@ -16,6 +19,7 @@ pub mod permissions;
 mod process;
 pub mod profile;
 pub mod server;
+pub mod sync_file;
 pub mod system_package;
 pub mod version;
 pub mod workspace;

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use super::cache_directory::PORT;
 use super::cluster::{Cluster, ClusterError, last_lines};
 use super::process::{die_with_parent, server_command};
-use super::profile::Profile;
+use super::profile::{Profile, Setting};
 use crate::run::event::{Events, RunEvent};
 
 /// How long a server may take to be ready: crash recovery after a hard end included.
@@ -249,8 +249,9 @@ fn postgres_command(
         .arg("listen_addresses=")
         .arg("-c")
         .arg(format!("port={PORT}"));
-    for (setting, value) in profile.settings {
-        command.arg("-c").arg(format!("{setting}={value}"));
+    for setting in profile.settings_for(cluster.installation.version) {
+        let Setting { name, value, .. } = setting;
+        command.arg("-c").arg(format!("{name}={value}"));
     }
     command.stdout(output).stderr(errors);
     // A group of its own: Ctrl-C at the terminal is for this program, which then stops the server in good order.

@@ -1,5 +1,7 @@
 //! A server to work on: where databases of our own are made, what it is, and what it permits.
 
+use std::path::Path;
+
 use super::binaries::Origin;
 use super::database::Databases;
 use super::equipment::Part;
@@ -47,12 +49,39 @@ impl Workspace {
         }
     }
 
+    /// The directory of its binaries; none for a server that was not started here.
+    #[must_use]
+    pub fn bin_dir(&self) -> Option<&Path> {
+        match self {
+            Workspace::Managed(managed) => Some(&managed.installation().bin_dir),
+            Workspace::Given(_) => None,
+        }
+    }
+
+    /// The directory on this machine that its data lies in and that is ours to write to; none for a server that was not started here.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        match self {
+            Workspace::Managed(managed) => Some(managed.directory()),
+            Workspace::Given(_) => None,
+        }
+    }
+
     /// Name of the settings it runs with, as runs record it.
     #[must_use]
     pub fn profile(&self) -> &'static str {
         match self {
             Workspace::Managed(managed) => managed.profile().name,
             Workspace::Given(_) => given::AS_FOUND,
+        }
+    }
+
+    /// The managed server, if that is what it is.
+    #[must_use]
+    pub fn managed(&self) -> Option<&Managed> {
+        match self {
+            Workspace::Managed(managed) => Some(managed),
+            Workspace::Given(_) => None,
         }
     }
 

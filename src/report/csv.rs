@@ -1,8 +1,8 @@
 //! A run as CSV (RFC 4180): a header, then one line a result.
 //!
 //! Headers are the paths of the values in a result of `run.json` (`buffers.total`, `execution_ms.p50`), after `run_id`, so that
-//! the files of several runs can be put together. `findings` is a list of `severity:rule` with spaces between. What is not
-//! known is empty. The single samples and the failures have no place here: `run.json` has them.
+//! the files of several runs can be put together. `findings` is a list of `severity:rule` with spaces between,
+//! `not_comparable` one of the keys that suffer from what the server lacks. What is not known is empty. The single samples and the failures have no place here: `run.json` has them.
 
 use super::findings::severity_name;
 use super::text::inert;
@@ -21,7 +21,7 @@ enum Field {
 type Column = (&'static str, fn(&Run, &PlanResult) -> Field);
 
 /// The columns from left to right.
-const COLUMNS: [Column; 37] = [
+const COLUMNS: [Column; 38] = [
     ("run_id", |run, _| text(&run.run_id)),
     ("postgres", |_, result| text(&result.postgres)),
     ("queue", |_, result| text(&result.queue)),
@@ -84,7 +84,22 @@ const COLUMNS: [Column; 37] = [
         )
     }),
     ("dump", |_, result| text(&result.dump)),
+    ("not_comparable", |run, result| {
+        list(not_comparable(run, result).into_iter())
+    }),
 ];
+
+/// The keys of a result that cannot be compared with those of other servers, each once.
+fn not_comparable(run: &Run, result: &PlanResult) -> Vec<String> {
+    let server = run.environment.server(&result.postgres);
+    let limitations = server.into_iter().flat_map(|server| &server.limitations);
+    let mut keys: Vec<String> = limitations
+        .flat_map(|limitation| limitation.not_comparable.clone())
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
 
 /// Prints the results of a run.
 pub(super) fn render(run: &Run) -> String {

@@ -4,7 +4,8 @@ use super::Layout;
 use super::findings::{FindingGroup, severity_name};
 use super::status;
 use super::text::inert;
-use super::view::{Group, Row, View};
+use super::versions::{VersionCell, VersionGroup, Versions};
+use super::view::{Group, NOT_COMPARABLE, Row, View};
 use crate::run::Run;
 
 /// Prints the run for GitHub and its like.
@@ -17,6 +18,9 @@ pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
         escaped(&status::summary(run)),
         escaped(&status::times(run))
     );
+    if let Some(comparison) = &view.versions {
+        text += &versions(comparison, &view);
+    }
     for group in &view.groups {
         text += &table(&view, group);
     }
@@ -64,9 +68,25 @@ fn table(view: &View, group: &Group) -> String {
         escaped(&group.details)
     );
     let (wal, execution) = (view.units.wal.name(), view.units.execution.name());
-    text += &format!(
-        "| statement | mode | rows | pages | pages/row | WAL/row, {wal} | p50, {execution} | plan | findings |\n"
-    );
+    let heads = [
+        ("statement".to_owned(), ""),
+        ("mode".to_owned(), "auto_plan"),
+        ("rows".to_owned(), "rows"),
+        ("pages".to_owned(), "buffers.total"),
+        ("pages/row".to_owned(), "pages_per_row"),
+        (format!("WAL/row, {wal}"), "wal.bytes"),
+        (format!("p50, {execution}"), "execution_ms.p50"),
+        ("plan".to_owned(), ""),
+        ("findings".to_owned(), ""),
+    ];
+    let heads = heads.map(|(head, key)| {
+        if key.is_empty() || group.is_comparable(key) {
+            head
+        } else {
+            format!("{head} {NOT_COMPARABLE}")
+        }
+    });
+    text += &format!("| {} |\n", heads.join(" | "));
     text += "|:--|:--|--:|--:|--:|--:|--:|:--|:--|\n";
     for row in &group.rows {
         let cells = [
@@ -83,6 +103,59 @@ fn table(view: &View, group: &Group) -> String {
         text += &format!("| {} |\n", cells.join(" | "));
     }
     text
+}
+
+/// What changed from version to version.
+fn versions(versions: &Versions, view: &View) -> String {
+    let mut text = String::from("\n### From version to version\n");
+    for group in &versions.groups {
+        text += &format!(
+            "\n**{} — {}**\n\n",
+            escaped(&group.fixture),
+            escaped(&group.details)
+        );
+        text += &version_table(group, view);
+        for (letter, digest) in &group.plans {
+            text += &format!("- {letter}: {}\n", code(digest));
+        }
+        for line in &group.folded {
+            text += &format!("- {}\n", escaped(line));
+        }
+    }
+    let lines = versions.unlike.iter().chain([&versions.in_full]);
+    let lines: Vec<String> = lines.map(|line| escaped(line)).collect();
+    text + &format!("\n<sub>{}</sub>\n", lines.join("  \n"))
+}
+
+fn version_table(group: &VersionGroup, view: &View) -> String {
+    if group.rows.is_empty() {
+        return String::new();
+    }
+    let heads: Vec<String> = group.versions.iter().map(|one| escaped(one)).collect();
+    let mut text = format!(
+        "| pages of statement | {} | what changed |\n|:--|{}:--|\n",
+        heads.join(" | "),
+        "--:|".repeat(heads.len())
+    );
+    for row in &group.rows {
+        let name = escaped(&format!("{} {}", row.subject, row.variant));
+        let changes: Vec<String> = row.changes.iter().map(|change| escaped(change)).collect();
+        text += &format!(
+            "| {name} | {} | {} |\n",
+            numbers(&row.pages),
+            changes.join("; ")
+        );
+        if let Some(wal) = &row.wal {
+            let unit = view.units.wal.name();
+            text += &format!("| {name}: WAL {unit}/row | {} | |\n", numbers(wal));
+        }
+    }
+    text + "\n"
+}
+
+fn numbers(cells: &[VersionCell]) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| escaped(&cell.text)).collect();
+    cells.join(" | ")
 }
 
 fn rules(row: &Row) -> String {

@@ -5,15 +5,19 @@ mod findings;
 mod json;
 mod markdown;
 mod naming;
+mod page;
 mod palette;
+mod selftest;
 mod status;
 mod table;
 pub mod text;
+mod versions;
 mod view;
 
 use std::path::Path;
 
 use crate::run::Run;
+use crate::run::selftest::SelfTest;
 
 /// A format that a run is printed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +69,12 @@ pub fn render(run: &Run, format: Format, layout: Layout<'_>) -> String {
         Format::Markdown => markdown::render(run, layout),
         Format::Csv => csv::render(run),
     }
+}
+
+/// Prints a self-test for people at a terminal. What holds for the text of [`render`] holds for this.
+#[must_use]
+pub fn render_selftest(found: &SelfTest, layout: Layout<'_>) -> String {
+    selftest::render(found, layout)
 }
 
 #[cfg(test)]

@@ -1,20 +1,19 @@
 //! A run for people at a terminal: one table a fixture and queue, then what was found, what is missing and what it came to.
 
 mod arrangement;
+mod versions;
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use self::arrangement::{Arrangement, Column};
 use super::Layout;
 use super::findings::{FindingGroup, severity_name};
+use super::page::Page;
 use super::palette::{Palette, Role};
 use super::status;
-use super::text::{inert, width, wrap};
+use super::text::{inert, width};
 use super::view::{Group, View};
 use crate::run::Run;
-
-/// Narrower than this no table can be read.
-const LEAST_WIDTH: usize = 60;
 
 /// Columns between a plan's letter and the plan.
 const LETTER_MARGIN: usize = 2;
@@ -28,15 +27,12 @@ const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 /// Prints the run as tables.
 pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
     let view = View::of(run);
-    let mut page = Page {
-        lines: Vec::new(),
-        width: layout.width.max(LEAST_WIDTH),
-        palette: Palette {
-            color: layout.color,
-        },
-    };
+    let mut page = Page::of(layout);
     banner(&mut page, run);
     let arrangement = Arrangement::choose(&view, page.width);
+    if let Some(comparison) = &view.versions {
+        versions::versions(&mut page, comparison, view.units.wal);
+    }
     for group in &view.groups {
         table(&mut page, &view, group, &arrangement);
     }
@@ -46,43 +42,6 @@ pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
     limitations(&mut page, &view);
     closing(&mut page, run, layout);
     page.text()
-}
-
-/// Lines of a terminal, none wider than it.
-struct Page {
-    lines: Vec<String>,
-    width: usize,
-    palette: Palette,
-}
-
-impl Page {
-    fn blank(&mut self) {
-        self.lines.push(String::new());
-    }
-
-    /// `text`, wrapped, every line indented.
-    fn hanging(&mut self, indent: usize, role: Role, text: &str) {
-        self.labelled(indent, (Role::Plain, ""), role, text);
-    }
-
-    /// `text`, wrapped, with `label` in the indentation of the first line.
-    fn labelled(&mut self, indent: usize, label: (Role, &str), role: Role, text: &str) {
-        let (label_role, label) = label;
-        let margin = indent - width(label).min(indent);
-        let mut lead = self.palette.paint(label_role, label) + &" ".repeat(margin);
-        for line in wrap(text, self.width - indent) {
-            let line = lead + &self.palette.paint(role, &line);
-            self.lines.push(line.trim_end().to_owned());
-            lead = " ".repeat(indent);
-        }
-    }
-
-    fn text(mut self) -> String {
-        while self.lines.last().is_some_and(String::is_empty) {
-            self.lines.pop();
-        }
-        self.lines.join("\n") + "\n"
-    }
 }
 
 fn banner(page: &mut Page, run: &Run) {
@@ -97,7 +56,7 @@ fn banner(page: &mut Page, run: &Run) {
 }
 
 fn table(page: &mut Page, view: &View, group: &Group, arrangement: &Arrangement) {
-    title(page, group);
+    titled(page, &group.fixture, &group.details);
     let mut table = Table::new();
     // Everything fits already: no width is asked of a terminal, no style left to its abilities.
     table
@@ -105,7 +64,8 @@ fn table(page: &mut Page, view: &View, group: &Group, arrangement: &Arrangement)
         .set_content_arrangement(ContentArrangement::Disabled)
         .load_style(STYLE);
     table.set_header(cells(page, arrangement, |column| {
-        let lines = arrangement.header(column, view.units);
+        let marked = column.key().is_some_and(|key| !group.is_comparable(key));
+        let lines = arrangement.header(column, view.units, marked);
         lines.into_iter().map(|line| (Role::Quiet, line)).collect()
     }));
     let mut above = None;
@@ -136,20 +96,19 @@ fn table(page: &mut Page, view: &View, group: &Group, arrangement: &Arrangement)
         .extend(table.lines().map(|line| line.trim_end().to_owned()));
     page.blank();
     if !arrangement.plans_inline() {
-        plans(page, group);
+        plans(page, &group.plans);
     }
 }
 
-fn title(page: &mut Page, group: &Group) {
-    let title = format!("{} — {}", group.fixture, group.details);
+/// The name of a fixture, and what else there is to say of what follows.
+fn titled(page: &mut Page, fixture: &str, details: &str) {
+    let title = format!("{fixture} — {details}");
     if width(&title) > page.width {
         page.hanging(0, Role::Title, &title);
         return;
     }
-    let title = page.palette.paint(Role::Title, &group.fixture)
-        + &page
-            .palette
-            .paint(Role::Plain, &format!(" — {}", group.details));
+    let title = page.palette.paint(Role::Title, fixture)
+        + &page.palette.paint(Role::Plain, &format!(" — {details}"));
     page.lines.push(title);
 }
 
@@ -179,14 +138,13 @@ fn cell(palette: Palette, column: Column, columns: usize, lines: Vec<(Role, Stri
     Cell::new(painted.collect::<Vec<_>>().join("\n")).set_alignment(CellAlignment::Left)
 }
 
-fn plans(page: &mut Page, group: &Group) {
-    let widest = group
-        .plans
+fn plans(page: &mut Page, plans: &[(String, String)]) {
+    let widest = plans
         .iter()
         .map(|(letter, _)| width(letter))
         .max()
         .unwrap_or(0);
-    for (letter, digest) in &group.plans {
+    for (letter, digest) in plans {
         page.labelled(
             widest + LETTER_MARGIN,
             (Role::Title, letter),

@@ -209,18 +209,115 @@ fn table_of_a_run_that_measured_nothing() {
     assert_snapshot!(render(&run, Format::Table, plain(100)));
 }
 
+/// The sample on three versions, the newest of which plans, writes and settles otherwise.
+fn several_versions() -> Run {
+    let mut run = sample::run();
+    run.failures.clear();
+    run.results
+        .retain(|result| result.fixture == "heavy-single-queue");
+    let oldest = run.results.clone();
+    let lacking = std::mem::take(&mut run.environment.server.limitations);
+    for (version, limitations) in [("14.23", lacking), ("18.4 (Debian 18.4-1)", Vec::new())] {
+        let mut server = run.environment.server.clone();
+        server.server_version = version.to_owned();
+        server.build = format!("x86_64-pc-linux-gnu, compiled by gcc of {version}, 64-bit");
+        server.limitations = limitations;
+        run.environment.other_servers.push(server);
+        let postgres = version.split(' ').next().expect("a version");
+        run.results.extend(oldest.iter().cloned().map(|mut result| {
+            result.postgres = postgres.to_owned();
+            result
+        }));
+    }
+    for result in run
+        .results
+        .iter_mut()
+        .filter(|result| result.postgres == "18.4")
+    {
+        match (result.variant.as_str(), result.plan_mode) {
+            ("batch-1", _) => result.buffers.total += 3,
+            ("batch-100", _) => {
+                result.auto_plan = Some(PlanMode::Generic);
+                result.buffers.total += 10;
+            }
+            ("batch-10", PlanMode::Generic) => {
+                (result.shape, result.digest) =
+                    ("5eed".to_owned(), "Update ← Seq Scan job".to_owned());
+                result.wal.bytes *= 3;
+            }
+            ("batch-10", PlanMode::Custom) => result.buffers.total += 1,
+            _ => {}
+        }
+    }
+    // Not measured on one of them.
+    run.results
+        .retain(|result| result.postgres != "15.18" || result.variant != "completed-100");
+    run
+}
+
 #[test]
 fn table_of_several_server_versions() {
-    let mut run = sample::run();
-    run.results.truncate(2);
-    run.failures.clear();
-    let mut newer = run.results.clone();
-    newer
-        .iter_mut()
-        .for_each(|result| result.postgres = "18.4".to_owned());
-    run.results.extend(newer);
-    run.environment.server.limitations.clear();
-    assert_snapshot!(render(&run, Format::Table, plain(100)));
+    assert_snapshot!(render(&several_versions(), Format::Table, plain(100)));
+}
+
+#[test]
+fn versions_that_do_not_fit_beside_each_other() {
+    let mut run = several_versions();
+    let template = run.results.clone();
+    for version in 20..30 {
+        run.results
+            .extend(template.iter().cloned().map(|mut result| {
+                result.postgres = format!("{version}.1");
+                result
+            }));
+    }
+    let text = render(&run, Format::Table, plain(60));
+    assert!(text.contains("14.23≈: B 24,494 · "), "{text}");
+    let widest = text.lines().map(width).max();
+    assert!(widest <= Some(60), "{text}");
+}
+
+#[test]
+fn a_single_version_is_compared_with_nothing() {
+    for format in [Format::Table, Format::Markdown] {
+        assert!(!render(&sample::run(), format, plain(100)).contains("From version to version"));
+    }
+}
+
+#[test]
+fn versions_that_agree_are_folded_into_a_line() {
+    let mut run = several_versions();
+    let first = run.results[0].clone();
+    run.results.truncate(1);
+    run.results.push(PlanResult {
+        postgres: "18.4".to_owned(),
+        ..first
+    });
+    let text = render(&run, Format::Table, plain(100));
+    let (comparison, _) = text.split_once("In full below").expect("a comparison");
+    assert!(
+        comparison.contains("\n1 plan unchanged in shape, pages and WAL\n"),
+        "{text}"
+    );
+    assert!(!comparison.contains("what changed"), "{text}");
+}
+
+#[test]
+fn markdown_of_several_server_versions() {
+    let mut run = several_versions();
+    run.results
+        .retain(|result| result.queue == "status-partial");
+    assert_snapshot!(render(&run, Format::Markdown, plain(100)));
+}
+
+#[test]
+fn every_result_of_csv_names_what_its_own_server_lacks() {
+    let text = render(&several_versions(), Format::Csv, plain(100));
+    for line in text.lines().skip(1) {
+        let lacking = line.contains(",14.23,");
+        assert_eq!(line.ends_with(".json,buffers"), lacking, "{line}");
+        assert_eq!(line.ends_with(".json,"), !lacking, "{line}");
+    }
 }
 
 #[test]

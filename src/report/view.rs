@@ -3,12 +3,13 @@
 //! Every text in a view that came with the run is inert: safe on a terminal, one line.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use super::findings::{self, FindingGroup, Found};
 use super::naming::{Naming, position_or_push};
 use super::palette::Role;
 use super::text::inert;
+use super::versions::{Versions, by_fixture_and_queue, versions};
+use crate::run::environment::{Limitation, ServerRecord};
 use crate::run::plan_result::{GenericShape, PlanMode, PlanResult};
 use crate::run::{Failure, Run};
 use crate::units::{ByteUnit, Count, Significant, TimeUnit, UNKNOWN};
@@ -16,9 +17,24 @@ use crate::units::{ByteUnit, Count, Significant, TimeUnit, UNKNOWN};
 /// From this factor on a generic plan that touches more pages than the custom one is worth a colour.
 const STRIKING_RATIO: f64 = 2.0;
 
+/// What marks a column whose values are not comparable with those of other servers.
+pub(super) const NOT_COMPARABLE: &str = "≈";
+
+/// The keys of a result that tables have columns for.
+const SHOWN_KEYS: [&str; 8] = [
+    "auto_plan",
+    "rows",
+    "buffers.total",
+    "pages_per_row",
+    "wal.bytes",
+    "planning_ms.p50",
+    "execution_ms.p50",
+    "execution_ms.p95",
+];
+
 /// Everything a report says about plans.
 pub(super) struct View {
-    /// One table each: by fixture, then by queue, then by server version, each in the order they were measured.
+    /// One table each: by fixture, then by queue, each in the order they were measured.
     pub(super) groups: Vec<Group>,
     /// The units of the columns, the same for every table of a report.
     pub(super) units: Units,
@@ -26,8 +42,10 @@ pub(super) struct View {
     pub(super) findings: Vec<FindingGroup>,
     /// What could not be measured.
     pub(super) failures: Vec<FailureLine>,
-    /// What the server lacks.
+    /// What the servers lack, and which keys of their results suffer.
     pub(super) limitations: Vec<String>,
+    /// What changed from version to version; none for a single one. With several, only the newest has its tables in `groups`.
+    pub(super) versions: Option<Versions>,
     /// Explains the marks that occur in the tables.
     pub(super) legend: Vec<(&'static str, &'static str)>,
 }
@@ -42,6 +60,8 @@ pub(super) struct Group {
     pub(super) rows: Vec<Row>,
     /// The plans of the rows, each once: letter and digest.
     pub(super) plans: Vec<(String, String)>,
+    /// What its server lacks.
+    limitations: Vec<Limitation>,
 }
 
 /// One result.
@@ -102,39 +122,56 @@ impl View {
     pub(super) fn of(run: &Run) -> Self {
         let naming = Naming::of(run);
         let units = Units::of(&run.results);
-        let groups = grouped(&run.results)
+        let groups: Vec<Group> = grouped(&run.results)
             .into_iter()
             .map(|results| Group::of(run, &results, units, &naming))
             .collect();
+        let versions = Versions::of(run, &naming, units.wal);
+        let is_limited = groups.iter().any(Group::is_limited)
+            || versions.as_ref().is_some_and(Versions::is_limited);
         View {
             groups,
             units,
             findings: findings::grouped(&run.results, &naming),
             failures: run.failures.iter().map(FailureLine::of).collect(),
-            limitations: run
-                .environment
-                .servers()
-                .flat_map(|server| &server.limitations)
-                .map(|limitation| inert(&limitation.message))
-                .collect(),
-            legend: legend(&run.results),
+            limitations: limitations(run, &naming),
+            versions,
+            legend: legend(&run.results, is_limited),
         }
     }
 }
 
-/// The results of each table.
+/// What the servers lack, each with the version where there are several.
+fn limitations(run: &Run, naming: &Naming<'_>) -> Vec<String> {
+    let of_server = |server: &ServerRecord| {
+        let version = server.server_version.split_whitespace().next();
+        let place = match version.filter(|_| naming.several_servers) {
+            Some(version) => format!("PostgreSQL {}: ", inert(version)),
+            None => String::new(),
+        };
+        let line = |limitation: &Limitation| {
+            let keys = limitation.not_comparable.join(", ");
+            let keys = if keys.is_empty() {
+                keys
+            } else {
+                format!(" (not comparable: {keys})")
+            };
+            format!("{place}{}", inert(&(limitation.message.clone() + &keys)))
+        };
+        server.limitations.iter().map(line).collect::<Vec<_>>()
+    };
+    run.environment.servers().flat_map(of_server).collect()
+}
+
+/// The results of each table: of several versions those of the newest.
 fn grouped(results: &[PlanResult]) -> Vec<Vec<&PlanResult>> {
-    let (mut fixtures, mut queues, mut servers) = (Vec::new(), Vec::new(), Vec::new());
-    let mut groups: BTreeMap<_, Vec<&PlanResult>> = BTreeMap::new();
-    for result in results {
-        let key = (
-            position_or_push(&mut fixtures, result.fixture.as_str()),
-            position_or_push(&mut queues, result.queue.as_str()),
-            position_or_push(&mut servers, result.postgres.as_str()),
-        );
-        groups.entry(key).or_default().push(result);
+    let mut groups = by_fixture_and_queue(results);
+    for group in &mut groups {
+        if let Some(newest) = versions(group).pop() {
+            group.retain(|result| result.postgres == newest);
+        }
     }
-    groups.into_values().collect()
+    groups
 }
 
 impl Group {
@@ -157,12 +194,29 @@ impl Group {
             .into_iter()
             .map(|(plan, digest)| (letter(plan), digest))
             .collect();
+        let server = results
+            .first()
+            .and_then(|first| run.environment.server(&first.postgres));
         Group {
             fixture,
             details,
             rows,
             plans,
+            limitations: server.map_or_else(Vec::new, |server| server.limitations.clone()),
         }
+    }
+
+    /// Whether the values at this key of a result are comparable with those of other servers.
+    pub(super) fn is_comparable(&self, key: &str) -> bool {
+        !self
+            .limitations
+            .iter()
+            .any(|limitation| limitation.covers(key))
+    }
+
+    /// Whether a column is marked.
+    fn is_limited(&self) -> bool {
+        SHOWN_KEYS.iter().any(|key| !self.is_comparable(key))
     }
 }
 
@@ -304,7 +358,7 @@ fn mode(result: &PlanResult) -> String {
     }
 }
 
-fn legend(results: &[PlanResult]) -> Vec<(&'static str, &'static str)> {
+fn legend(results: &[PlanResult], is_limited: bool) -> Vec<(&'static str, &'static str)> {
     let any = |occurs: fn(&PlanResult) -> bool| results.iter().any(occurs);
     let marks = [
         (
@@ -331,6 +385,11 @@ fn legend(results: &[PlanResult]) -> Vec<(&'static str, &'static str)> {
             any(|result| result.execution_ms.p95.is_none()),
             "p95",
             "needs 20 samples",
+        ),
+        (
+            is_limited,
+            NOT_COMPARABLE,
+            "not comparable with other servers, see the limitations",
         ),
     ];
     marks
@@ -377,7 +436,7 @@ impl FailureLine {
 }
 
 /// The letter that stands for a queue's `plan`-th plan: A to Z, AA to AZ, …
-fn letter(plan: usize) -> String {
+pub(super) fn letter(plan: usize) -> String {
     let last = char::from(b'A' + (plan % 26) as u8);
     if plan < 26 {
         last.to_string()

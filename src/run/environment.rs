@@ -32,6 +32,27 @@ impl Environment {
     pub fn servers(&self) -> impl Iterator<Item = &ServerRecord> {
         std::iter::once(&self.server).chain(&self.other_servers)
     }
+
+    /// The server that a result names as `postgres`, for example `15.18`.
+    #[must_use]
+    pub fn server(&self, postgres: &str) -> Option<&ServerRecord> {
+        let wanted = version_numbers(postgres);
+        self.servers()
+            .find(|server| version_numbers(&server.server_version) == wanted)
+    }
+}
+
+/// Major and minor number at the beginning of a version's text: `15.18 (Debian 15.18-0+deb12u1)` is 15 and 18, `18beta2` is 18 and 0.
+/// What is no number counts as 0.
+#[must_use]
+pub fn version_numbers(text: &str) -> (u32, u32) {
+    let number = |text: &str| {
+        let digits = text.find(|next: char| !next.is_ascii_digit());
+        text[..digits.unwrap_or(text.len())].parse().unwrap_or(0)
+    };
+    let word = text.split_whitespace().next().unwrap_or_default();
+    let minor = word.split_once('.').map_or(0, |(_, rest)| number(rest));
+    (number(word), minor)
 }
 
 /// A server as it was measured on.
@@ -39,6 +60,13 @@ impl Environment {
 pub struct ServerRecord {
     /// Its own version string, as `show server_version` gives it.
     pub server_version: String,
+    /// What it was built for and with, as `version()` tells it, for example `x86_64-pc-linux-gnu, compiled by gcc 12.2.0, 64-bit`;
+    /// empty where it is not known.
+    #[serde(default)]
+    pub build: String,
+    /// Bytes of a page, decided when the server was built; 0 where it is not known.
+    #[serde(default)]
+    pub block_size: u64,
     /// Settings that differ from the server's built-in default, by name.
     pub settings: BTreeMap<String, String>,
     /// Name of the settings profile it was started with; `as-found` for a server that was running already.
@@ -55,11 +83,67 @@ pub struct ServerRecord {
 pub struct Limitation {
     /// What is missing: a right, an extension or a setting, for example `pg_prewarm`.
     pub capability: String,
-    /// The keys of a result that are not comparable with those of a server that has it, for example `buffers.read`; a key with
-    /// parts stands for all of them, for example `wal`.
+    /// The keys of a result ([`RESULT_KEYS`]) that are not comparable with those of a server that has it, for example `buffers.read`;
+    /// a key with parts stands for all of them, for example `wal`.
     pub not_comparable: Vec<String>,
     /// What is missing and what follows, as a sentence.
     pub message: String,
+}
+
+/// The keys of a result that a [`Limitation`] may name: those of what is measured, with a dot between key and part.
+pub const RESULT_KEYS: [&str; 34] = [
+    "auto_plan",
+    "buffers",
+    "buffers.dirtied",
+    "buffers.hit",
+    "buffers.read",
+    "buffers.temp",
+    "buffers.total",
+    "buffers.written",
+    "digest",
+    "execution_ms",
+    "execution_ms.max",
+    "execution_ms.min",
+    "execution_ms.n",
+    "execution_ms.p50",
+    "execution_ms.p95",
+    "execution_ms.p99",
+    "execution_ms.samples",
+    "findings",
+    "generic_shape",
+    "pages_per_row",
+    "planning_ms",
+    "planning_ms.max",
+    "planning_ms.min",
+    "planning_ms.n",
+    "planning_ms.p50",
+    "planning_ms.p95",
+    "planning_ms.p99",
+    "planning_ms.samples",
+    "rows",
+    "shape",
+    "wal",
+    "wal.bytes",
+    "wal.fpi",
+    "wal.records",
+];
+
+impl Limitation {
+    /// Whether results of a server with this limitation have no comparable value at `key`.
+    #[must_use]
+    pub fn covers(&self, key: &str) -> bool {
+        self.not_comparable.iter().any(|covered| {
+            key.strip_prefix(covered.as_str())
+                .is_some_and(|part| part.is_empty() || part.starts_with('.'))
+        })
+    }
+
+    /// The keys it names that are none of [`RESULT_KEYS`].
+    #[must_use]
+    pub fn unknown_keys(&self) -> Vec<&str> {
+        let named = self.not_comparable.iter().map(String::as_str);
+        named.filter(|key| !RESULT_KEYS.contains(key)).collect()
+    }
 }
 
 /// The processor a run took place on.
@@ -80,4 +164,75 @@ pub struct FixtureRecord {
     pub seed: u64,
     /// Number of jobs.
     pub jobs: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::run::sample;
+
+    #[test]
+    fn the_keys_a_limitation_may_name_are_those_of_a_result() {
+        let identifies = [
+            "postgres",
+            "queue",
+            "fixture",
+            "operation",
+            "variant",
+            "statement",
+            "plan_mode",
+            "dump",
+        ];
+        let result = serde_json::to_value(&sample::run().results[0]).expect("serializes");
+        let mut keys = Vec::new();
+        for (key, value) in result.as_object().expect("an object") {
+            if identifies.contains(&key.as_str()) {
+                continue;
+            }
+            keys.push(key.clone());
+            let parts = value.as_object().into_iter().flatten();
+            keys.extend(parts.map(|(part, _): (_, &Value)| format!("{key}.{part}")));
+        }
+        keys.sort();
+        assert_eq!(keys, RESULT_KEYS);
+    }
+
+    #[test]
+    fn a_limitation_covers_a_key_and_its_parts() {
+        let limitation = Limitation {
+            capability: String::new(),
+            not_comparable: ["buffers", "wal.bytes", "wal_bytes"]
+                .map(str::to_owned)
+                .to_vec(),
+            message: String::new(),
+        };
+        for key in ["buffers", "buffers.total", "wal.bytes"] {
+            assert!(limitation.covers(key), "{key}");
+        }
+        for key in ["wal", "wal.records", "rows", "buffers_total"] {
+            assert!(!limitation.covers(key), "{key}");
+        }
+        assert_eq!(limitation.unknown_keys(), ["wal_bytes"]);
+    }
+
+    #[test]
+    fn a_result_finds_its_server() {
+        let mut environment = sample::run().environment;
+        for version in ["18beta2", "17.10 (Debian 17.10-1)"] {
+            environment.other_servers.push(ServerRecord {
+                server_version: version.to_owned(),
+                ..ServerRecord::default()
+            });
+        }
+        let found = |postgres| {
+            let server = environment.server(postgres);
+            server.map(|server| server.server_version.as_str())
+        };
+        assert_eq!(found("15.18"), Some("15.18"));
+        assert_eq!(found("17.10"), Some("17.10 (Debian 17.10-1)"));
+        assert_eq!(found("18.0"), Some("18beta2"));
+        assert_eq!(found("17.9"), None);
+    }
 }

@@ -98,6 +98,15 @@ pub enum RunEvent {
         /// How long that took, in milliseconds.
         elapsed_ms: f64,
     },
+    /// Something else that takes a while goes on; `done` of `total` steps of it are through.
+    StepProgress {
+        /// What is being done, for example `reading the clock`.
+        step: String,
+        /// Done so far.
+        done: u64,
+        /// Of how many; 0 where it is not known.
+        total: u64,
+    },
     /// So many variants will be gone through in all.
     VariantsPlanned {
         /// Their number.

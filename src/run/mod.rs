@@ -5,6 +5,7 @@ pub mod event;
 pub mod plan_result;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod selftest;
 pub mod store;
 
 use serde::{Deserialize, Serialize};

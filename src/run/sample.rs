@@ -54,6 +54,8 @@ fn environment() -> Environment {
         program_version: "0.1.0".to_owned(),
         server: ServerRecord {
             server_version: "15.18".to_owned(),
+            build: "x86_64-pc-linux-gnu, compiled by gcc 12.2.0, 64-bit".to_owned(),
+            block_size: 8192,
             settings: BTreeMap::from([("jit".to_owned(), "off".to_owned()), ("shared_buffers".to_owned(), "1GB".to_owned())]),
             profile: "plans".to_owned(),
             statistics: BTreeMap::from([("heavy-single-queue".to_owned(), BTreeMap::from([("status-partial".to_owned(), "5f0e".to_owned())]))]),

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::plan_result::PlanMode;
 use super::{FORMAT_VERSION, Run, RunKind};
 
+pub mod folders;
 mod whole_file;
 
 pub use whole_file::replace as write_whole;
@@ -83,6 +84,8 @@ fn next_step(error: &io::Error) -> &'static str {
 pub struct RunStore {
     run_id: String,
     folder: PathBuf,
+    /// Tells whoever removes old runs that this one is going; not everywhere to be had, and no reason to end a run.
+    _lock: Option<fs::File>,
 }
 
 impl RunStore {
@@ -117,7 +120,14 @@ impl RunStore {
             );
             let folder = out_dir.join(&run_id);
             match fs::create_dir(&folder) {
-                Ok(()) => return Ok(RunStore { run_id, folder }),
+                Ok(()) => {
+                    let lock = folders::lock(&folder).ok().flatten();
+                    return Ok(RunStore {
+                        run_id,
+                        folder,
+                        _lock: lock,
+                    });
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempts > 0 => {
                     attempts -= 1
                 }

@@ -1,3 +1,8 @@
 //! Statistics, one textbook concept a file.
 
+pub mod change;
 pub mod percentile;
+pub mod powers_of_two;
+pub mod rank_sum;
+pub mod shift;
+pub mod spread;

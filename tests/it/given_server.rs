@@ -13,7 +13,6 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 use pgq_analyze::postgres::account::Account;
-use pgq_analyze::postgres::binaries;
 use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
 
 pub(crate) use certificates::{CLIENT, Certificates, Validity};
@@ -21,7 +20,7 @@ use keeper::Keeper;
 pub(crate) use pooler::{PoolMode, Pooler};
 
 use crate::place::{Place, wait_for};
-use crate::program::managed_options;
+use crate::program::installation;
 
 /// The superuser, who needs no password on the unix socket.
 pub(crate) const SUPERUSER: &str = "postgres";
@@ -54,8 +53,7 @@ impl GivenServer {
     /// Makes a cluster and starts its server; it takes connections when this returns.
     #[track_caller]
     pub(crate) fn start(place: &Place, options: &Options) -> GivenServer {
-        let installation = binaries::find(&managed_options(place).wanted, &place.cache())
-            .unwrap_or_else(|error| panic!("{error}"));
+        let installation = installation();
         let account = Account::pick(None).unwrap_or_else(|error| panic!("{error}"));
         let directory = new_directory(place, "given", &account);
         let data = directory.join("data");

@@ -1,13 +1,15 @@
 //! The program itself, run as a user runs it.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use pgq_analyze::postgres::binaries::{self, Installation, Wanted};
+use pgq_analyze::postgres::cache_limit::CacheLimit;
 use pgq_analyze::postgres::managed::ManagedOptions;
-use pgq_analyze::postgres::{binaries, profile};
+use pgq_analyze::postgres::profile;
 use pgq_analyze::run::plan_result::PlanMode;
 use pgq_analyze::run::{PlanResult, Run, store};
 
@@ -18,6 +20,13 @@ pub(crate) const ONE_SAMPLE: [&str; 4] = ["--samples", "1", "--budget", "0"];
 
 /// The program under test.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_pgq-analyze");
+
+/// Names the server the tests run on, as `--postgres` does: a major version or a directory of binaries. Without it they run on the newest
+/// found.
+const POSTGRES_VARIABLE: &str = "PGQ_ANALYZE_TEST_POSTGRES";
+
+/// The commands that know `--postgres`.
+const SERVER_COMMANDS: [&str; 4] = ["compare-plans", "extract-queries", "fixtures", "selftest"];
 
 /// What a run of the program left.
 #[derive(Debug)]
@@ -101,7 +110,14 @@ pub(crate) fn bare_command<S: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = S>,
 ) -> Command {
     let mut command = Command::new(binary);
-    command.args(arguments).current_dir(place.path());
+    let arguments: Vec<OsString> = arguments
+        .into_iter()
+        .map(|argument| argument.as_ref().to_owned())
+        .collect();
+    command.args(&arguments).current_dir(place.path());
+    if let Some(postgres) = chosen_postgres(&arguments) {
+        command.args(["--postgres", &postgres]);
+    }
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("PG") || matches!(&*text, "DATABASE_URL" | "XDG_CACHE_HOME") {
@@ -110,6 +126,68 @@ pub(crate) fn bare_command<S: AsRef<OsStr>>(
     }
     command.stdin(Stdio::null());
     command
+}
+
+/// What to add as `--postgres`: what the variable says, where the command needs a server and does not name one itself.
+fn chosen_postgres(arguments: &[OsString]) -> Option<String> {
+    let names = |word: &str| {
+        arguments
+            .iter()
+            .any(|argument| argument.to_string_lossy().starts_with(word))
+    };
+    let own = ["--postgres", "--database-url", "--help", "--version"];
+    let needs_a_server = arguments.iter().any(|argument| {
+        SERVER_COMMANDS
+            .iter()
+            .any(|command| argument.as_os_str() == *command)
+    });
+    if !needs_a_server || own.into_iter().any(names) {
+        return None;
+    }
+    test_postgres()
+}
+
+/// The variable's value; none where it is not set.
+fn test_postgres() -> Option<String> {
+    std::env::var(POSTGRES_VARIABLE)
+        .ok()
+        .filter(|value| !value.is_empty())
+}
+
+/// The server the tests run on.
+pub(crate) fn wanted() -> Wanted {
+    test_postgres().map_or(Wanted::Newest, |text| {
+        Wanted::parse(&text).unwrap_or_else(|error| panic!("{POSTGRES_VARIABLE}: {error}"))
+    })
+}
+
+/// Every installation of this machine; what the program fetched is not among them.
+pub(crate) fn installed() -> Vec<Installation> {
+    binaries::installed(&no_cache())
+}
+
+fn no_cache() -> PathBuf {
+    PathBuf::from("/nonexistent")
+}
+
+/// Its binaries.
+#[track_caller]
+pub(crate) fn installation() -> Installation {
+    binaries::find(&wanted(), &no_cache()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A client program such as `psql`: beside the server, else of another installation on this machine, else out of PATH.
+#[track_caller]
+pub(crate) fn client_program(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let own = installation().bin_dir;
+    let others = installed().into_iter().map(|one| one.bin_dir);
+    std::iter::once(own)
+        .chain(others)
+        .chain(std::env::split_paths(&path))
+        .map(|directory| directory.join(name))
+        .find(|file| file.is_file())
+        .unwrap_or_else(|| panic!("no {name} on this machine: install a PostgreSQL client"))
 }
 
 /// Runs a command of the program to its end.
@@ -181,12 +259,13 @@ pub(crate) fn result<'r>(
 /// What a managed server of a test's own, in this process, is started with.
 pub(crate) fn managed_options(place: &Place) -> ManagedOptions {
     ManagedOptions {
-        wanted: binaries::Wanted::Newest,
+        wanted: wanted(),
         offline: true,
         cache_directory: place.cache(),
         server_user: None,
         holder: "a test".to_owned(),
         profile: profile::PLANS,
+        cache_limit: CacheLimit::default(),
     }
 }
 

@@ -8,7 +8,9 @@ use nix::unistd::User;
 
 use crate::place::{Place, is_root, only_entry, wait_for};
 use crate::processes::{servers_in, user_of, wait_until_stopped};
-use crate::program::{BINARY, Ran, Running, command, command_of, comparing, finish, run, take_run};
+use crate::program::{
+    BINARY, Ran, Running, command, command_of, comparing, finish, installation, run, take_run,
+};
 
 const BUILD: [&str; 5] = [
     "fixtures",
@@ -253,15 +255,10 @@ fn a_server_that_was_left_running_is_ended() {
 /// A server on the cluster that has no owner, as where the system cannot end it with its owner; gives its process id.
 fn left_running(place: &Place) -> u32 {
     use std::os::unix::process::CommandExt;
-    let found = pgq_analyze::postgres::binaries::find(
-        &pgq_analyze::postgres::binaries::Wanted::Newest,
-        &place.cache(),
-    );
     let data = cluster(place).join("data");
     let owner = fs::metadata(&data).expect("there is a data directory");
     // pg_ctl leaves the server to nobody, so that no zombie of ours takes its place.
-    let mut command =
-        std::process::Command::new(found.expect("there are binaries").bin_dir.join("pg_ctl"));
+    let mut command = std::process::Command::new(installation().bin_dir.join("pg_ctl"));
     command
         .args(["start", "--wait", "--log"])
         .arg(cluster(place).join("left.log"));

@@ -1,12 +1,11 @@
 //! `compare-plans`: measure every statement's plan on every fixture.
 
-use std::io::IsTerminal;
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
 
 use super::listing;
-use crate::cli::args::{Color, Common, ComparePlans};
+use crate::cli::args::{Common, ComparePlans};
 use crate::cli::exit::{self, Exit};
 use crate::cli::interrupt::{Interrupted, Interrupts};
 use crate::cli::server::{self, Choice};
@@ -16,15 +15,12 @@ use crate::experiment::cost::Workload;
 use crate::experiment::environment;
 use crate::experiment::plans::{PlansExperiment, Request, save};
 use crate::explain::sample::Sampling;
-use crate::postgres::conninfo;
+use crate::postgres::conninfo::redact;
 use crate::postgres::workspace::Workspace;
-use crate::report::{self, Layout};
+use crate::report;
 use crate::run::event::Events;
 use crate::run::store::RunStore;
 use crate::run::{Failure, Run, RunKind, RunStatus};
-
-/// Off a terminal there is no width to fit: as wide as most editors and CI logs show.
-const WIDTH_OFF_TERMINAL: usize = 160;
 
 /// Runs the command.
 ///
@@ -164,10 +160,10 @@ impl Comparison<'_> {
     }
 }
 
-/// The command line, for the run's record.
+/// The command line, for the run's record: without the passwords in it.
 fn command() -> Vec<String> {
     std::env::args_os()
-        .map(|word| conninfo::redact(&word.to_string_lossy()))
+        .map(|word| redact(&word.to_string_lossy()))
         .collect()
 }
 
@@ -177,26 +173,6 @@ fn print(
     run: &Run,
     store: &RunStore,
 ) -> anyhow::Result<Exit> {
-    let terminal = std::io::stdout().is_terminal();
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let color = match common.color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => terminal && !no_color,
-    };
-    let width = terminal
-        .then(terminal_width)
-        .flatten()
-        .unwrap_or(WIDTH_OFF_TERMINAL);
-    let layout = Layout {
-        width,
-        color,
-        folder: Some(store.folder()),
-    };
+    let layout = listing::layout(common, Some(store.folder()));
     listing::print(&report::render(run, arguments.format(), layout))
-}
-
-fn terminal_width() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-    (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }

@@ -1,15 +1,20 @@
 //! `fixtures`: list, show, build and drop data distributions.
 
+use anyhow::Context;
+
 use super::listing;
 use crate::cli::args::{Common, FixturesAction, ScaleOptions};
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::{selection, server};
 use crate::definition::{Fixture, Library, Queue, library};
 use crate::experiment::cost::Workload;
-use crate::fixture::cache;
+use crate::fixture::{cache, size};
+use crate::postgres::cache_contents;
+use crate::postgres::cache_directory::CacheDirectory;
 use crate::postgres::workspace::Workspace;
+use crate::report::text::inert_lines;
 use crate::run::event::Events;
-use crate::units::{Bytes, Count};
+use crate::units::{Bytes, Count, UNKNOWN};
 
 /// Runs the command.
 ///
@@ -18,7 +23,7 @@ use crate::units::{Bytes, Count};
 pub async fn run(action: &FixturesAction, common: &Common) -> anyhow::Result<Exit> {
     let library = Library::built_in();
     match action {
-        FixturesAction::List => listing::print(&list(&library)?),
+        FixturesAction::List => listing::print(&list(&library, common)?),
         FixturesAction::Show { fixture } => {
             let fixture = selection::fixture(&library, fixture, ScaleOptions::default())?;
             listing::print(&show(&fixture))
@@ -45,20 +50,68 @@ pub async fn run(action: &FixturesAction, common: &Common) -> anyhow::Result<Exi
     }
 }
 
-fn list(library: &Library) -> anyhow::Result<String> {
+fn list(library: &Library, common: &Common) -> anyhow::Result<String> {
     let full_size = ScaleOptions::default();
     let names = library.fixture_names();
     let fixtures: Vec<Fixture> = names
         .iter()
         .map(|name| selection::fixture(library, name, full_size))
         .collect::<anyhow::Result<_>>()?;
-    Ok(listing::lines(fixtures.into_iter().map(|fixture| {
+    let mut text = listing::lines(fixtures.into_iter().map(|fixture| {
         [
             fixture.name.clone(),
             format!("{} jobs", Count(fixture.jobs)),
+            format!("about {}", Bytes(size::estimate(None, &fixture))),
             fixture.description,
         ]
-    })))
+    }));
+    let built = built(common)?;
+    if !built.is_empty() {
+        text.push_str(&(inert_lines(built.trim_end()).join("\n") + "\n"));
+    }
+    Ok(text)
+}
+
+/// What is built in the cache, as its clusters say without a server.
+fn built(common: &Common) -> anyhow::Result<String> {
+    let place = std::path::absolute(server::cache_directory(common)?)
+        .context("cannot find the working directory")?;
+    let Some(cache) = CacheDirectory::find(&place)? else {
+        return Ok(String::new());
+    };
+    let mut rows: Vec<[String; 6]> = Vec::new();
+    for cluster in cache_contents::clusters(&cache)? {
+        let major = format!("PostgreSQL {}", cluster.major);
+        let templates = cluster.record.into_iter().flat_map(|one| one.templates);
+        rows.extend(templates.map(|template| {
+            [
+                template.fixture,
+                template.queue,
+                format!("{} jobs", Count(template.jobs)),
+                Bytes(template.bytes).to_string(),
+                major.clone(),
+                format!("used {}", day(template.used)),
+            ]
+        }));
+    }
+    if rows.is_empty() {
+        return Ok(String::new());
+    }
+    rows.sort();
+    Ok(format!(
+        "\nbuilt, in {}:\n{}",
+        cache.path.display(),
+        listing::lines(rows)
+    ))
+}
+
+/// The day of a moment in seconds since 1970, in UTC.
+pub(super) fn day(seconds: u64) -> String {
+    let time = i64::try_from(seconds).map(jiff::Timestamp::from_second);
+    match time {
+        Ok(Ok(time)) => time.strftime("%Y-%m-%d").to_string(),
+        _ => UNKNOWN.to_owned(),
+    }
 }
 
 /// The file itself says it best; below it, what it amounts to.
@@ -88,14 +141,7 @@ async fn build(fixture: &Fixture, queues: &[Queue], common: &Common) -> anyhow::
     let work = async |workspace: &Workspace, events: &Events| -> anyhow::Result<String> {
         let mut text = String::new();
         for queue in queues {
-            let template = cache::ensure(
-                workspace.databases(),
-                workspace.version_text(),
-                queue,
-                fixture,
-                events,
-            )
-            .await?;
+            let template = cache::provide(workspace, queue, fixture, 0, events).await?;
             text.push_str(&format!(
                 "{} for {} is ready: {} jobs\n",
                 template.mark.fixture,

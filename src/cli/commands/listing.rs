@@ -1,10 +1,16 @@
-//! Short texts on stdout: aligned columns, and a reader that may leave early.
+//! Texts on stdout: aligned columns, the terminal's width and colour, and a reader that may leave early.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 use anyhow::Context;
 
+use crate::cli::args::{Color, Common};
 use crate::cli::exit::Exit;
+use crate::report::Layout;
+
+/// Off a terminal there is no width to fit: as wide as most editors and CI logs show.
+const WIDTH_OFF_TERMINAL: usize = 160;
 
 /// Aligns rows into columns, two spaces apart.
 #[must_use]
@@ -28,6 +34,32 @@ pub fn lines<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> Str
         text.push('\n');
     }
     text
+}
+
+/// What stdout looks like, for a report of a run kept in `folder`.
+#[must_use]
+pub fn layout<'f>(common: &Common, folder: Option<&'f Path>) -> Layout<'f> {
+    let terminal = std::io::stdout().is_terminal();
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let color = match common.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => terminal && !no_color,
+    };
+    let width = terminal
+        .then(terminal_width)
+        .flatten()
+        .unwrap_or(WIDTH_OFF_TERMINAL);
+    Layout {
+        width,
+        color,
+        folder,
+    }
+}
+
+fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
 /// Prints a text on stdout.

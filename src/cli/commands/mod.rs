@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+pub mod clean;
 pub mod compare_plans;
 pub mod completions;
 pub mod extract_queries;
@@ -9,3 +10,4 @@ pub mod listing;
 pub mod postgres;
 pub mod queues;
 pub mod rules;
+pub mod selftest;

@@ -114,6 +114,8 @@ fn each(errors: &[ConnectError]) -> String {
 impl ConnectError {
     /// One error out of those of several tries.
     pub(super) fn of(mut errors: Vec<ConnectError>) -> ConnectError {
+        // A name with several addresses is told of once.
+        errors.dedup_by_key(|error| error.to_string());
         match errors.pop() {
             Some(only) if errors.is_empty() => only,
             Some(last) => {

@@ -140,7 +140,7 @@ fn address(
     }
     watch_over(&mut config, conninfo);
     Address {
-        config,
+        config: Box::new(config),
         tls: tls.clone(),
         limit: conninfo.connect_timeout,
         given: conninfo.database.clone(),

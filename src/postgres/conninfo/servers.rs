@@ -42,6 +42,9 @@ impl Server {
             Host::Socket(directory) => format!("{}/.s.PGSQL.{port}", directory.display()),
             Host::Address(IpAddr::V6(address), None) => format!("[{address}]:{port}"),
             Host::Address(address, None) => format!("{address}:{port}"),
+            Host::Name(name) | Host::Address(_, Some(name)) if name.contains(':') => {
+                format!("[{name}]:{port}")
+            }
             Host::Name(name) | Host::Address(_, Some(name)) => format!("{name}:{port}"),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 
 use sha2::{Digest, Sha256};
 
-use super::mark::{Maker, Mark, Role, SessionIdentity};
+use super::mark::{Maker, Mark, Role, SessionIdentity, Standing};
 use super::marker::{Marker, WITHOUT_LIMITS};
 use super::{CopyStrategy, DatabaseError, Databases, OurDatabase, failed};
 use crate::postgres::connect::{Address, Session};
@@ -34,6 +34,11 @@ pub struct GuestOptions {
 }
 
 impl Guest {
+    /// Where a database with this mark stands for this run.
+    pub(super) fn standing(&self, mark: &Mark, living: &BTreeSet<SessionIdentity>) -> Standing {
+        mark.standing(&self.run, living)
+    }
+
     pub(super) fn maker(&self, role: &Role) -> Maker {
         Maker {
             run: self.run.clone(),
@@ -128,7 +133,8 @@ impl Databases {
             let mark = Mark::read(row.get(1), &self.installation)?;
             Some(OurDatabase {
                 name: row.get(0),
-                standing: mark.standing(&guest.run, &living),
+                standing: guest.standing(&mark, &living),
+                used: mark.time(),
                 role: Some(mark.into_role()),
                 bytes: u64::try_from(row.get::<_, i64>(2)).unwrap_or(0),
             })
@@ -137,7 +143,9 @@ impl Databases {
     }
 
     /// The sessions of the role: whoever made a database of ours is among them, or gone.
-    async fn living_sessions(&self) -> Result<BTreeSet<SessionIdentity>, tokio_postgres::Error> {
+    pub(super) async fn living_sessions(
+        &self,
+    ) -> Result<BTreeSet<SessionIdentity>, tokio_postgres::Error> {
         let rows = self
             .session
             .query(

@@ -107,9 +107,26 @@ impl Mark {
     /// Reads a comment; none if it is not this installation's.
     #[must_use]
     pub fn read(comment: &str, installation: &str) -> Option<Mark> {
+        Mark::read_any(comment).filter(|mark| mark.installation == installation)
+    }
+
+    /// Reads a comment of any installation of this program.
+    #[must_use]
+    pub fn read_any(comment: &str) -> Option<Mark> {
         let mark: Mark = serde_json::from_str(comment).ok()?;
-        (mark.program == env!("CARGO_PKG_NAME") && mark.installation == installation)
-            .then_some(mark)
+        (mark.program == env!("CARGO_PKG_NAME")).then_some(mark)
+    }
+
+    /// The installation that made the database.
+    #[must_use]
+    pub fn installation(&self) -> &str {
+        &self.installation
+    }
+
+    /// When it was made, in seconds since 1970.
+    #[must_use]
+    pub fn time(&self) -> u64 {
+        self.time
     }
 
     /// What the database is for.

@@ -16,7 +16,8 @@ const SETTINGS: &[&str] = &[
 /// Words after which, behind a blank, the rest of the line is secret.
 const SCHEMES: &[&str] = &["bearer", "basic"];
 
-/// Hides user names and passwords in URLs, their queries, and what follows a word that announces a secret.
+/// Hides user names and passwords in URLs (wherever they stand in a sentence, and not what only looks like them: an npm package's scope),
+/// their queries, and what follows a word that announces a secret.
 pub(super) fn redact(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(redact_line).collect();
     lines.join("\n")

@@ -5,7 +5,7 @@
 use super::super::findings::severity_name;
 use super::super::palette::Role;
 use super::super::text::{elide, width, wrap};
-use super::super::view::{Row, Units, View};
+use super::super::view::{NOT_COMPARABLE, Row, Units, View};
 use crate::finding::Severity;
 use crate::units::TimeUnit;
 
@@ -144,7 +144,11 @@ impl Arrangement {
     fn measure(&mut self, view: &View) {
         for position in 0..self.columns.len() {
             let column = self.columns[position].0;
-            let header = self.header(column, view.units);
+            let marked = view
+                .groups
+                .iter()
+                .any(|group| column.key().is_some_and(|key| !group.is_comparable(key)));
+            let header = self.header(column, view.units, marked);
             let header = header.iter().map(|line| width(line));
             let rows = || view.groups.iter().flat_map(|group| &group.rows);
             let cells = rows()
@@ -192,9 +196,12 @@ impl Arrangement {
         self.columns.iter().copied()
     }
 
-    /// The lines of a column's header, as many for every column.
-    pub(super) fn header(&self, column: Column, units: Units) -> Vec<String> {
-        let lines = column.header(units, self.short_heads);
+    /// The lines of a column's header, as many for every column; the last one marked where its values are not comparable.
+    pub(super) fn header(&self, column: Column, units: Units, marked: bool) -> Vec<String> {
+        let mut lines = column.header(units, self.short_heads);
+        if let Some(last) = lines.last_mut().filter(|_| marked) {
+            last.push_str(NOT_COMPARABLE);
+        }
         let height = if self.short_heads { 2 } else { 3 };
         let mut header = vec![String::new(); height - lines.len().min(height)];
         header.extend(lines);
@@ -395,6 +402,21 @@ impl Column {
             (Column::Plan, _) => &["plan"],
         };
         lines.iter().map(|line| (*line).to_owned()).collect()
+    }
+
+    /// The key of a result that its cells show; none where they show something made of several.
+    pub(super) fn key(self) -> Option<&'static str> {
+        match self {
+            Column::Mode => Some("auto_plan"),
+            Column::Rows => Some("rows"),
+            Column::Pages => Some("buffers.total"),
+            Column::PagesPerRow => Some("pages_per_row"),
+            Column::WalPerRow => Some("wal.bytes"),
+            Column::Planning => Some("planning_ms.p50"),
+            Column::ExecutionP50 => Some("execution_ms.p50"),
+            Column::ExecutionP95 => Some("execution_ms.p95"),
+            Column::Name | Column::Plan | Column::Findings => None,
+        }
     }
 
     /// Whether its cells are numbers, which stand at its right edge.

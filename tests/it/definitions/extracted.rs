@@ -7,14 +7,13 @@ use std::process::Command;
 use pgq_analyze::definition::Library;
 use pgq_analyze::definition::fixture::Scale;
 use pgq_analyze::fixture::cache;
-use pgq_analyze::postgres::binaries::{Wanted, find};
 use pgq_analyze::postgres::connect::Session;
 use pgq_analyze::postgres::managed::Managed;
 use pgq_analyze::run::event::Events;
 
 use crate::own_queue::write;
 use crate::place::{Place, only_entry};
-use crate::program::{managed_options, run};
+use crate::program::{client_program, managed_options, run};
 
 /// The queues of which every operation is extracted.
 const QUEUES: [&str; 2] = ["durable-steps", "natural-mistake"];
@@ -48,20 +47,11 @@ async fn content(session: &Session, tables: &[String]) -> Vec<String> {
 
 /// Runs a file in psql as its reader would.
 fn in_psql(place: &Place, database: &str, file: &Path) -> String {
-    let psql = find(&Wanted::Newest, &place.cache())
-        .expect("there are binaries")
-        .bin_dir
-        .join("psql");
-    assert!(
-        psql.is_file(),
-        "PostgreSQL's packages bring psql: {}",
-        psql.display()
-    );
     let socket = only_entry(&place.cache(), |name| {
         let name = name.to_string_lossy();
         name.starts_with("postgres-") && !name.ends_with(".lock")
     });
-    let mut command = Command::new(psql);
+    let mut command = Command::new(client_program("psql"));
     command
         .args(["-X", "--quiet", "--username=postgres", "--dbname", database])
         .arg("--host")

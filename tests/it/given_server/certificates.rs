@@ -21,6 +21,8 @@ pub(crate) enum Validity {
     Now,
     /// It was, some time ago.
     Expired,
+    /// It is, and it is its own authority, as `openssl req -x509` makes it.
+    SelfSigned,
 }
 
 /// The files of an authority, of a server and of a client, in PEM; keys are their owner's alone.
@@ -51,7 +53,15 @@ impl Certificates {
             server.not_before = date_time_ymd(2020, 1, 1);
             server.not_after = date_time_ymd(2021, 1, 1);
         }
-        made.sign("server", &server, &issuer);
+        if validity == Validity::SelfSigned {
+            server.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let key = KeyPair::generate().expect("makes a key");
+            let certificate = server.self_signed(&key).expect("signs itself");
+            made.write("server.crt", &certificate.pem());
+            made.write("server.key", &key.serialize_pem());
+        } else {
+            made.sign("server", &server, &issuer);
+        }
 
         let mut client = named(CLIENT, &[]);
         client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];

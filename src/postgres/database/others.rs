@@ -1,0 +1,70 @@
+//! Databases that other installations of this program left on a server: other cache directories, other machines.
+
+use super::mark::{Mark, Standing};
+use super::{DatabaseError, Databases, failed};
+
+/// A database of another installation, of the same role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherDatabase {
+    /// Its name.
+    pub name: String,
+    /// Identifies the cache directory of its maker.
+    pub installation: String,
+    /// Whether its maker is still at work.
+    pub standing: Standing,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+impl Databases {
+    /// The databases of other installations on a server of others that the role owns; none on a managed server.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn of_other_installations(&self) -> Result<Vec<OtherDatabase>, DatabaseError> {
+        let Some(guest) = &self.guest else {
+            return Ok(Vec::new());
+        };
+        let listed = || failed("list the databases from", self.address.maintenance());
+        let living = self.living_sessions().await.map_err(listed())?;
+        let rows = self
+            .session
+            .query(
+                "select datname::text, shobj_description(oid, 'pg_database'), pg_database_size(oid) from pg_database \
+                 where datname like 'pgqa\\_%' and pg_get_userbyid(datdba) = current_user \
+                 and shobj_description(oid, 'pg_database') is not null order by datname",
+                &[],
+            )
+            .await
+            .map_err(listed())?;
+        let each = rows.iter().filter_map(|row| {
+            let mark = Mark::read_any(row.get(1))?;
+            (mark.installation() != self.installation).then(|| OtherDatabase {
+                name: row.get(0),
+                installation: mark.installation().to_owned(),
+                standing: guest.standing(&mark, &living),
+                bytes: u64::try_from(row.get::<_, i64>(2)).unwrap_or(0),
+            })
+        });
+        Ok(each.collect())
+    }
+
+    /// Drops a database of another installation, after another look at whose it is and whether its maker is at work; says whether it
+    /// did. No session in it is ended: one that somebody is in stays.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn drop_of_other(&self, database: &OtherDatabase) -> Result<bool, DatabaseError> {
+        let now = self.of_other_installations().await?;
+        let same = |one: &OtherDatabase| {
+            one.name == database.name && one.installation == database.installation
+        };
+        let found = now.iter().find(|one| same(one));
+        if found.is_none_or(|one| one.standing == Standing::InUse) {
+            return Ok(false);
+        }
+        let statement = format!("drop database if exists {}", database.name);
+        self.execute("drop", &database.name, &statement).await?;
+        Ok(true)
+    }
+}

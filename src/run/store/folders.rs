@@ -1,0 +1,219 @@
+//! The run folders in a directory: which are runs of this program, when they were made, what they take.
+//!
+//! A folder counts only if its name is a run's id and the run in it says the same. Nothing else is ever listed or removed, and nothing
+//! is reached through a symbolic link.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::RUN_FILE;
+
+/// A run's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFolder {
+    /// The folder.
+    pub path: PathBuf,
+    /// The run's id, which is the folder's name.
+    pub run_id: String,
+    /// When the run began.
+    pub began: jiff::Timestamp,
+}
+
+/// What happened to a folder that was to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It is gone.
+    Removed,
+    /// Its run is still going.
+    Running,
+}
+
+/// The run folders in `out_dir`, oldest first; none where there is no such directory.
+///
+/// # Errors
+/// If the directory cannot be read.
+pub fn list(out_dir: &Path) -> io::Result<Vec<RunFolder>> {
+    let entries = match fs::read_dir(out_dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        found.extend(look_at(&entry?));
+    }
+    found.sort_by(|one: &RunFolder, other| one.run_id.cmp(&other.run_id));
+    Ok(found)
+}
+
+fn look_at(entry: &fs::DirEntry) -> Option<RunFolder> {
+    #[derive(Deserialize)]
+    struct Header {
+        run_id: String,
+    }
+    let run_id = entry.file_name().into_string().ok()?;
+    let began = time_of(&run_id)?;
+    // Of the entry itself, not of what a link leads to.
+    if !entry.file_type().ok()?.is_dir() {
+        return None;
+    }
+    let file = entry.path().join(RUN_FILE);
+    if !file.symlink_metadata().ok()?.is_file() {
+        return None;
+    }
+    let header: Header = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
+    (header.run_id == run_id).then(|| RunFolder {
+        path: entry.path(),
+        run_id,
+        began,
+    })
+}
+
+/// When a run of this id began: `20261121T091304Z-plans-3f9a`, whatever its kind.
+fn time_of(run_id: &str) -> Option<jiff::Timestamp> {
+    let mut parts = run_id.split('-');
+    let (time, kind, suffix) = (parts.next()?, parts.next()?, parts.next()?);
+    let kind = !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_lowercase());
+    let suffix = suffix.len() == 4 && suffix.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !kind || !suffix || parts.next().is_some() || time.len() != 16 {
+        return None;
+    }
+    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", time).ok()?;
+    let zoned = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(zoned.timestamp())
+}
+
+impl RunFolder {
+    /// Whether its run is still going.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        lock(&self.path).is_ok_and(|lock| lock.is_none())
+    }
+
+    /// Bytes it takes on disk.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        bytes_of(&self.path)
+    }
+
+    /// Removes it, unless its run is still going. What says that it is a run goes last, so that half of one is found again.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn remove(&self) -> io::Result<Removal> {
+        let Some(_lock) = lock(&self.path)? else {
+            return Ok(Removal::Running);
+        };
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            } else if entry.file_name() != RUN_FILE {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        fs::remove_file(self.path.join(RUN_FILE))?;
+        fs::remove_dir(&self.path)?;
+        Ok(Removal::Removed)
+    }
+}
+
+/// Locks a run's folder for whoever writes or removes it; none if somebody has.
+pub(super) fn lock(folder: &Path) -> io::Result<Option<File>> {
+    let directory = File::open(folder)?;
+    match directory.try_lock() {
+        Ok(()) => Ok(Some(directory)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn bytes_of(path: &Path) -> u64 {
+    let Ok(meta) = path.symlink_metadata() else {
+        return 0;
+    };
+    let entries = fs::read_dir(path).ok().filter(|_| meta.is_dir());
+    let inside: u64 = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| bytes_of(&entry.path()))
+        .sum();
+    // In units of 512 bytes, whatever the file system's blocks are: stat(2).
+    meta.blocks() * 512 + inside
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::sample;
+    use crate::run::store::RunStore;
+    use crate::run::{Run, RunKind};
+
+    fn make(out: &Path, time: &str) -> (RunStore, Run) {
+        let time: jiff::Timestamp = time.parse().expect("a time");
+        let store = RunStore::create(out, RunKind::Plans, time).expect("makes a folder");
+        let mut run = sample::run();
+        run.run_id = store.run_id().to_owned();
+        store.save(&run).expect("writes");
+        (store, run)
+    }
+
+    #[test]
+    fn a_run_is_known_by_its_id() {
+        let time = time_of("20261121T091304Z-plans-3f9a").expect("an id");
+        assert_eq!(time.to_string(), "2026-11-21T09:13:04Z");
+        for other in [
+            "20261121T091304Z-plans",
+            "20261121T091304Z-plans-3f9a-more",
+            "20261121T091304Z-plans-3f9",
+            "20261321T091304Z-plans-3f9a",
+            "20261121T091304Z--3f9a",
+            "plans-20261121T091304Z-3f9a",
+            "+0261121T091304Z-plans-3f9a",
+        ] {
+            assert_eq!(time_of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn only_runs_of_ours_are_listed() {
+        let top = tempfile::tempdir().expect("a temporary directory");
+        let out = top.path().join("out");
+        assert_eq!(list(&out).expect("no error"), []);
+        let (newer, _) = make(&out, "2026-11-21T09:13:04Z");
+        let (older, _) = make(&out, "2026-01-21T09:13:04Z");
+        // Named like a run, with somebody else's file, another run, or nothing in it.
+        for (name, text) in [("a", "{}"), ("b", "{\"run_id\": \"x\"}"), ("c", "{")] {
+            let folder = out.join(format!("20260101T000000Z-plans-000{name}"));
+            fs::create_dir(&folder).expect("makes a folder");
+            fs::write(folder.join(RUN_FILE), text).expect("writes");
+        }
+        fs::create_dir(out.join("20260101T000000Z-plans-000d")).expect("makes a folder");
+        std::os::unix::fs::symlink(newer.folder(), out.join("20260101T000000Z-plans-000e"))
+            .expect("links");
+        fs::write(out.join("notes.txt"), "mine").expect("writes");
+        let found: Vec<String> = list(&out)
+            .expect("reads")
+            .into_iter()
+            .map(|folder| folder.run_id)
+            .collect();
+        assert_eq!(found, [older.run_id(), newer.run_id()]);
+    }
+
+    #[test]
+    fn a_run_that_is_going_stays() {
+        let top = tempfile::tempdir().expect("a temporary directory");
+        let (store, _) = make(top.path(), "2026-11-21T09:13:04Z");
+        let folder = list(top.path()).expect("reads").remove(0);
+        assert!(folder.is_running());
+        assert_eq!(folder.remove().expect("no error"), Removal::Running);
+        drop(store);
+        assert!(!folder.is_running() && folder.bytes() > 0);
+        assert_eq!(folder.remove().expect("removes"), Removal::Removed);
+        assert!(!folder.path.exists());
+    }
+}
