@@ -80,7 +80,7 @@ fn what_a_killed_run_leaves_is_marked_and_removed_by_the_next() {
             left.insert(name);
         }
     }
-    assert!(left.len() >= 6, "some were left: {left:?}");
+    assert!(left.len() >= 2, "some were left: {left:?}");
     let last = databases(&server);
     let ran = measure(&place, &server.url("postgres"), &[]).expect_code(0);
     for (name, _) in last {

@@ -53,7 +53,11 @@ fn a_role_that_may_only_create_databases_can_measure() {
     assert!(columns(&run, "superuser").contains(&"shape".to_owned()));
     assert!(columns(&run, "full_page_writes").contains(&"wal.bytes".to_owned()));
     assert!(columns(&run, "profile").contains(&"buffers.read".to_owned()));
-    assert!(columns(&run, "pg_prewarm").contains(&"buffers".to_owned()));
+    assert!(
+        columns(&run, "pg_prewarm")
+            .iter()
+            .any(|column| column.starts_with("buffers"))
+    );
     assert!(columns(&run, "auto_explain").is_empty());
     assert_eq!(databases(&server), []);
 }
