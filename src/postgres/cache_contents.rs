@@ -13,6 +13,7 @@ use super::cache_directory::{CacheDirectory, CacheError, owner_name};
 use super::cluster::left_running;
 use super::cluster_record::ClusterRecord;
 use super::lock::Lock;
+use crate::run::store::folders::bytes_on_disk;
 
 /// What a thing that is being made or removed is called after.
 const UNFINISHED: &str = ".unfinished";
@@ -306,25 +307,6 @@ fn remove_tree(path: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-/// Bytes that a file, or a directory with everything in it, takes on disk. What cannot be looked into counts nothing.
-#[must_use]
-pub fn bytes_on_disk(path: &Path) -> u64 {
-    let Ok(meta) = path.symlink_metadata() else {
-        return 0;
-    };
-    let inside = if meta.is_dir() {
-        let entries = entries(path).unwrap_or_default();
-        entries
-            .iter()
-            .map(|entry| bytes_on_disk(&entry.path()))
-            .sum()
-    } else {
-        0
-    };
-    // In units of 512 bytes, whatever the file system's blocks are: stat(2).
-    meta.blocks() * 512 + inside
 }
 
 #[cfg(test)]

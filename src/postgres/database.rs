@@ -34,7 +34,7 @@ pub const KEPT_COPIES_BYTES: u64 = 256 << 20;
 pub enum DatabaseError {
     /// No session could be opened.
     #[error(transparent)]
-    Connect(Box<ConnectError>),
+    Connect(#[from] ConnectError),
     /// The server refused.
     #[error("cannot {action} database {name}: {}", server_message(source))]
     Server {
@@ -69,12 +69,6 @@ pub enum DatabaseError {
         /// How many sessions, and of which applications.
         sessions: String,
     },
-}
-
-impl From<ConnectError> for DatabaseError {
-    fn from(error: ConnectError) -> DatabaseError {
-        DatabaseError::Connect(Box::new(error))
-    }
 }
 
 /// What PostgreSQL said: message, detail and hint; or what the driver said, with its causes.

@@ -37,7 +37,7 @@ pub enum GivenError {
     Cache(#[from] CacheError),
     /// It cannot be reached.
     #[error(transparent)]
-    Address(#[from] AddressError),
+    Address(#[from] Box<AddressError>),
     /// What stands before it does not keep a session on one connection.
     #[error(transparent)]
     Pooler(#[from] PoolerError),
@@ -179,7 +179,9 @@ impl Given {
             address,
             session,
             warnings,
-        } = Address::of(&options.url, &Surroundings::of_this_process()).await?;
+        } = Address::of(&options.url, &Surroundings::of_this_process())
+            .await
+            .map_err(Box::new)?;
         let notice = |text| events.emit(RunEvent::Notice { text });
         warnings.into_iter().for_each(notice);
         let own = pooler::check(&address, &session).await?;

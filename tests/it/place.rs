@@ -124,7 +124,8 @@ pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn another_cache() -> PathBuf {
+/// A new cache directory that no place owns; it goes with this process.
+pub(crate) fn another_cache() -> PathBuf {
     tempfile::Builder::new()
         .prefix("warm-")
         .rand_bytes(4)

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use pgq_analyze::postgres::binaries::{self, Installation, Wanted};
 use pgq_analyze::postgres::cache_limit::CacheLimit;
@@ -13,7 +14,7 @@ use pgq_analyze::postgres::profile;
 use pgq_analyze::run::plan_result::PlanMode;
 use pgq_analyze::run::{PlanResult, Run, store};
 
-use crate::place::{Place, only_entry, wait_for};
+use crate::place::{Place, another_cache, only_entry, wait_for};
 
 /// The fewest samples: what is asserted here are counts, and those come from the first execution.
 pub(crate) const ONE_SAMPLE: [&str; 4] = ["--samples", "1", "--budget", "0"];
@@ -24,6 +25,9 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_pgq-analyze");
 /// Names the server the tests run on, as `--postgres` does: a major version or a directory of binaries. Without it they run on the newest
 /// found.
 const POSTGRES_VARIABLE: &str = "PGQ_ANALYZE_TEST_POSTGRES";
+
+/// A word of a command line that the variable leaves alone: it is about the choice of a server.
+pub(crate) const ON_ITS_OWN: &str = "chooses-on-its-own";
 
 /// The commands that know `--postgres`.
 const SERVER_COMMANDS: [&str; 4] = ["compare-plans", "extract-queries", "fixtures", "selftest"];
@@ -124,6 +128,10 @@ pub(crate) fn bare_command<S: AsRef<OsStr>>(
             command.env_remove(name);
         }
     }
+    // For a script that calls the program more than once.
+    if let named @ (Wanted::Major(_) | Wanted::Directory(_)) = wanted() {
+        command.env(POSTGRES_VARIABLE, named.to_string());
+    }
     command.stdin(Stdio::null());
     command
 }
@@ -135,7 +143,13 @@ fn chosen_postgres(arguments: &[OsString]) -> Option<String> {
             .iter()
             .any(|argument| argument.to_string_lossy().starts_with(word))
     };
-    let own = ["--postgres", "--database-url", "--help", "--version"];
+    let own = [
+        "--postgres",
+        "--database-url",
+        "--help",
+        "--version",
+        ON_ITS_OWN,
+    ];
     let needs_a_server = arguments.iter().any(|argument| {
         SERVER_COMMANDS
             .iter()
@@ -144,21 +158,39 @@ fn chosen_postgres(arguments: &[OsString]) -> Option<String> {
     if !needs_a_server || own.into_iter().any(names) {
         return None;
     }
-    test_postgres()
+    match wanted() {
+        Wanted::Newest => None,
+        named => Some(named.to_string()),
+    }
 }
 
-/// The variable's value; none where it is not set.
-fn test_postgres() -> Option<String> {
-    std::env::var(POSTGRES_VARIABLE)
-        .ok()
-        .filter(|value| !value.is_empty())
-}
-
-/// The server the tests run on.
+/// The server the tests run on: the one the variable names, fetched by the program where this machine has none of that version.
 pub(crate) fn wanted() -> Wanted {
-    test_postgres().map_or(Wanted::Newest, |text| {
-        Wanted::parse(&text).unwrap_or_else(|error| panic!("{POSTGRES_VARIABLE}: {error}"))
-    })
+    static WANTED: OnceLock<Wanted> = OnceLock::new();
+    let find = || {
+        let text = std::env::var(POSTGRES_VARIABLE).unwrap_or_default();
+        if text.is_empty() {
+            return Wanted::Newest;
+        }
+        let wanted =
+            Wanted::parse(&text).unwrap_or_else(|error| panic!("{POSTGRES_VARIABLE}: {error}"));
+        match wanted {
+            Wanted::Major(major) if binaries::find(&wanted, &no_cache()).is_err() => fetch(major),
+            known => known,
+        }
+    };
+    WANTED.get_or_init(find).clone()
+}
+
+/// Lets the program fetch a version, once for all tests of this process.
+fn fetch(major: u32) -> Wanted {
+    let cache = another_cache();
+    let mut command = Command::new(BINARY);
+    command.args(["postgres", "install", &major.to_string(), "--cache-dir"]);
+    command.arg(&cache);
+    finish(command).expect_code(0);
+    let found = binaries::find(&Wanted::Major(major), &cache).expect("it was fetched");
+    Wanted::Directory(found.bin_dir)
 }
 
 /// Every installation of this machine; what the program fetched is not among them.

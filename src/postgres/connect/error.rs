@@ -52,18 +52,14 @@ pub enum ConnectError {
         seconds: u64,
     },
     /// The server does not want this user, or not in this database.
-    #[error("{server} refuses user {user} in database {database}: {message}{next}")]
+    #[error("{server} refuses {user}: {message}")]
     Refused {
         /// Host and port.
         server: String,
-        /// The user.
+        /// The user and the database.
         user: String,
-        /// The database.
-        database: String,
-        /// What the server says.
+        /// What the server says, and what to do.
         message: String,
-        /// What to do.
-        next: String,
         /// Whether another server may still let the user in.
         starting: bool,
     },
@@ -156,6 +152,12 @@ pub(super) struct Circumstances {
     pub(super) direct: bool,
     pub(super) password_from: String,
     pub(super) warnings: Vec<String>,
+}
+
+impl Circumstances {
+    fn user_in(&self, database: &str) -> String {
+        format!("user {} in database {database}", self.user)
+    }
 }
 
 /// What the driver, or the clock, said.
@@ -256,10 +258,8 @@ impl Failure {
             },
             None => ConnectError::Refused {
                 server,
-                user: about.user.clone(),
-                database: database.to_owned(),
+                user: about.user_in(database),
                 message: cause,
-                next: String::new(),
                 starting: false,
             },
         }
@@ -288,10 +288,8 @@ fn refused(refusal: &DbError, about: &Circumstances, database: &str) -> ConnectE
         .unwrap_or_default();
     ConnectError::Refused {
         server: about.server.clone(),
-        user: about.user.clone(),
-        database: database.to_owned(),
-        message: format!("{}{detail}", refusal.message()),
-        next,
+        user: about.user_in(database),
+        message: format!("{}{detail}{next}", refusal.message()),
         starting: *refusal.code() == SqlState::CANNOT_CONNECT_NOW,
     }
 }

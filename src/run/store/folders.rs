@@ -78,7 +78,15 @@ fn time_of(run_id: &str) -> Option<jiff::Timestamp> {
     let (time, kind, suffix) = (parts.next()?, parts.next()?, parts.next()?);
     let kind = !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_lowercase());
     let suffix = suffix.len() == 4 && suffix.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !kind || !suffix || parts.next().is_some() || time.len() != 16 {
+    // strptime alone would take signs and fewer digits too.
+    let written = |position, byte: u8| match position {
+        8 => byte == b'T',
+        15 => byte == b'Z',
+        _ => byte.is_ascii_digit(),
+    };
+    let mut bytes = time.bytes().enumerate();
+    let exact = time.len() == 16 && bytes.all(|(position, byte)| written(position, byte));
+    if !kind || !suffix || !exact || parts.next().is_some() {
         return None;
     }
     let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", time).ok()?;
@@ -96,7 +104,7 @@ impl RunFolder {
     /// Bytes it takes on disk.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        bytes_of(&self.path)
+        bytes_on_disk(&self.path)
     }
 
     /// Removes it, unless its run is still going. What says that it is a run goes last, so that half of one is found again.
@@ -131,7 +139,9 @@ pub(super) fn lock(folder: &Path) -> io::Result<Option<File>> {
     }
 }
 
-fn bytes_of(path: &Path) -> u64 {
+/// Bytes that a file, or a directory with everything in it, takes on disk. What cannot be looked into counts nothing.
+#[must_use]
+pub fn bytes_on_disk(path: &Path) -> u64 {
     let Ok(meta) = path.symlink_metadata() else {
         return 0;
     };
@@ -140,7 +150,7 @@ fn bytes_of(path: &Path) -> u64 {
         .into_iter()
         .flatten()
         .flatten()
-        .map(|entry| bytes_of(&entry.path()))
+        .map(|entry| bytes_on_disk(&entry.path()))
         .sum();
     // In units of 512 bytes, whatever the file system's blocks are: stat(2).
     meta.blocks() * 512 + inside

@@ -28,14 +28,17 @@ const OTHERS: [(&str, &str); 4] = [
 
 fn fixtures() -> Vec<Fixture> {
     let library = Library::built_in();
-    let quick = Scale {
-        quick: true,
-        ..Scale::default()
+    let small = |fixture: Fixture| {
+        let rows = Some(fixture.quick.min(20_000));
+        fixture.scaled(Scale {
+            rows,
+            ..Scale::default()
+        })
     };
     let built_in = library
         .fixture_names()
         .into_iter()
-        .map(|name| library.fixture(name).expect("reads").scaled(quick));
+        .map(|name| small(library.fixture(name).expect("reads")));
     let others = OTHERS.iter().map(|(name, lines)| {
         let text = format!("description = \"Its size\"\n{lines}\n");
         Fixture::parse(Source::new(format!("{name}.toml"), text)).expect("parses")

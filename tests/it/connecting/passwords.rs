@@ -130,3 +130,26 @@ fn a_password_in_the_wrong_place_of_the_command_line_is_not_repeated() {
         assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
     }
 }
+
+#[test]
+fn the_program_says_why_it_is_not_let_in_and_keeps_the_password_to_itself() {
+    let (place, server) = locked();
+    let wrong = server.tcp_url("locked:S3CRET", "named");
+    let absent = server.tcp_url(&format!("locked:{ENCODED}"), "absent");
+    for (url, said) in [
+        (&wrong, "password authentication failed"),
+        (&absent, "in database absent: "),
+        (&wrong.replace("S3CRET", "S3CRET@x"), "locked:***@127.0.0.1"),
+        (&format!("{wrong}?sslmod=require"), "did you mean sslmode?"),
+    ] {
+        let arguments = ["compare-plans", "--quick", "--yes", "--database-url", url];
+        let ran = run(&place, arguments)
+            .expect_code(1)
+            .expect_said(&["error: ", said]);
+        assert!(
+            !ran.stderr.contains("S3CRET") && !ran.stdout.contains("S3CRET"),
+            "{}",
+            ran.stderr
+        );
+    }
+}

@@ -10,10 +10,13 @@ use std::process::{Child, Command, Stdio};
 use pgq_analyze::postgres::account::Account;
 
 /// Starts the command, says its process id, waits for the end of its own input, then ends the command with the signal named. The
-/// input is a pipe whose other end this process alone holds: the kernel closes it when this process is gone.
+/// input is a pipe whose other end this process alone holds: the kernel closes it when this process is gone. The signal is sent until
+/// the command is gone: a shell starts its background commands deaf to some, and they take a moment to listen.
 const KEEP: &str = r#"signal=$1; log=$2; shift 2
 "$@" </dev/null >"$log" 2>&1 & kept=$!
-echo "$kept"; cat >/dev/null; kill -s "$signal" "$kept" 2>/dev/null; wait "$kept""#;
+echo "$kept"; cat >/dev/null
+while kill -s "$signal" "$kept"; do sleep 0.1; done 2>/dev/null &
+wait "$kept""#;
 
 /// The shell that keeps the process. Dropped, both are gone.
 #[derive(Debug)]
@@ -54,15 +57,14 @@ impl Keeper {
         Keeper { shell, kept }
     }
 
-    /// Fails with what the process has said if it has ended. Its command line does not tell: that is empty for a moment while one
-    /// program gives way to the next.
+    /// Fails with what the process has said if it has ended.
     #[track_caller]
     pub(super) fn expect_running(&self, log: &Path) {
         let status = fs::read_to_string(format!("/proc/{}/stat", self.kept)).unwrap_or_default();
+        // The state follows the name, which is in parentheses; nobody has waited for a zombie yet.
         let state = status
-            .rsplit(") ")
-            .next()
-            .and_then(|rest| rest.chars().next());
+            .rsplit_once(") ")
+            .and_then(|(_, rest)| rest.chars().next());
         assert!(
             !matches!(state, None | Some('Z' | 'X')),
             "it ended: {}",

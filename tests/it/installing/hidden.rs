@@ -8,7 +8,7 @@ use pgq_analyze::postgres::version::OLDEST_SUPPORTED;
 
 use super::{SMALL, servers};
 use crate::place::{Place, is_root};
-use crate::program::{BINARY, Ran, command, command_of, comparing, finish, take_run};
+use crate::program::{BINARY, ON_ITS_OWN, Ran, command, command_of, comparing, finish, take_run};
 
 /// Hides the directories before `--` in a mount namespace that ends with it, and runs the rest there.
 const HIDDEN: &str = r#"while [ "$1" != -- ]; do mount -t tmpfs none "$1" || exit 99; shift; done
@@ -24,11 +24,12 @@ fn without_servers(place: &Place, arguments: &[&str]) -> Ran {
             .rev()
             .find(|major| found.iter().all(|one| one.version.major != *major))
             .expect("every version is installed here: run this as root");
-        let mut command = command(place, all);
-        command.args(["--postgres", &not_there.to_string()]);
-        return finish(command);
+        let version = ["--postgres".to_owned(), not_there.to_string()];
+        return finish(command(place, [all, version.to_vec()].concat()));
     }
-    let mut words: Vec<OsString> = ["-m", "sh", "-c", HIDDEN, "sh"].map(OsString::from).into();
+    let mut words: Vec<OsString> = ["-m", "sh", "-c", HIDDEN, ON_ITS_OWN]
+        .map(OsString::from)
+        .into();
     words.extend(found.into_iter().map(|one| one.bin_dir.into_os_string()));
     words.extend(["--", BINARY].map(OsString::from));
     words.extend(all.into_iter().map(OsString::from));

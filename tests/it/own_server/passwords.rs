@@ -5,7 +5,7 @@ use std::path::Path;
 use super::start;
 use crate::given_server::{GivenServer, Options, PoolMode, Pooler};
 use crate::place::Place;
-use crate::program::{Ran, command, comparing, finish};
+use crate::program::{command, comparing, finish};
 
 const PASSWORD: &str = "Geheim7Wort";
 
@@ -58,74 +58,42 @@ fn a_password_is_nowhere() {
     );
     let query = format!("{bare}?password={PASSWORD}&sslmode=nonsense");
     let required = format!("{right}?sslmode=require");
-    let yes = |url: &str| {
-        let small = [&super::SMALL[..], &["--yes", "--database-url", url]].concat();
-        finish(command(&place, comparing(&place, &small)))
-    };
-    let with = |words: &[&str], variables: &[(&str, &str)]| {
-        let mut command = command(&place, comparing(&place, words));
-        for (name, value) in variables {
-            command.env(name, value);
-        }
-        finish(command)
-    };
-    let agreed = [&super::SMALL[..], &["--yes", "--database-url", &bare]].concat();
     let passfile = place.write("pass", &format!("*:*:*:*:{PASSWORD}\n"));
+    let closed = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&passfile, closed).expect("closes the file");
     let passfile_path = passfile.display().to_string();
-    std::fs::set_permissions(
-        &passfile,
-        std::os::unix::fs::PermissionsExt::from_mode(0o600),
-    )
-    .expect("closes the file");
-    let cases: Vec<(&str, i32, Ran)> = vec![
-        ("right", 0, yes(&right)),
-        ("pairs", 0, yes(&pairs)),
-        ("PGPASSWORD", 0, with(&agreed, &[("PGPASSWORD", PASSWORD)])),
-        (
-            "password file",
-            0,
-            with(&agreed, &[("PGPASSFILE", &passfile_path)]),
-        ),
-        ("wrong", 1, yes(&wrong)),
-        ("odd", 1, yes(&odd)),
-        ("unknown host", 1, yes(&no_such_host)),
-        ("two @", 1, yes(&at)),
-        ("in the query", 1, yes(&query)),
-        ("TLS required", 1, yes(&required)),
-        (
-            "no database",
-            1,
-            yes(&right.replace("/postgres", "/nowhere")),
-        ),
-        ("not agreed", 2, with(&["--database-url", &right], &[])),
-        ("stray", 2, with(&[&right], &[])),
-        (
-            "stray pairs",
-            2,
-            with(&["user=keen", &format!("password={PASSWORD}")], &[]),
-        ),
-        ("wrong option", 2, with(&[&format!("--rows={right}")], &[])),
-        (
-            "unknown option",
-            2,
-            with(&[&format!("--databse-url={right}")], &[]),
-        ),
-        (
-            "unknown queue",
-            2,
-            with(&["--queue", "nothing", "--database-url", &right], &[]),
-        ),
-        ("environment", 2, with(&[], &[("DATABASE_URL", &right)])),
-        (
-            "both",
-            2,
-            with(&["--postgres", "15", "--database-url", &right], &[]),
-        ),
+    let nowhere = right.replace("/postgres", "/nowhere");
+    let connected = [
+        (0, &right, None),
+        (0, &pairs, None),
+        (0, &bare, Some(("PGPASSWORD", PASSWORD))),
+        (0, &bare, Some(("PGPASSFILE", &*passfile_path))),
+        (1, &wrong, None),
+        (1, &odd, None),
+        (1, &no_such_host, None),
+        (1, &at, None),
+        (1, &query, None),
+        (1, &required, None),
+        (1, &nowhere, None),
     ];
-    for (case, code, ran) in cases {
-        let all = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(!all.contains(PASSWORD), "{case}: {all}");
-        assert_eq!(ran.code, Some(code), "{case}: {all}");
+    for (code, url, variable) in connected {
+        let words = [&super::SMALL[..], &["--yes", "--database-url", url]].concat();
+        expect_no_password(&place, code, &words, variable);
+    }
+    let (given, stray) = ("--database-url", format!("password={PASSWORD}"));
+    let (rows, unknown) = (format!("--rows={right}"), format!("--databse-url={right}"));
+    let misused: [(&[&str], _); 8] = [
+        (&[given, &right], None),
+        (&[&right], None),
+        (&["user=keen", &stray], None),
+        (&[&rows], None),
+        (&[&unknown], None),
+        (&["--queue", "nothing", given, &right], None),
+        (&[], Some(("DATABASE_URL", &*right))),
+        (&["--postgres", "15", given, &right], None),
+    ];
+    for (words, variable) in misused {
+        expect_no_password(&place, 2, words, variable);
     }
     std::fs::remove_file(&passfile).expect("removes the password file");
     let runs = std::fs::read_dir(place.out())
@@ -134,6 +102,16 @@ fn a_password_is_nowhere() {
     assert!(runs >= 4, "{runs} runs");
     assert_eq!(files_with_it(&place.out()), Vec::<String>::new());
     assert_eq!(files_with_it(&place.cache()), Vec::<String>::new());
+}
+
+#[track_caller]
+fn expect_no_password(place: &Place, code: i32, words: &[&str], variable: Option<(&str, &str)>) {
+    let mut command = command(place, comparing(place, words));
+    command.envs(variable);
+    let ran = finish(command);
+    let all = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(!all.contains(PASSWORD), "{all}");
+    ran.expect_code(code);
 }
 
 #[test]
