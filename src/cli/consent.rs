@@ -4,8 +4,11 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use super::exit::Usage;
 use super::progress;
-use crate::experiment::cost::Workload;
+use crate::experiment::cost::{Cost, Workload};
+use crate::postgres::database::CopyStrategy;
 use crate::postgres::given::Given;
+use crate::postgres::given::survey::Survey;
+use crate::units::{Bytes, Count};
 
 /// Says what the work will cost, and goes on if the user has agreed, or agrees now.
 ///
@@ -19,11 +22,9 @@ pub async fn ask(given: &Given, workload: &Workload, agreed: bool) -> anyhow::Re
         progress::tell(sentence);
     }
     if !workload.pieces.is_empty() {
-        progress::tell(&format!(
-            "{} fixtures will be built on {}",
-            workload.pieces.len(),
-            given.survey().server
-        ));
+        let (survey, strategy, keep) = (given.survey(), given.strategy(), given.keeps_templates());
+        let cost = Cost::of(workload, strategy, survey.version.major, keep);
+        progress::tell(&describe(&cost, survey, strategy, keep));
     }
     if agreed {
         return Ok(());
@@ -37,6 +38,51 @@ pub async fn ask(given: &Given, workload: &Workload, agreed: bool) -> anyhow::Re
     } else {
         Err(refused("the answer was not yes").into())
     }
+}
+
+/// What it costs, a line for each kind of cost.
+fn describe(cost: &Cost, survey: &Survey, strategy: CopyStrategy, keep: bool) -> String {
+    let how = match (strategy, survey.version.major) {
+        (_, ..15) => "file by file, as version 14 knows no other way",
+        (CopyStrategy::FileCopy, _) => "file by file",
+        (CopyStrategy::WalLog, _) => "through the write-ahead log",
+    };
+    let receivers = match survey.receivers {
+        0 => String::new(),
+        1 => ", sent to 1 receiver of its replication".to_owned(),
+        count => format!(", sent to {count} receivers of its replication"),
+    };
+    let afterwards = if keep {
+        format!(
+            "{} of built fixtures stay (--keep)",
+            Bytes(cost.template_bytes)
+        )
+    } else {
+        "nothing stays".to_owned()
+    };
+    let copies = if cost.most_copies == 0 {
+        "no copies".to_owned()
+    } else {
+        format!(
+            "{} to {} copies, made {how}",
+            Count(cost.least_copies),
+            Count(cost.most_copies)
+        )
+    };
+    format!(
+        "what this costs PostgreSQL {} at {}, about:\n\
+         \x20 databases    {} built, {copies}\n\
+         \x20 disk         up to {}\n\
+         \x20 WAL          up to {}{receivers}\n\
+         \x20 checkpoints  up to {} of the whole server\n\
+         \x20 afterwards   {afterwards}",
+        survey.version,
+        survey.server,
+        Count(cost.fixtures),
+        Bytes(cost.disk_bytes),
+        Bytes(cost.wal_bytes),
+        Count(cost.checkpoints),
+    )
 }
 
 /// Asks on the terminal. On a thread of its own, so that a signal is heard meanwhile.

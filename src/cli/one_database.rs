@@ -64,7 +64,7 @@ pub fn workload(request: &Request) -> Workload {
     let variants = measuring
         .pieces
         .iter()
-        .map(|piece| piece.copies)
+        .map(|piece| piece.variants)
         .sum::<u64>();
     let variants = usize::try_from(variants).unwrap_or(usize::MAX);
     Workload::besides(in_place::left_behind(

@@ -1,21 +1,26 @@
-//! What a command will ask of a server: fixtures built and copies made of them.
+//! What a command will ask of a server, known before anything is made there: databases, disk, write-ahead log, checkpoints.
 
 use super::selection::Selection;
 use crate::definition::{Fixture, Queue};
+use crate::fixture::size;
+use crate::postgres::database::{CopyStrategy, KEPT_COPIES_BYTES};
+
+/// An empty database, as it is copied from template0.
+const EMPTY_DATABASE: u64 = 7_500_000;
 
 /// A fixture built for a queue, and the copies made of it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// Name of the queue.
-    pub queue: String,
-    /// The fixture, scaled.
-    pub fixture: Fixture,
-    /// Copies: at least so many.
-    pub copies: u64,
+    /// Bytes of the template, about.
+    pub bytes: u64,
+    /// Bytes that building it takes at its peak, about.
+    pub peak_bytes: u64,
+    /// Variants, each measured on a copy, and on a second one where its generic plan has another shape.
+    pub variants: u64,
 }
 
-/// Everything that a command makes on a server, known before anything is made.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Everything that a command makes on a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Workload {
     /// The fixtures, in the order they are built.
     pub pieces: Vec<Piece>,
@@ -42,13 +47,18 @@ impl Workload {
     /// Fixtures that are built and not copied.
     #[must_use]
     pub fn builds(queues: &[Queue], fixture: &Fixture) -> Workload {
-        let piece = |queue: &Queue| Piece {
-            queue: queue.name.clone(),
-            fixture: fixture.clone(),
-            copies: 0,
-        };
+        let pieces = queues.iter().map(|queue| piece(queue, fixture, 0));
         Workload {
-            pieces: queues.iter().map(piece).collect(),
+            pieces: pieces.collect(),
+            besides: Vec::new(),
+        }
+    }
+
+    /// One fixture and so many copies of it, or twice as many.
+    #[must_use]
+    pub fn copying(queue: &Queue, fixture: &Fixture, copies: u64) -> Workload {
+        Workload {
+            pieces: vec![piece(queue, fixture, copies)],
             besides: Vec::new(),
         }
     }
@@ -56,22 +66,154 @@ impl Workload {
     /// Every selected statement on every fixture, each on a copy of its own.
     #[must_use]
     pub fn measuring(queues: &[Queue], fixtures: &[Fixture], selection: &Selection) -> Workload {
-        let mut pieces = Vec::new();
-        for fixture in fixtures {
-            for queue in queues {
-                let copies = selection.subjects(queue, fixture).len() as u64;
-                if copies > 0 {
-                    pieces.push(Piece {
-                        queue: queue.name.clone(),
-                        fixture: fixture.clone(),
-                        copies,
-                    });
-                }
-            }
-        }
+        let pairs = fixtures
+            .iter()
+            .flat_map(|fixture| queues.iter().map(move |queue| (queue, fixture)));
+        let pieces = pairs.filter_map(|(queue, fixture)| {
+            let variants = selection.subjects(queue, fixture).len() as u64;
+            (variants > 0).then(|| piece(queue, fixture, variants))
+        });
         Workload {
-            pieces,
+            pieces: pieces.collect(),
             besides: Vec::new(),
         }
+    }
+}
+
+fn piece(queue: &Queue, fixture: &Fixture, variants: u64) -> Piece {
+    Piece {
+        bytes: size::estimate(Some(queue), fixture),
+        peak_bytes: size::estimate_peak(queue, fixture),
+        variants,
+    }
+}
+
+/// What the work amounts to; at most, where it is not known beforehand. All bytes are estimates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// Fixtures built.
+    pub fixtures: u64,
+    /// Copies made, at least.
+    pub least_copies: u64,
+    /// Copies made, at most.
+    pub most_copies: u64,
+    /// Bytes of all templates together.
+    pub template_bytes: u64,
+    /// Bytes on disk when it is most.
+    pub disk_bytes: u64,
+    /// Bytes of write-ahead log, at most.
+    pub wal_bytes: u64,
+    /// Checkpoints of the whole server that are forced, at most.
+    pub checkpoints: u64,
+}
+
+impl Cost {
+    /// What `workload` costs, with templates copied by `strategy`, on a server whose version is `major`.
+    #[must_use]
+    pub fn of(workload: &Workload, strategy: CopyStrategy, major: u32, keep: bool) -> Cost {
+        let pieces = &workload.pieces;
+        let sum = |of: &dyn Fn(&Piece) -> u64| {
+            pieces
+                .iter()
+                .fold(0_u64, |sum, piece| sum.saturating_add(of(piece)))
+        };
+        let fixtures = pieces.len() as u64;
+        let least_copies = sum(&|piece| piece.variants);
+        let most_copies = least_copies.saturating_mul(2);
+        let template_bytes = sum(&|piece| piece.bytes);
+        let beside = pieces.iter().map(beside).max().unwrap_or(0);
+        let copied = match strategy {
+            CopyStrategy::WalLog => sum(&|piece| piece.bytes.saturating_mul(2 * piece.variants)),
+            CopyStrategy::FileCopy => 0,
+        };
+        let empty = if major < 15 { 0 } else { EMPTY_DATABASE };
+        // Copying files takes one before and one after; dropping a database takes one in any case.
+        let dropped = most_copies + if keep { 0 } else { fixtures };
+        let by_file = match (strategy, major) {
+            (_, ..15) => most_copies + fixtures,
+            (CopyStrategy::FileCopy, _) => most_copies,
+            (CopyStrategy::WalLog, _) => 0,
+        };
+        Cost {
+            fixtures,
+            least_copies,
+            most_copies,
+            template_bytes,
+            disk_bytes: template_bytes.saturating_add(beside),
+            wal_bytes: copied
+                .saturating_add(template_bytes)
+                .saturating_add(fixtures * empty),
+            checkpoints: dropped + 2 * by_file,
+        }
+    }
+}
+
+/// What lies on disk beside the templates: staging tables while one is built, later copies that wait to be dropped together.
+fn beside(piece: &Piece) -> u64 {
+    let building = piece.peak_bytes.saturating_sub(piece.bytes);
+    let copies = KEPT_COPIES_BYTES
+        .saturating_add(piece.bytes)
+        .min(piece.bytes.saturating_mul(2 * piece.variants));
+    building.max(copies)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MB: u64 = 1_000_000;
+
+    fn workload() -> Workload {
+        let piece = |bytes, variants| Piece {
+            bytes: bytes * MB,
+            peak_bytes: 2 * bytes * MB,
+            variants,
+        };
+        Workload {
+            pieces: vec![piece(100, 10), piece(20, 0)],
+            besides: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn copies_through_the_log_cost_log() {
+        let cost = Cost::of(&workload(), CopyStrategy::WalLog, 15, false);
+        assert_eq!(
+            (cost.fixtures, cost.least_copies, cost.most_copies),
+            (2, 10, 20)
+        );
+        assert_eq!(
+            cost.wal_bytes,
+            20 * 100 * MB + 120 * MB + 2 * EMPTY_DATABASE
+        );
+        assert_eq!(cost.checkpoints, 22);
+        assert_eq!(cost.disk_bytes, 120 * MB + KEPT_COPIES_BYTES + 100 * MB);
+    }
+
+    #[test]
+    fn copies_of_files_cost_checkpoints() {
+        let cost = Cost::of(&workload(), CopyStrategy::FileCopy, 15, true);
+        assert_eq!(cost.wal_bytes, 120 * MB + 2 * EMPTY_DATABASE);
+        assert_eq!(cost.checkpoints, 60);
+        let oldest = Cost::of(&workload(), CopyStrategy::FileCopy, 14, false);
+        assert_eq!(oldest.checkpoints, 66);
+        assert_eq!(oldest.wal_bytes, 120 * MB);
+    }
+
+    #[test]
+    fn no_number_is_too_large() {
+        let huge = Workload {
+            pieces: vec![
+                Piece {
+                    bytes: u64::MAX,
+                    peak_bytes: u64::MAX,
+                    variants: 3,
+                };
+                2
+            ],
+            besides: Vec::new(),
+        };
+        let cost = Cost::of(&huge, CopyStrategy::WalLog, 18, false);
+        assert_eq!((cost.wal_bytes, cost.disk_bytes), (u64::MAX, u64::MAX));
     }
 }

@@ -36,10 +36,11 @@ pub enum PlansError {
     #[error(transparent)]
     Site(#[from] SiteError),
     /// The server has ended while it was used.
-    #[error(
-        "the server is gone: it was stopped or has crashed (its log is in the cache directory)"
-    )]
-    ServerGone,
+    #[error("the server is gone: it was stopped or has crashed{hint}")]
+    ServerGone {
+        /// Where to look.
+        hint: &'static str,
+    },
 }
 
 /// What to measure.
@@ -168,7 +169,9 @@ impl PlansExperiment<'_> {
             save(run, self.store, self.started)?;
             self.events.emit(RunEvent::VariantFinished { error });
             if self.workspace.databases().session().is_closed() {
-                return Err(PlansError::ServerGone);
+                return Err(PlansError::ServerGone {
+                    hint: self.workspace.log_hint(),
+                });
             }
         }
         grounds.clear().await?;

@@ -5,6 +5,7 @@
 
 pub mod guest;
 pub mod mark;
+mod marker;
 pub mod others;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ use super::permissions::Permissions;
 use guest::Guest;
 use mark::Mark;
 pub use mark::{Role, Standing, TemplateMark};
+use marker::Marker;
 
 /// Copies that are done with are kept until they take this many bytes, and then dropped together. Not one by one: ext4 looks through
 /// all inodes freed in the last five seconds before it makes a file, so a copy made right after another was dropped took three times
@@ -127,6 +129,8 @@ pub struct Databases {
     permissions: Permissions,
     /// On a server that is not all ours.
     guest: Option<Guest>,
+    /// There too: what marks a database even if this program is killed while it is made.
+    marker: Option<Marker>,
     made: AtomicU64,
 }
 
@@ -147,6 +151,7 @@ impl Databases {
             strategy: CopyStrategy::FileCopy,
             permissions: Permissions::MANAGED,
             guest: None,
+            marker: None,
             made: AtomicU64::new(0),
         })
     }
@@ -193,8 +198,7 @@ impl Databases {
         self.make("copy a template to", &source, Role::Copy).await
     }
 
-    /// Makes a database that carries its mark from the moment it exists: the comment is on its way to the server before the server
-    /// has begun to make the database.
+    /// Makes a database that carries its mark from the moment it exists.
     async fn make(
         &self,
         action: &'static str,
@@ -203,13 +207,19 @@ impl Databases {
     ) -> Result<String, DatabaseError> {
         let name = self.fresh_name();
         let create = format!("create database {name} {source}");
-        let comment = self.comment(&name, role);
-        let (made, marked) = tokio::join!(
-            self.session.batch_execute(&create),
-            self.session.batch_execute(&comment)
-        );
-        made.map_err(failed(action, &name))?;
-        marked.map_err(failed("mark", &name))?;
+        let marked = match &self.marker {
+            None => {
+                let made = self.session.batch_execute(&create).await;
+                made.map(|()| false)
+            }
+            Some(marker) => {
+                let comment = self.mark_of(&role).literal();
+                marker.make(&self.session, &create, &name, &comment).await
+            }
+        };
+        if !marked.map_err(failed(action, &name))? {
+            self.mark(&name, role).await?;
+        }
         Ok(name)
     }
 
@@ -240,13 +250,14 @@ impl Databases {
     /// # Errors
     /// If the server refuses.
     pub async fn mark(&self, name: &str, role: Role) -> Result<(), DatabaseError> {
-        self.execute("mark", name, &self.comment(name, role)).await
+        let mark = self.mark_of(&role).literal();
+        let comment = format!("comment on database {name} is {mark}");
+        self.execute("mark", name, &comment).await
     }
 
-    fn comment(&self, name: &str, role: Role) -> String {
-        let maker = self.guest.as_ref().map(|guest| guest.maker(&role));
-        let mark = Mark::new(&self.installation, maker, role);
-        format!("comment on database {name} is {}", mark.literal())
+    fn mark_of(&self, role: &Role) -> Mark {
+        let maker = self.guest.as_ref().map(|guest| guest.maker(role));
+        Mark::new(&self.installation, maker, role.clone())
     }
 
     /// Drops a database of ours, ending whatever session is still in it. On a server of others only after another look at whose it

@@ -23,6 +23,9 @@ use survey::Survey;
 /// Name of the settings that such a server runs with, as runs record it.
 pub const AS_FOUND: &str = "as-found";
 
+/// How long to wait before a server counts as busy.
+const SETTLING: Duration = Duration::from_millis(500);
+
 /// How long tidying up may wait for a server that was restarted in the middle.
 const RECONNECT: Duration = Duration::from_secs(10);
 
@@ -34,7 +37,7 @@ pub enum GivenError {
     Cache(#[from] CacheError),
     /// It cannot be reached.
     #[error(transparent)]
-    Address(#[from] AddressError),
+    Address(#[from] Box<AddressError>),
     /// What stands before it does not keep a session on one connection.
     #[error(transparent)]
     Pooler(#[from] PoolerError),
@@ -176,11 +179,18 @@ impl Given {
             address,
             session,
             warnings,
-        } = Address::of(&options.url, &Surroundings::of_this_process()).await?;
+        } = Address::of(&options.url, &Surroundings::of_this_process())
+            .await
+            .map_err(Box::new)?;
         let notice = |text| events.emit(RunEvent::Notice { text });
         warnings.into_iter().for_each(notice);
         let own = pooler::check(&address, &session).await?;
-        let survey = Survey::of(&address, &session, &own).await?;
+        let mut survey = Survey::of(&address, &session, &own).await?;
+        if survey.is_busy() {
+            // A session that was just closed is seen for a moment more.
+            tokio::time::sleep(SETTLING).await;
+            survey = Survey::of(&address, &session, &own).await?;
+        }
         survey.refuse(options.purpose, options.allow_busy, options.strategy)?;
         let strategy = match options.strategy {
             _ if survey.version.major < 15 => CopyStrategy::FileCopy,

@@ -106,6 +106,17 @@ impl Workspace {
         }
     }
 
+    /// Where to look when it is gone, in brackets; nothing where this program does not know.
+    #[must_use]
+    pub fn log_hint(&self) -> &'static str {
+        match self {
+            Workspace::Managed(_) => " (its log is in the cache directory)",
+            Workspace::Given(_) | Workspace::Schema { .. } => {
+                ", or the connection was lost or ended by somebody"
+            }
+        }
+    }
+
     /// What to install where the server lacks one of PostgreSQL's own parts; none where this program does not know how it was installed.
     #[must_use]
     pub fn remedy(&self, part: Part) -> Option<String> {

@@ -14,6 +14,7 @@ mod in_place;
 mod in_schema;
 mod installing;
 mod own_queue;
+mod own_server;
 mod place;
 mod processes;
 mod program;

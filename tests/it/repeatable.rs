@@ -44,8 +44,9 @@ fn counts(run: &Run) -> Counts {
     counts
 }
 
+/// The same things were measured, with the same counts.
 #[track_caller]
-fn assert_same(first: &Run, second: &Run) {
+pub(crate) fn assert_same_counts(first: &Run, second: &Run) {
     let (one, other) = (counts(first), counts(second));
     let differing: Vec<_> = one
         .iter()
@@ -54,6 +55,11 @@ fn assert_same(first: &Run, second: &Run) {
         .collect();
     assert!(differing.is_empty(), "{differing:#?}");
     assert_eq!(one.len(), other.len());
+}
+
+#[track_caller]
+fn assert_same(first: &Run, second: &Run) {
+    assert_same_counts(first, second);
     let statistics = |run: &Run| run.environment.server.statistics.clone();
     assert_eq!(statistics(first), statistics(second));
 }

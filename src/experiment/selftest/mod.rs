@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::cost::{Piece, Workload};
+use super::cost::Workload;
 use super::environment::describe_server;
 use super::site::without_prewarming;
 use crate::definition::fixture::Scale;
@@ -79,14 +79,9 @@ fn fixture() -> Result<Fixture, LibraryError> {
 /// # Errors
 /// If the built-in fixture cannot be read.
 pub fn workload() -> Result<Workload, LibraryError> {
-    Ok(Workload {
-        pieces: vec![Piece {
-            queue: QUEUE.to_owned(),
-            fixture: fixture()?,
-            copies: statements::LEAST_COPIES as u64,
-        }],
-        besides: Vec::new(),
-    })
+    let queue = Library::built_in().queue(QUEUE)?;
+    let copies = statements::LEAST_COPIES as u64;
+    Ok(Workload::copying(&queue, &fixture()?, copies))
 }
 
 /// Tests the server of a workspace and this machine, in about `budget` counted from `started`.

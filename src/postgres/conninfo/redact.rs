@@ -18,6 +18,8 @@ pub fn redact(text: &str) -> String {
             let (scheme, rest) = text.split_at(at + "://".len());
             format!("{}{}", scheme, redact_authority(rest))
         }
+        // A URL in which the scheme is written wrongly, maybe.
+        None if text.contains('@') => redact_authority(text),
         None => text.to_owned(),
     };
     redact_values(&text)

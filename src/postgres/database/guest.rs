@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
 
+use sha2::{Digest, Sha256};
+
 use super::mark::{Maker, Mark, Role, SessionIdentity, Standing};
+use super::marker::{Marker, WITHOUT_LIMITS};
 use super::{CopyStrategy, DatabaseError, Databases, OurDatabase, failed};
 use crate::postgres::connect::{Address, Session};
 use crate::postgres::permissions::Permissions;
@@ -69,6 +72,12 @@ impl Databases {
             backend_pid: row.get(0),
             backend_start: row.get(1),
         };
+        let prepared = || failed("prepare to work from", address.maintenance());
+        let limits = session.batch_execute(WITHOUT_LIMITS).await;
+        limits.map_err(prepared())?;
+        let second = address.connect(address.maintenance()).await?;
+        let marker = Marker::new(second, lock_key(&identity)).await;
+        let marker = marker.map_err(prepared())?;
         let guest = Guest {
             run: format!("{}-{}", identity.backend_pid, identity.backend_start),
             session: identity,
@@ -80,6 +89,7 @@ impl Databases {
             installation: options.installation,
             strategy: options.strategy,
             permissions: options.permissions,
+            marker: Some(marker),
             guest: Some(guest),
             made: AtomicU64::new(0),
         })
@@ -97,6 +107,7 @@ impl Databases {
             installation: self.installation.clone(),
             strategy: self.strategy,
             permissions: self.permissions,
+            marker: None,
             guest: self.guest.clone(),
             made: AtomicU64::new(0),
         })
@@ -192,6 +203,16 @@ impl Databases {
         }
         Ok(dropped)
     }
+}
+
+/// A key of an advisory lock that nobody else uses.
+fn lock_key(identity: &SessionIdentity) -> i64 {
+    let text = format!("{} {} pgqa", identity.backend_pid, identity.backend_start);
+    let digest = Sha256::digest(text.as_bytes());
+    digest
+        .iter()
+        .take(8)
+        .fold(0, |key, byte| (key << 8) | i64::from(*byte))
 }
 
 /// `2 sessions (psql, myapp)`.

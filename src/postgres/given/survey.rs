@@ -136,6 +136,12 @@ impl Survey {
         Ok(())
     }
 
+    /// Whether somebody else is using the server.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.busy().is_some()
+    }
+
     /// Who is using the server, if anybody is.
     fn busy(&self) -> Option<String> {
         let active = || self.others(|activity| activity != Activity::Idle);

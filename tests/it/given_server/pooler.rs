@@ -18,6 +18,8 @@ pub(crate) enum PoolMode {
     Session,
     /// When the transaction ends: two statements of one client may meet different sessions.
     Transaction,
+    /// A connection of the server is a client's for one statement.
+    Statement,
 }
 
 impl PoolMode {
@@ -26,6 +28,7 @@ impl PoolMode {
         match self {
             PoolMode::Session => "session",
             PoolMode::Transaction => "transaction",
+            PoolMode::Statement => "statement",
         }
     }
 }
