@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use glob::Pattern;
@@ -11,6 +12,7 @@ use glob::Pattern;
 use crate::definition::Operation;
 use crate::postgres::binaries::WantedList;
 use crate::postgres::cache_limit::CacheLimit;
+use crate::postgres::conninfo::redact;
 use crate::postgres::packages::Requested;
 use crate::report::Format;
 
@@ -93,13 +95,13 @@ pub struct Common {
     #[arg(long, global = true, help_heading = "Where")]
     pub offline: bool,
     /// Keep servers and built fixtures here [default: pgq-analyze in XDG_CACHE_HOME, ~/.cache or, for root, /var/cache]
-    #[arg(long, global = true, value_name = "DIR", help_heading = "Where")]
+    #[arg(long, global = true, value_name = "DIR", value_parser = place(), help_heading = "Where")]
     pub cache_dir: Option<PathBuf>,
     /// Keep at most this much there, as 20GB, 512MB, 0 or none; what was not used for the longest time goes first [default: 20GB]
     #[arg(long, global = true, value_name = "SIZE", help_heading = "Where")]
     pub cache_limit: Option<CacheLimit>,
     /// As root: the account the server runs under [default: postgres, else nobody]
-    #[arg(long, global = true, value_name = "NAME", help_heading = "Where")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = name, help_heading = "Where")]
     pub server_user: Option<String>,
     /// Say nothing on stderr but errors
     #[arg(long, short, global = true, help_heading = "Output")]
@@ -181,16 +183,16 @@ pub enum Command {
 #[derive(Clone, Debug, Args)]
 pub struct What {
     /// Queue to take: a built-in name, or the path of a folder (repeatable) [default: status-partial, durable-steps]
-    #[arg(long, value_name = "QUEUE", help_heading = "What")]
+    #[arg(long, value_name = "QUEUE", value_parser = name, help_heading = "What")]
     pub queue: Vec<String>,
     /// Fixture to take: a built-in name, or the path of a file (repeatable) [default: heavy-single-queue, many-queues-sparse, with-steps]
-    #[arg(long, value_name = "FIXTURE", help_heading = "What")]
+    #[arg(long, value_name = "FIXTURE", value_parser = name, help_heading = "What")]
     pub fixture: Vec<String>,
     /// Operation to take (repeatable) [default: fetch, complete]
     #[arg(long, value_name = "OPERATION", value_parser = Operation::from_str, help_heading = "What")]
     pub operation: Vec<Operation>,
     /// Variants to take, as a pattern such as `batch-1*` (repeatable)
-    #[arg(long, value_name = "PATTERN", value_parser = Pattern::new, help_heading = "What")]
+    #[arg(long, value_name = "PATTERN", value_parser = pattern, help_heading = "What")]
     pub variant: Vec<Pattern>,
     /// Take every built-in queue, fixture and operation that no other option narrows
     #[arg(long, help_heading = "What")]
@@ -255,6 +257,7 @@ pub struct ComparePlans {
         long,
         value_name = "DIR",
         default_value = "to-analyse",
+        value_parser = place(),
         help_heading = "Output"
     )]
     pub out: PathBuf,
@@ -309,6 +312,7 @@ pub enum QueuesAction {
     /// A queue's contract, statements and variants
     Show {
         /// A built-in name, or the path of a folder
+        #[arg(value_parser = name)]
         queue: String,
     },
 }
@@ -329,14 +333,16 @@ pub enum FixturesAction {
     /// A fixture's file with what it means
     Show {
         /// A built-in name, or the path of a file
+        #[arg(value_parser = name)]
         fixture: String,
     },
     /// Build a fixture and keep it, so that the next run starts at once
     Build {
         /// A built-in name, or the path of a file
+        #[arg(value_parser = name)]
         fixture: String,
         /// Queue to build it for: a built-in name, or the path of a folder (repeatable) [default: status-partial, durable-steps]
-        #[arg(long, value_name = "QUEUE")]
+        #[arg(long, value_name = "QUEUE", value_parser = name)]
         queue: Vec<String>,
         #[command(flatten)]
         #[allow(missing_docs)]
@@ -345,9 +351,10 @@ pub enum FixturesAction {
     /// Drop what was built of a fixture
     Drop {
         /// Its name, or the path of its file
+        #[arg(value_parser = name)]
         fixture: String,
         /// Only what was built for this queue: its name, or the path of its folder
-        #[arg(long, value_name = "QUEUE")]
+        #[arg(long, value_name = "QUEUE", value_parser = name)]
         queue: Option<String>,
     },
 }
@@ -368,6 +375,7 @@ pub enum RulesAction {
     /// What a rule looks for, why it hurts a queue, and what mends it
     Show {
         /// Its id, as findings name it
+        #[arg(value_parser = name)]
         rule: String,
     },
 }
@@ -383,6 +391,7 @@ pub struct ExtractQueries {
         long,
         value_name = "DIR",
         default_value = "extracted-queries",
+        value_parser = place(),
         help_heading = "Output"
     )]
     pub out: PathBuf,
@@ -446,6 +455,7 @@ pub struct Clean {
         long,
         value_name = "DIR",
         default_value = "to-analyse",
+        value_parser = place(),
         requires = "runs",
         help_heading = "What"
     )]
@@ -462,13 +472,31 @@ pub struct Clean {
 #[derive(Debug, Args)]
 pub struct Init {
     /// What to call it: `my-queue` makes ./my-queue; a path such as ./queues/my-queue is taken as it is
+    #[arg(value_parser = name)]
     pub name: String,
     /// Copy the built-in queue of this name, or with --fixture the built-in fixture
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     pub from: Option<String>,
     /// Write a fixture file instead of a queue folder
     #[arg(long)]
     pub fixture: bool,
+}
+
+/// A name, which no address of a server is: such a one may hold a password, and a name is printed.
+fn name(text: &str) -> Result<String, String> {
+    if text.contains("://") || redact(text) != text {
+        return Err("a server of your own is named with --database-url".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// The same for a path, which need not be UTF-8.
+fn place() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| name(&path.to_string_lossy()).map(|_| path))
+}
+
+fn pattern(text: &str) -> Result<Pattern, String> {
+    Pattern::new(&name(text)?).map_err(|error| error.to_string())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

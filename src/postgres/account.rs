@@ -2,7 +2,8 @@
 //!
 //! `postgres` refuses to run as root, so root hands the server to another account and owns none of its files.
 
-use std::os::unix::fs::{MetadataExt, chown};
+use std::fs::File;
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -85,13 +86,13 @@ impl Account {
         command.current_dir("/")
     }
 
-    /// Gives a file or directory to this account.
+    /// Gives an open file or directory to this account.
     ///
     /// # Errors
     /// If the file system refuses.
-    pub fn own(&self, path: &Path) -> std::io::Result<()> {
+    pub fn own(&self, file: &File) -> std::io::Result<()> {
         match &self.0 {
-            Some(other) => chown(path, Some(other.uid), Some(other.gid)),
+            Some(other) => fchown(file, Some(other.uid), Some(other.gid)),
             None => Ok(()),
         }
     }

@@ -6,8 +6,9 @@ use std::ffi::OsStr;
 use std::fs::{DirEntry, Metadata};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::cache_directory::{CacheDirectory, CacheError, owner_name};
 use super::cluster::left_running;
@@ -157,9 +158,15 @@ impl KeptCluster {
     #[must_use]
     pub fn binaries(&self) -> Option<Binaries> {
         let record = self.record.as_ref()?;
-        let output = Command::new(record.bin_dir.join("postgres"))
-            .arg("--version")
-            .output();
+        let mut command = Command::new(record.bin_dir.join("postgres"));
+        command.arg("--version").env_clear().current_dir("/");
+        command.stdin(Stdio::null());
+        // The path is the word of whoever owns the cluster: root runs it as they would.
+        let owner = self.directory.symlink_metadata().ok()?;
+        if rustix::process::geteuid().is_root() {
+            command.uid(owner.uid()).gid(owner.gid());
+        }
+        let output = command.output();
         let Ok(output) = output else {
             return Some(Binaries::Gone);
         };
@@ -364,6 +371,36 @@ mod tests {
         assert!(!found[0].remove("another").expect("no error"));
         drop(lock);
         assert!(found[0].remove("another").expect("removes"));
+    }
+
+    #[test]
+    fn what_a_cluster_says_of_its_binaries_is_run_as_its_owner() {
+        use std::os::unix::fs::PermissionsExt;
+        let top = tempfile::tempdir().expect("a temporary directory");
+        let open = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(top.path(), open.clone()).expect("opens it");
+        let cache = CacheDirectory::open(&top.path().join("cache")).expect("makes it");
+        let directory = cache.path.join("postgres-15-aaaaaa");
+        std::fs::create_dir(&directory).expect("makes a folder");
+        let postgres = top.path().join("postgres");
+        std::fs::write(&postgres, "#!/bin/sh\n/usr/bin/id -u\n").expect("writes");
+        std::fs::set_permissions(&postgres, open).expect("makes it run");
+        let record = ClusterRecord {
+            bin_dir: top.path().to_path_buf(),
+            version_text: "postgres (PostgreSQL) 15.1".to_owned(),
+            used: 1,
+            templates: Vec::new(),
+        };
+        record.write(&directory).expect("writes");
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&directory, Some(65_534), Some(65_534)).expect("gives away");
+        }
+        let owner = directory.metadata().expect("is there").uid();
+        let found = clusters(&cache).expect("reads").remove(0);
+        assert_eq!(
+            found.binaries(),
+            Some(Binaries::Replaced(owner.to_string()))
+        );
     }
 
     #[test]

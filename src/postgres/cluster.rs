@@ -1,5 +1,7 @@
 //! A cluster on disk: made once, owned by one process at a time, cleared of what an earlier process left behind.
 
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -35,6 +37,14 @@ pub enum ClusterError {
         /// The directory that is closed to it.
         barred: String,
         /// The cache directory.
+        path: String,
+    },
+    /// A link in its place.
+    #[error(
+        "{path} is a symbolic link, and a cluster is never reached through one: remove it, or choose another cache directory with --cache-dir"
+    )]
+    Link {
+        /// The link.
         path: String,
     },
     /// A file operation failed.
@@ -155,11 +165,7 @@ impl Cluster {
 
     async fn make_ready(&self, events: &Events) -> Result<(), ClusterError> {
         let directory = &self.directory;
-        std::fs::create_dir_all(directory).map_err(file_error("make", directory))?;
-        set_private(directory).map_err(file_error("set the mode of", directory))?;
-        self.account
-            .own(directory)
-            .map_err(file_error("give away", directory))?;
+        take_directory(directory, &self.account)?;
         self.end_leftover(events).await?;
         if self.went_down_with_the_machine() {
             let data = self.data();
@@ -225,7 +231,9 @@ impl Cluster {
     /// If the note cannot be written.
     pub fn mark_running(&self) -> Result<(), ClusterError> {
         let mark = self.running_mark();
-        std::fs::write(&mark, boot_id()).map_err(file_error("write", &mark))
+        // Renamed into place: never written through a link, which the server's account could have put there.
+        crate::run::store::write_whole(&mark, boot_id().as_bytes())
+            .map_err(file_error("write", &mark))
     }
 
     /// Takes the note back, after the server came down in good order.
@@ -340,9 +348,31 @@ fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default()
 }
 
-fn set_private(directory: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700))
+/// Makes a cluster's directory, closed to all but its account, or takes the one there is. A link is refused: in a cache that users share
+/// it could lead root to give away any directory.
+fn take_directory(directory: &Path, account: &Account) -> Result<(), ClusterError> {
+    match std::fs::create_dir(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            return Err(file_error("make", directory)(error));
+        }
+        _ => {}
+    }
+    if directory.is_symlink() {
+        return Err(ClusterError::Link {
+            path: directory.display().to_string(),
+        });
+    }
+    let flags = rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::NOFOLLOW;
+    let open = File::options()
+        .read(true)
+        .custom_flags(flags.bits() as i32)
+        .open(directory)
+        .map_err(file_error("open", directory))?;
+    open.set_permissions(Permissions::from_mode(0o700))
+        .map_err(file_error("set the mode of", directory))?;
+    account
+        .own(&open)
+        .map_err(file_error("give away", directory))
 }
 
 fn file_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ClusterError {
@@ -367,12 +397,34 @@ pub(super) fn last_lines(text: &str, count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     #[test]
     fn the_last_lines_are_told_on_one_line() {
         assert_eq!(last_lines("a\n\nb\n  c\n", 2), "b | c");
         assert_eq!(last_lines("", 2), "");
+    }
+
+    #[test]
+    fn a_cluster_is_never_reached_through_a_link() {
+        let top = tempfile::tempdir().expect("a temporary directory");
+        let account = Account::pick(None).expect("an account");
+        let made = top.path().join("made");
+        take_directory(&made, &account).expect("makes it");
+        take_directory(&made, &account).expect("takes it");
+        let outside = top.path().join("outside");
+        std::fs::create_dir(&outside).expect("makes a folder");
+        std::fs::set_permissions(&outside, Permissions::from_mode(0o755)).expect("opens it");
+        let link = top.path().join("link");
+        std::os::unix::fs::symlink(&outside, &link).expect("links");
+        let message = take_directory(&link, &account)
+            .expect_err("a link")
+            .to_string();
+        assert!(message.contains("symbolic link"), "{message}");
+        let mode = |path| std::fs::metadata(path).expect("is there").mode() & 0o777;
+        assert_eq!((mode(&made), mode(&outside)), (0o700, 0o755));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -88,10 +89,12 @@ impl Lock {
 }
 
 /// Opens a lock file, made where there is none. Not both at once: in a directory open to all, Linux refuses to open a file of another
-/// user with a request to make it, even to root (`fs.protected_regular`).
+/// user with a request to make it, even to root (`fs.protected_regular`). And never through a link: the file is written to, and who may
+/// write into a cache that users share must not choose which.
 fn open(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
     match options.open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         opened => return opened,
@@ -108,6 +111,16 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+
+    #[test]
+    fn a_link_in_place_of_a_lock_is_not_followed() {
+        let top = tempfile::tempdir().expect("a temporary directory");
+        let (letter, lock) = (top.path().join("letter"), top.path().join("lock"));
+        std::fs::write(&letter, "dear").expect("writes");
+        std::os::unix::fs::symlink(&letter, &lock).expect("links");
+        assert!(Lock::try_take(&lock, "a test").is_err());
+        assert_eq!(std::fs::read_to_string(&letter).expect("reads"), "dear");
+    }
 
     #[tokio::test]
     async fn the_second_waits_and_is_told_for_whom() {

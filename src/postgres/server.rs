@@ -4,6 +4,7 @@
 //! (`PR_SET_PDEATHSIG`) follows the thread that spawned it, not the process.
 
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command};
@@ -225,13 +226,22 @@ fn shut_down(child: &mut Child) -> bool {
     false
 }
 
+/// Makes an empty log, or empties the one there is. Never through a link: where root does this, the directory is the server account's,
+/// which must not choose what root writes to.
+fn create(log: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    options.open(log)
+}
+
 fn postgres_command(
     postgres: &Path,
     cluster: &Cluster,
     profile: &Profile,
 ) -> Result<Command, ClusterError> {
     let log = cluster.log();
-    let open = || File::create(&log).and_then(|file| Ok((file.try_clone()?, file)));
+    let open = || create(&log).and_then(|file| Ok((file.try_clone()?, file)));
     let (output, errors) = open().map_err(|source| ClusterError::File {
         action: "write",
         path: log.display().to_string(),

@@ -151,9 +151,14 @@ fn clock(page: &mut Page, clock: &Clock, debug_build: bool) {
     line(
         page,
         "TIMING in EXPLAIN",
-        &format!(
-            "{} ns for each row of a node, in the server",
-            Significant(clock.timing_ns_per_row)
+        &clock.timing_ns_per_row.map_or_else(
+            || "cannot be told from the noise of this machine".to_owned(),
+            |cost| {
+                format!(
+                    "{} ns for each row of a node, in the server",
+                    Significant(cost)
+                )
+            },
         ),
     );
     let total = clock.readings.max(1) as f64;
@@ -380,6 +385,7 @@ mod tests {
         });
         found.machine.governors = vec!["powersave".to_owned()];
         found.machine.load_average = None;
+        found.clock.timing_ns_per_row = None;
         found.disk.directory = None;
         found.disk.sync = None;
         found.disk.free_bytes = None;

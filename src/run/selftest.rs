@@ -62,8 +62,8 @@ pub struct Clock {
     pub below_1us: f64,
     /// The times between readings, by powers of two.
     pub histogram: Vec<ClockClass>,
-    /// What EXPLAIN's TIMING adds to each row of a node in the server, in nanoseconds; below 0 where the machine wavers more than that.
-    pub timing_ns_per_row: f64,
+    /// What EXPLAIN's TIMING adds to each row of a node in the server, in nanoseconds; none where the machine wavers more than that.
+    pub timing_ns_per_row: Option<f64>,
 }
 
 /// Readings of one class.

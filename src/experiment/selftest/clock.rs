@@ -8,7 +8,9 @@ use super::SelfTestError;
 use crate::plan::Plan;
 use crate::run::selftest::{Clock, ClockClass};
 use crate::statement::value::RawText;
+use crate::stats::change::SIGNIFICANCE;
 use crate::stats::powers_of_two::PowersOfTwo;
+use crate::stats::rank_sum::RankSum;
 
 /// How long the clock is read.
 const DURATION: Duration = Duration::from_millis(300);
@@ -54,7 +56,7 @@ pub(super) async fn read() -> Clock {
                 readings,
             })
             .collect(),
-        timing_ns_per_row: 0.0,
+        timing_ns_per_row: None,
     }
 }
 
@@ -64,17 +66,24 @@ fn source() -> Option<String> {
     Some(text.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
-/// What TIMING adds to each row of a node, in nanoseconds: the same statement explained with and without it, in turns. It may come out
-/// negative where the machine wavers more than that.
-pub(super) async fn timing_ns_per_row(client: &Client) -> Result<f64, SelfTestError> {
+/// What TIMING adds to each row of a node, in nanoseconds: the same statement explained with and without it, in turns. None
+/// where the machine wavers more than that.
+pub(super) async fn timing_ns_per_row(client: &Client) -> Result<Option<f64>, SelfTestError> {
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for _ in 0..EXECUTIONS {
         with.push(explain(client, "on").await?);
         without.push(explain(client, "off").await?);
     }
+    Ok(cost_ms(&with, &without).map(|cost| cost * 1e6 / f64::from(ROWS)))
+}
+
+/// By how much one sample of times is above another; none where that cannot be told from noise.
+fn cost_ms(with: &[f64], without: &[f64]) -> Option<f64> {
     // Whatever else the machine does only adds to a time: the least is the one that was disturbed least.
     let least = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
-    Ok((least(&with) - least(&without)) * 1e6 / f64::from(ROWS))
+    let cost = least(with) - least(without);
+    let test = RankSum::test(without, with)?;
+    (test.p_value < SIGNIFICANCE && cost > 0.0).then_some(cost)
 }
 
 async fn explain(client: &Client, timing: &str) -> Result<f64, SelfTestError> {
@@ -89,4 +98,22 @@ async fn explain(client: &Client, timing: &str) -> Result<f64, SelfTestError> {
     let plans = Plan::parse(&row.get::<_, RawText>(0).0).map_err(SelfTestError::Plan)?;
     let plan = plans.first().and_then(|plan| plan.execution_ms);
     plan.ok_or(SelfTestError::Plan(crate::plan::json::PlanError::Empty))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cost_is_told_only_beyond_the_noise() {
+        let times = |from: f64| -> Vec<f64> {
+            let time = |step| from + f64::from(step) * 0.1;
+            (0..9).map(time).collect()
+        };
+        let cost = cost_ms(&times(15.0), &times(10.0)).expect("far apart");
+        assert!((cost - 5.0).abs() < 1e-9, "{cost}");
+        assert_eq!(cost_ms(&times(10.05), &times(10.0)), None, "within noise");
+        assert_eq!(cost_ms(&times(9.0), &times(10.0)), None, "never negative");
+        assert_eq!(cost_ms(&[], &[]), None);
+    }
 }

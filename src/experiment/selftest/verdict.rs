@@ -162,13 +162,12 @@ fn coarse_above(value: f64, limit: f64) -> Trust {
 
 fn node_times(found: &SelfTest) -> (Trust, String) {
     let clock = &found.clock;
-    let cost = clock.timing_ns_per_row;
-    if cost <= 0.0 {
+    let Some(cost) = clock.timing_ns_per_row else {
         return (
             Trust::Limited,
             "this machine wavers more than EXPLAIN's TIMING costs".to_owned(),
         );
-    }
+    };
     let sentence = format!(
         "EXPLAIN's TIMING adds about {} ns to each row of each node, {} to a node of a million rows",
         Significant(cost),

@@ -23,7 +23,7 @@ pub(crate) fn steady() -> SelfTest {
             histogram: [(32.0, 19_000_000), (64.0, 999_800), (16_384.0, 200)]
                 .map(|(below_ns, readings)| ClockClass { below_ns, readings })
                 .to_vec(),
-            timing_ns_per_row: 45.0,
+            timing_ns_per_row: Some(45.0),
         },
         counts: counts(),
         times: times(),

@@ -124,6 +124,12 @@ fn a_password_in_the_wrong_place_of_the_command_line_is_not_repeated() {
         ["--postgres=postgres://u:S3CRET@h/d", "compare-plans"],
         ["compare-plans", "--datbase-url=postgres://u:S3CRET@h/d"],
         ["compare-plans", "password=S3CRET host=h"],
+        ["compare-plans", "--queue=postgres://u:S3CRET@h/d"],
+        ["compare-plans", "--fixture=password=S3CRET"],
+        ["compare-plans", "--variant=postgres://u:S3CRET@h/d"],
+        ["compare-plans", "--cache-dir=postgres://u:S3CRET@h/d"],
+        ["compare-plans", "--out=postgres://u:S3CRET@h/d"],
+        ["init", "postgres://u:S3CRET@h/d"],
     ] {
         let ran = run(&place, arguments).expect_code(2);
         assert!(!ran.stderr.contains("S3CRET"), "{}", ran.stderr);

@@ -122,7 +122,7 @@ fn a_sync_that_no_disk_can_do_is_named() {
 fn a_dear_clock_is_named_with_its_source() {
     let topic = Topic::NodeTimes;
     let (trust, sentence, _) = judged(topic, |found| {
-        found.clock.timing_ns_per_row = 1200.0;
+        found.clock.timing_ns_per_row = Some(1200.0);
         found.clock.source = Some("hpet".to_owned());
     });
     assert_eq!(trust, Trust::Limited);
@@ -130,7 +130,7 @@ fn a_dear_clock_is_named_with_its_source() {
         sentence.contains("1,200 ns") && sentence.contains("hpet"),
         "{sentence}"
     );
-    let (trust, ..) = judged(topic, |found| found.clock.timing_ns_per_row = -3.0);
+    let (trust, ..) = judged(topic, |found| found.clock.timing_ns_per_row = None);
     assert_eq!(trust, Trust::Limited);
 }
 
