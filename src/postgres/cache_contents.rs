@@ -198,6 +198,8 @@ impl KeptCluster {
             self.directory.join("data"),
             self.directory.join("data.unfinished"),
         );
+        // First, so that half of it does not go on saying what was built in it.
+        remove_tree(&ClusterRecord::path(&self.directory))?;
         remove_tree(&aside)?;
         match std::fs::rename(&data, &aside) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),

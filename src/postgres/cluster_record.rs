@@ -41,10 +41,16 @@ pub struct TemplateRecord {
 }
 
 impl ClusterRecord {
+    /// Where the record of the cluster in `directory` is.
+    #[must_use]
+    pub fn path(directory: &Path) -> PathBuf {
+        directory.join(FILE)
+    }
+
     /// Reads the record of the cluster in `directory`; none if it has none that can be read.
     #[must_use]
     pub fn read(directory: &Path) -> Option<ClusterRecord> {
-        let text = std::fs::read_to_string(directory.join(FILE)).ok()?;
+        let text = std::fs::read_to_string(ClusterRecord::path(directory)).ok()?;
         serde_json::from_str(&text).ok()
     }
 
@@ -54,7 +60,7 @@ impl ClusterRecord {
     /// If the file system refuses.
     pub fn write(&self, directory: &Path) -> std::io::Result<()> {
         let text = serde_json::to_string_pretty(self)? + "\n";
-        crate::run::store::write_whole(&directory.join(FILE), text.as_bytes())
+        crate::run::store::write_whole(&ClusterRecord::path(directory), text.as_bytes())
     }
 }
 

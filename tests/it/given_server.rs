@@ -178,7 +178,9 @@ fn new_directory(place: &Place, name: &str, account: &Account) -> PathBuf {
     let number = MADE.fetch_add(1, Ordering::Relaxed);
     let directory = place.path().join(format!("{name}-{number}"));
     fs::create_dir(&directory).expect("makes a directory");
-    account.own(&directory).expect("gives it to the account");
+    account
+        .own(&std::fs::File::open(&directory).expect("opens it"))
+        .expect("gives it to the account");
     directory
 }
 
@@ -232,7 +234,9 @@ fn install_key(directory: &Path, account: &Account, options: &Options) {
         let to = directory.join(name);
         // Permissions are copied as well.
         fs::copy(from, &to).expect("copies a certificate");
-        account.own(&to).expect("gives it to the account");
+        account
+            .own(&std::fs::File::open(&to).expect("opens it"))
+            .expect("gives it to the account");
     }
 }
 

@@ -34,7 +34,9 @@ impl Keeper {
         log: &Path,
     ) -> Keeper {
         File::create(log).expect("makes a log");
-        account.own(log).expect("gives the log to the account");
+        account
+            .own(&std::fs::File::open(log).expect("opens it"))
+            .expect("gives the log to the account");
         let mut shell = Command::new("sh");
         shell
             .args(["-c", KEEP, "keep", signal])
