@@ -1,20 +1,21 @@
 //! The command line.
 
+mod values;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::builder::{PathBufValueParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use glob::Pattern;
 
 use crate::definition::Operation;
 use crate::postgres::binaries::WantedList;
 use crate::postgres::cache_limit::CacheLimit;
-use crate::postgres::conninfo::redact;
 use crate::postgres::packages::Requested;
 use crate::report::Format;
+use values::{age, format, name, pattern, place, seconds, timeout};
 
 const OVERVIEW: &str = "\
 {before-help}{about}
@@ -428,12 +429,13 @@ pub enum PostgresAction {
         version: Requested,
     },
     /// Remove server binaries that were fetched into the cache; never anything else
+    #[command(group = ArgGroup::new("which").required(true).args(["version", "all"]))]
     Remove {
         /// A major or exact version
-        #[arg(required_unless_present = "all", value_parser = Requested::read)]
+        #[arg(value_parser = Requested::read)]
         version: Option<Requested>,
         /// All of them
-        #[arg(long, conflicts_with = "version")]
+        #[arg(long)]
         all: bool,
     },
 }
@@ -482,66 +484,6 @@ pub struct Init {
     pub fixture: bool,
 }
 
-/// A name, which no address of a server is: such a one may hold a password, and a name is printed.
-fn name(text: &str) -> Result<String, String> {
-    if text.contains("://") || redact(text) != text {
-        return Err("a server of your own is named with --database-url".to_owned());
-    }
-    Ok(text.to_owned())
-}
-
-/// The same for a path, which need not be UTF-8.
-fn place() -> impl TypedValueParser<Value = PathBuf> {
-    PathBufValueParser::new().try_map(|path| name(&path.to_string_lossy()).map(|_| path))
-}
-
-fn pattern(text: &str) -> Result<Pattern, String> {
-    Pattern::new(&name(text)?).map_err(|error| error.to_string())
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let number = text.strip_suffix('s').unwrap_or(text).parse::<f64>();
-    let seconds =
-        number.map_err(|_| format!("`{text}` is not a number of seconds such as 2 or 0.5"))?;
-    if (0.0..=3600.0).contains(&seconds) {
-        Ok(Duration::from_secs_f64(seconds))
-    } else {
-        Err("has to lie between 0 and 3600 seconds".to_owned())
-    }
-}
-
-/// PostgreSQL counts timeouts in milliseconds, and takes 0 for none.
-fn timeout(text: &str) -> Result<Duration, String> {
-    let timeout = seconds(text)?;
-    if timeout.as_millis() == 0 {
-        return Err(
-            "has to be a millisecond or more: without a limit others might wait for ever"
-                .to_owned(),
-        );
-    }
-    Ok(timeout)
-}
-
-fn age(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no age such as 30d or 12h");
-    let (number, hours) = match (text.strip_suffix('d'), text.strip_suffix('h')) {
-        (Some(number), _) => (number, 24),
-        (None, Some(number)) => (number, 1),
-        (None, None) => return Err(wrong()),
-    };
-    let number: u32 = number.parse().map_err(|_| wrong())?;
-    Ok(Duration::from_secs(u64::from(number) * hours * 3600))
-}
-
-fn format(text: &str) -> Result<Format, String> {
-    let known: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
-    let found = Format::ALL
-        .iter()
-        .copied()
-        .find(|format| format.name() == text);
-    found.ok_or_else(|| format!("`{text}` is none of {}", known.join(", ")))
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -562,24 +504,5 @@ mod tests {
                 command.get_name()
             );
         }
-    }
-
-    #[test]
-    fn an_age_is_a_number_of_days_or_hours() {
-        assert_eq!(age("30d"), Ok(Duration::from_secs(30 * 86_400)));
-        assert_eq!(age("12h"), Ok(Duration::from_secs(12 * 3_600)));
-        assert_eq!(age("0d"), Ok(Duration::ZERO));
-        for wrong in ["", "d", "30", "-1d", "1.5h", "99999999999d"] {
-            assert!(age(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_budget_is_a_number_of_seconds() {
-        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
-        assert_eq!(seconds("2s"), Ok(Duration::from_secs(2)));
-        assert_eq!(timeout("0.001"), Ok(Duration::from_millis(1)));
-        assert!(timeout("0").is_err() && timeout("0.0001").is_err());
-        assert!(seconds("-1").is_err() && seconds("soon").is_err() && seconds("NaN").is_err());
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -131,7 +131,12 @@ impl RunFolder {
 
 /// Locks a run's folder for whoever writes or removes it; none if somebody has.
 pub(super) fn lock(folder: &Path) -> io::Result<Option<File>> {
-    let directory = File::open(folder)?;
+    // Never through a link: what is removed under this lock is what was listed.
+    let flags = rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::NOFOLLOW;
+    let directory = File::options()
+        .read(true)
+        .custom_flags(flags.bits() as i32)
+        .open(folder)?;
     match directory.try_lock() {
         Ok(()) => Ok(Some(directory)),
         Err(TryLockError::WouldBlock) => Ok(None),
@@ -222,6 +227,15 @@ mod tests {
         assert!(folder.is_running());
         assert_eq!(folder.remove().expect("no error"), Removal::Running);
         drop(store);
+        // Something else in its place by the time it is removed.
+        let (aside, other) = (top.path().join("aside"), top.path().join("other"));
+        fs::rename(&folder.path, &aside).expect("renames");
+        fs::create_dir(&other).expect("makes a folder");
+        fs::write(other.join("letter"), "dear").expect("writes");
+        std::os::unix::fs::symlink(&other, &folder.path).expect("links");
+        assert!(folder.remove().is_err() && other.join("letter").exists());
+        fs::remove_file(&folder.path).expect("removes the link");
+        fs::rename(&aside, &folder.path).expect("renames back");
         assert!(!folder.is_running() && folder.bytes() > 0);
         assert_eq!(folder.remove().expect("removes"), Removal::Removed);
         assert!(!folder.path.exists());

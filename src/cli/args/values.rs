@@ -1,0 +1,109 @@
+//! What the values of options mean, and why some are refused.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PathBufValueParser, TypedValueParser};
+use glob::Pattern;
+
+use crate::postgres::conninfo::redact;
+use crate::report::Format;
+
+/// A name, which no address of a server is: such a one may hold a password, and a name is printed.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    if text.contains("://") || redact(text) != text {
+        return Err("a server of your own is named with --database-url".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// The same for a path, which need not be UTF-8.
+pub(super) fn place() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| name(&path.to_string_lossy()).map(|_| path))
+}
+
+/// A pattern such as `batch-1*`.
+pub(super) fn pattern(text: &str) -> Result<Pattern, String> {
+    Pattern::new(&name(text)?).map_err(|error| error.to_string())
+}
+
+/// Up to an hour: `2`, `2s` or `0.5`.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.strip_suffix('s').unwrap_or(text).parse::<f64>();
+    let seconds =
+        number.map_err(|_| format!("`{text}` is not a number of seconds such as 2 or 0.5"))?;
+    if (0.0..=3600.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("has to lie between 0 and 3600 seconds".to_owned())
+    }
+}
+
+/// PostgreSQL counts timeouts in milliseconds, and takes 0 for none.
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
+    let timeout = seconds(text)?;
+    if timeout.as_millis() == 0 {
+        return Err(
+            "has to be a millisecond or more: without a limit others might wait for ever"
+                .to_owned(),
+        );
+    }
+    Ok(timeout)
+}
+
+/// `30d` or `12h`.
+pub(super) fn age(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no age such as 30d or 12h");
+    let (number, hours) = match (text.strip_suffix('d'), text.strip_suffix('h')) {
+        (Some(number), _) => (number, 24),
+        (None, Some(number)) => (number, 1),
+        (None, None) => return Err(wrong()),
+    };
+    let number: u32 = number.parse().map_err(|_| wrong())?;
+    Ok(Duration::from_secs(u64::from(number) * hours * 3600))
+}
+
+/// A format by its name.
+pub(super) fn format(text: &str) -> Result<Format, String> {
+    let known: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
+    let found = Format::ALL
+        .iter()
+        .copied()
+        .find(|format| format.name() == text);
+    found.ok_or_else(|| format!("`{text}` is none of {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_no_name() {
+        for text in ["status-partial", "./my queue", "a=b", "/srv/password"] {
+            assert_eq!(name(text), Ok(text.to_owned()));
+        }
+        for text in ["postgres://h/d", "mysql://u:p@h", "host=h password=x"] {
+            let message = name(text).unwrap_err();
+            assert!(message.contains("--database-url"), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_age_is_a_number_of_days_or_hours() {
+        assert_eq!(age("30d"), Ok(Duration::from_secs(30 * 86_400)));
+        assert_eq!(age("12h"), Ok(Duration::from_secs(12 * 3_600)));
+        assert_eq!(age("0d"), Ok(Duration::ZERO));
+        for wrong in ["", "d", "30", "-1d", "1.5h", "99999999999d"] {
+            assert!(age(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_budget_is_a_number_of_seconds() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(seconds("2s"), Ok(Duration::from_secs(2)));
+        assert_eq!(timeout("0.001"), Ok(Duration::from_millis(1)));
+        assert!(timeout("0").is_err() && timeout("0.0001").is_err());
+        assert!(seconds("-1").is_err() && seconds("soon").is_err() && seconds("NaN").is_err());
+    }
+}
