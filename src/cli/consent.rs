@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use super::exit::Usage;
 use super::progress;
-use crate::experiment::cost::{Cost, Workload};
+use crate::experiment::cost::{Cost, SchemaCost, Workload};
 use crate::postgres::database::CopyStrategy;
 use crate::postgres::given::Given;
 use crate::postgres::given::survey::Survey;
@@ -14,7 +14,12 @@ use crate::units::{Bytes, Count};
 ///
 /// # Errors
 /// If they do not, or there is nobody to ask (usage).
-pub async fn ask(given: &Given, workload: &Workload, agreed: bool) -> anyhow::Result<()> {
+pub async fn ask(
+    given: &Given,
+    workload: &Workload,
+    schema: Option<&str>,
+    agreed: bool,
+) -> anyhow::Result<()> {
     if workload.pieces.is_empty() && workload.besides.is_empty() {
         return Ok(());
     }
@@ -23,8 +28,14 @@ pub async fn ask(given: &Given, workload: &Workload, agreed: bool) -> anyhow::Re
     }
     if !workload.pieces.is_empty() {
         let (survey, strategy, keep) = (given.survey(), given.strategy(), given.keeps_templates());
-        let cost = Cost::of(workload, strategy, survey.version.major, keep);
-        progress::tell(&describe(&cost, survey, strategy, keep));
+        let cost = match schema {
+            Some(schema) => describe_in_schema(&SchemaCost::of(workload), survey, schema, keep),
+            None => {
+                let cost = Cost::of(workload, strategy, survey.version.major, keep);
+                describe(&cost, survey, strategy, keep)
+            }
+        };
+        progress::tell(&cost);
     }
     if agreed {
         return Ok(());
@@ -47,11 +58,6 @@ fn describe(cost: &Cost, survey: &Survey, strategy: CopyStrategy, keep: bool) ->
         (CopyStrategy::FileCopy, _) => "file by file",
         (CopyStrategy::WalLog, _) => "through the write-ahead log",
     };
-    let receivers = match survey.receivers {
-        0 => String::new(),
-        1 => ", sent to 1 receiver of its replication".to_owned(),
-        count => format!(", sent to {count} receivers of its replication"),
-    };
     let afterwards = if keep {
         format!(
             "{} of built fixtures stay (--keep)",
@@ -73,7 +79,7 @@ fn describe(cost: &Cost, survey: &Survey, strategy: CopyStrategy, keep: bool) ->
         "what this costs PostgreSQL {} at {}, about:\n\
          \x20 databases    {} built, {copies}\n\
          \x20 disk         up to {}\n\
-         \x20 WAL          up to {}{receivers}\n\
+         \x20 WAL          up to {}{}\n\
          \x20 checkpoints  up to {} of the whole server\n\
          \x20 afterwards   {afterwards}",
         survey.version,
@@ -81,8 +87,48 @@ fn describe(cost: &Cost, survey: &Survey, strategy: CopyStrategy, keep: bool) ->
         Count(cost.fixtures),
         Bytes(cost.disk_bytes),
         Bytes(cost.wal_bytes),
+        receivers(survey),
         Count(cost.checkpoints),
     )
+}
+
+/// The same where all work stays in a schema.
+fn describe_in_schema(cost: &SchemaCost, survey: &Survey, schema: &str, keep: bool) -> String {
+    let afterwards = if keep {
+        format!(
+            "the schema stays with the last fixture, {} (--keep)",
+            Bytes(cost.last_bytes)
+        )
+    } else {
+        "nothing stays".to_owned()
+    };
+    format!(
+        "what this costs PostgreSQL {} at {}, about:\n\
+         \x20 schema       {schema}, in which {} are built, one after the other\n\
+         \x20 disk         up to {}\n\
+         \x20 WAL          {}{}\n\
+         \x20 afterwards   {afterwards}",
+        survey.version,
+        survey.server,
+        fixtures(cost.fixtures),
+        Bytes(cost.disk_bytes),
+        Bytes(cost.wal_bytes),
+        receivers(survey),
+    )
+}
+
+/// Who is sent all of what is written.
+fn receivers(survey: &Survey) -> String {
+    match survey.receivers {
+        0 => String::new(),
+        1 => ", sent to 1 receiver of its replication".to_owned(),
+        count => format!(", sent to {count} receivers of its replication"),
+    }
+}
+
+fn fixtures(count: u64) -> String {
+    let noun = if count == 1 { "fixture" } else { "fixtures" };
+    format!("{} {noun}", Count(count))
 }
 
 /// Asks on the terminal. On a thread of its own, so that a signal is heard meanwhile.

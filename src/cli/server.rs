@@ -58,7 +58,7 @@ impl Choice {
                     let message = "the URL names no database to stay in: add it, as in postgres://host/database";
                     return Err(Usage(message.to_owned()).into());
                 }
-                consent::ask(&given, workload, *agreed).await?;
+                consent::ask(&given, workload, schema.as_deref(), *agreed).await?;
                 match schema {
                     Some(name) => open_schema(given, name, options.keep, events).await,
                     None => {

@@ -148,6 +148,40 @@ impl Cost {
     }
 }
 
+/// What the work amounts to in a schema of one database, where one fixture lies at a time and nothing is copied. Bytes are estimates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SchemaCost {
+    /// Fixtures built, one after the other.
+    pub fixtures: u64,
+    /// Bytes on disk when it is most.
+    pub disk_bytes: u64,
+    /// Bytes of write-ahead log: rows, their staging tables and indexes, and what is vacuumed after each variant.
+    pub wal_bytes: u64,
+    /// Bytes of the last fixture, which may be kept.
+    pub last_bytes: u64,
+}
+
+impl SchemaCost {
+    /// What `workload` costs in a schema.
+    #[must_use]
+    pub fn of(workload: &Workload) -> SchemaCost {
+        let pieces = &workload.pieces;
+        let written = pieces
+            .iter()
+            .fold(0_u64, |sum, piece| sum.saturating_add(piece.peak_bytes));
+        SchemaCost {
+            fixtures: pieces.len() as u64,
+            disk_bytes: pieces
+                .iter()
+                .map(|piece| piece.peak_bytes)
+                .max()
+                .unwrap_or(0),
+            wal_bytes: written,
+            last_bytes: pieces.last().map_or(0, |piece| piece.bytes),
+        }
+    }
+}
+
 /// What lies on disk beside the templates: staging tables while one is built, later copies that wait to be dropped together.
 fn beside(piece: &Piece) -> u64 {
     let building = piece.peak_bytes.saturating_sub(piece.bytes);
@@ -198,6 +232,17 @@ mod tests {
         let oldest = Cost::of(&workload(), CopyStrategy::FileCopy, 14, false);
         assert_eq!(oldest.checkpoints, 66);
         assert_eq!(oldest.wal_bytes, 120 * MB);
+    }
+
+    #[test]
+    fn in_a_schema_one_fixture_lies_at_a_time() {
+        let expected = SchemaCost {
+            fixtures: 2,
+            disk_bytes: 200 * MB,
+            wal_bytes: 240 * MB,
+            last_bytes: 20 * MB,
+        };
+        assert_eq!(SchemaCost::of(&workload()), expected);
     }
 
     #[test]
