@@ -199,7 +199,7 @@ fn versions_that_do_not_exist() {
         .expect_said(&["error: no PostgreSQL 17 was fetched into ", "none was"]);
     run(&place, ["postgres", "remove"])
         .expect_code(2)
-        .expect_said(&["VERSION"]);
+        .expect_said(&["<VERSION|--all>"]);
     run(&place, ["postgres", "install", "17", "--offline"])
         .expect_code(2)
         .expect_said(&["--offline forbids"]);
