@@ -206,7 +206,7 @@ async fn identity(session: &Session) -> Result<SessionIdentity, tokio_postgres::
             &[],
         )
         .await?;
-    session.batch_execute("rollback").await?;
+    session.batch_execute("commit").await?;
     Ok(SessionIdentity {
         backend_pid: row.get(0),
         backend_start: row.get(1),
