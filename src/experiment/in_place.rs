@@ -89,7 +89,7 @@ pub fn left_behind(access: Access, variants: usize, samples: usize) -> Vec<Strin
         ),
     };
     let mut sentences = vec![format!(
-        "{often} on the tables that stand in the database of --database-url, always in a transaction that is rolled back; this is for a staging copy, not for production"
+        "{often} on the tables that stand in the database of --database-url, each in a transaction that is rolled back; this is for a staging copy, not for production"
     )];
     match access {
         Access::ReadOnly => sentences.push(
