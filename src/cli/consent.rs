@@ -67,7 +67,7 @@ fn describe(cost: &Cost, survey: &Survey, strategy: CopyStrategy, keep: bool) ->
         "nothing stays".to_owned()
     };
     let copies = if cost.most_copies == 0 {
-        "no copies".to_owned()
+        "not copied".to_owned()
     } else {
         format!(
             "{} to {} copies, made {how}",
@@ -104,13 +104,13 @@ fn describe_in_schema(cost: &SchemaCost, survey: &Survey, schema: &str, keep: bo
     };
     format!(
         "what this costs PostgreSQL {} at {}, about:\n\
-         \x20 schema       {schema}, in which {} are built, one after the other\n\
+         \x20 schema       {schema}, in which {}\n\
          \x20 disk         up to {}\n\
          \x20 WAL          {}{}\n\
          \x20 afterwards   {afterwards}",
         survey.version,
         survey.server,
-        fixtures(cost.fixtures),
+        fixtures_built(cost.fixtures),
         Bytes(cost.disk_bytes),
         Bytes(cost.wal_bytes),
         receivers(survey),
@@ -126,9 +126,11 @@ fn receivers(survey: &Survey) -> String {
     }
 }
 
-fn fixtures(count: u64) -> String {
-    let noun = if count == 1 { "fixture" } else { "fixtures" };
-    format!("{} {noun}", Count(count))
+fn fixtures_built(count: u64) -> String {
+    match count {
+        1 => "1 fixture is built".to_owned(),
+        _ => format!("{} fixtures are built, one after the other", Count(count)),
+    }
 }
 
 /// Asks on the terminal. On a thread of its own, so that a signal is heard meanwhile.

@@ -62,7 +62,10 @@ impl Choice {
                 match schema {
                     Some(name) => open_schema(given, name, options.keep, events).await,
                     None => {
-                        given.begin(events).await?;
+                        // In place nothing is dropped, not even what is ours: that would take a checkpoint.
+                        if options.purpose == Purpose::Databases {
+                            given.begin(events).await?;
+                        }
                         Ok(Workspace::Given(given))
                     }
                 }

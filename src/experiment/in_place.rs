@@ -7,6 +7,7 @@ use crate::explain::ground::{Access, Grounds};
 use crate::explain::standing::{Standing, Timeouts};
 use crate::postgres::workspace::Workspace;
 use crate::run::environment::Limitation;
+use crate::units::Count;
 
 /// How tables of others are measured on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +79,17 @@ pub fn limitation(in_place: InPlace) -> Limitation {
 /// `variants` at most.
 #[must_use]
 pub fn left_behind(access: Access, variants: usize, samples: usize) -> Vec<String> {
+    // Counts once in each plan mode.
+    let times = Count(samples.saturating_add(1).saturating_mul(2) as u64);
+    let often = match variants {
+        1 => format!("1 variant will be executed up to {times} times"),
+        _ => format!(
+            "{} variants will be executed up to {times} times each",
+            Count(variants as u64)
+        ),
+    };
     let mut sentences = vec![format!(
-        "{variants} variants will be executed up to {} times each on the tables that stand in the database of --database-url, each in a transaction that is rolled back; this is for a staging copy, not for production",
-        // Counts once in each plan mode.
-        samples.saturating_add(1).saturating_mul(2)
+        "{often} on the tables that stand in the database of --database-url, each in a transaction that is rolled back; this is for a staging copy, not for production"
     )];
     match access {
         Access::ReadOnly => sentences.push(

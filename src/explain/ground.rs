@@ -10,7 +10,7 @@ use crate::postgres::database::DatabaseError;
 
 /// What a session is set to, so that nothing but the statement decides its counts.
 pub(super) const SESSION_SETTINGS: &str = "set max_parallel_workers_per_gather = 0; set synchronize_seqscans = off; set lock_timeout = '5s'; \
-     set statement_timeout = '120s'; set jit = off";
+     set statement_timeout = '120s'; set jit = off; set default_transaction_isolation = 'read committed'";
 
 /// What happens to what statements change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 pub mod guest;
 pub mod mark;
-mod marker;
+pub mod marker;
 pub mod others;
 
 use std::collections::BTreeSet;
@@ -106,8 +106,18 @@ pub struct OurDatabase {
     pub standing: Standing,
     /// Size in bytes.
     pub bytes: u64,
+    /// Whether the run that made it is still going; never on a managed server.
+    pub is_maker_living: bool,
     /// When it was last marked, in seconds since 1970: a template is whenever it is used.
     pub used: u64,
+}
+
+impl OurDatabase {
+    /// Whether another run that is still going has made it, for itself or for later ones too.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        self.is_maker_living && self.standing != Standing::Own
+    }
 }
 
 /// How a template is copied.
@@ -314,6 +324,7 @@ impl Databases {
                 name: row.get(0),
                 role,
                 standing: Standing::Own,
+                is_maker_living: false,
                 bytes: u64::try_from(row.get::<_, i64>(2)).unwrap_or(0),
                 used,
             })

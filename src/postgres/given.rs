@@ -122,6 +122,8 @@ pub enum Purpose {
     Databases,
     /// Work stays in the one database that was named; no database is made.
     OneDatabase,
+    /// What we left there is dropped. Nothing is measured: what could not be trusted is nobody's concern.
+    Cleaning,
 }
 
 /// A server of the user's own, and how to behave on it.
@@ -207,9 +209,14 @@ impl Given {
             version: survey.version.to_string(),
             server: survey.server.clone(),
         });
-        let limitations =
-            survey.limitations((options.purpose == Purpose::Databases).then_some(strategy));
-        survey.notices().into_iter().for_each(notice);
+        let limitations = match options.purpose {
+            Purpose::Databases => survey.limitations(Some(strategy)),
+            Purpose::OneDatabase => survey.limitations(None),
+            Purpose::Cleaning => Vec::new(),
+        };
+        if options.purpose != Purpose::Cleaning {
+            survey.notices().into_iter().for_each(notice);
+        }
         for limitation in &limitations {
             notice(limitation.message.clone());
         }
@@ -293,6 +300,7 @@ impl Given {
                 }),
             }
         } else {
+            self.databases.settle().await;
             self.databases
                 .drop_standing(own)
                 .await

@@ -3,6 +3,8 @@
 //! It is ours only by its comment and its owner, as databases are. An advisory lock, held as long as it is used, keeps a second run
 //! out; who gets the lock knows that whatever stands there was left by a run that is gone, or kept for this one.
 
+mod dropping;
+pub mod left;
 pub mod watch;
 
 use sha2::{Digest, Sha256};
@@ -11,6 +13,7 @@ use tokio_postgres::error::SqlState;
 
 use super::connect::{Address, ConnectError, Session};
 use super::database::mark::{Mark, Role};
+use super::database::marker::WITHOUT_LIMITS;
 use super::database::server_message;
 
 /// Longer names PostgreSQL cuts off.
@@ -55,6 +58,18 @@ pub enum SchemaError {
         database: String,
         /// How that is known.
         reason: String,
+    },
+    /// Dropping it would drop what lies elsewhere.
+    #[error(
+        "schema {name} of database {database} cannot be dropped: what depends on it lies outside and would go with it ({what}); drop that first, or take another name for --in-schema"
+    )]
+    DependedOn {
+        /// The schema.
+        name: String,
+        /// The database.
+        database: String,
+        /// The objects.
+        what: String,
     },
     /// No right to make it.
     #[error(
@@ -130,6 +145,23 @@ impl OwnSchema {
     /// See [`SchemaError`].
     pub async fn open(options: SchemaOptions) -> Result<(OwnSchema, Found), SchemaError> {
         check_name(&options.name)?;
+        let schema = OwnSchema::hold(options).await?;
+        let found = match schema.look().await? {
+            None => {
+                schema.make().await?;
+                Found::Nothing
+            }
+            Some(Role::Template(_)) => Found::Kept,
+            Some(Role::Building | Role::Copy) => {
+                schema.clear().await?;
+                Found::Leftover
+            }
+        };
+        Ok((schema, found))
+    }
+
+    /// Takes the lock, whether there is such a schema or not, and ends what sessions of a run that is gone are left in it.
+    async fn hold(options: SchemaOptions) -> Result<OwnSchema, SchemaError> {
         let label = label(&options.name);
         let address = options.address.in_schema(&options.name, &label);
         let session = address
@@ -141,20 +173,10 @@ impl OwnSchema {
             session,
             options,
         };
+        schema.execute("prepare", WITHOUT_LIMITS).await?;
         schema.lock(&label).await?;
         schema.end_sessions().await?;
-        let found = match schema.look().await? {
-            None => {
-                schema.make("").await?;
-                Found::Nothing
-            }
-            Some(Role::Template(_)) => Found::Kept,
-            Some(Role::Building | Role::Copy) => {
-                schema.clear().await?;
-                Found::Leftover
-            }
-        };
-        Ok((schema, found))
+        Ok(schema)
     }
 
     /// Its name.
@@ -202,11 +224,10 @@ impl OwnSchema {
     /// # Errors
     /// If the server refuses, or it is not ours any more.
     pub async fn clear(&self) -> Result<(), SchemaError> {
-        let drop = match self.look().await? {
-            None => String::new(),
-            Some(_) => format!("drop schema {} cascade; ", quoted(self.name())),
-        };
-        self.make(&drop).await
+        match self.look().await? {
+            None => self.make().await,
+            Some(_) => self.drop_and(&self.making()).await,
+        }
     }
 
     /// Leaves the schema: dropped, or, where it is to be kept and holds a finished fixture, left as it is. Gives whether it stays.
@@ -218,8 +239,7 @@ impl OwnSchema {
         let found = self.look().await?;
         let stays = self.options.keep && matches!(found, Some(Role::Template(_)));
         if found.is_some() && !stays {
-            let drop = format!("drop schema {} cascade", quoted(self.name()));
-            self.execute("drop", &drop).await?;
+            self.drop_and("").await?;
         }
         self.session.close().await;
         Ok(stays)
@@ -307,13 +327,14 @@ impl OwnSchema {
         }
     }
 
-    /// Makes it, in one transaction with what goes before, so that it carries its mark from the moment it exists.
-    async fn make(&self, before: &str) -> Result<(), SchemaError> {
+    /// What makes it, for one transaction, so that it carries its mark from the moment it exists.
+    fn making(&self) -> String {
         let comment = self.comment(Role::Building);
-        let statements = format!(
-            "begin; {before}create schema {}; {comment}; commit",
-            quoted(self.name())
-        );
+        format!("create schema {}; {comment}", quoted(self.name()))
+    }
+
+    async fn make(&self) -> Result<(), SchemaError> {
+        let statements = format!("begin; {}; commit", self.making());
         let made = self.session.batch_execute(&statements).await;
         let Err(error) = made else {
             return Ok(());

@@ -159,7 +159,8 @@ async fn leave(schema: OwnSchema, events: &Events) {
     let text = match schema.close().await {
         Ok(false) => return,
         Ok(true) => format!(
-            "kept for the next run: schema {name}; a run with the same --in-schema and without --keep removes it"
+            "kept for the next run: schema {name}; a run with the same --in-schema and without --keep removes it, or `{} clean --database-url …`",
+            env!("CARGO_PKG_NAME")
         ),
         Err(error) => {
             format!("schema {name} may be left: {error}; the next run with it removes it")

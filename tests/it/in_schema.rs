@@ -1,5 +1,7 @@
 //! Fixtures in a schema of the program's own, for roles that may not make databases: nothing outside it is touched, nothing is left.
 
+mod cleaning;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -1,11 +1,10 @@
 //! Databases of our own on a server of others: told apart by comment and owner, never by name alone.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
 
 use sha2::{Digest, Sha256};
 
-use super::mark::{Maker, Mark, Role, SessionIdentity, Standing};
+use super::mark::{LivingSessions, Maker, Mark, Role, SessionIdentity, Standing};
 use super::marker::{Marker, WITHOUT_LIMITS};
 use super::{CopyStrategy, DatabaseError, Databases, OurDatabase, failed};
 use crate::postgres::connect::{Address, Session};
@@ -35,7 +34,7 @@ pub struct GuestOptions {
 
 impl Guest {
     /// Where a database with this mark stands for this run.
-    pub(super) fn standing(&self, mark: &Mark, living: &BTreeSet<SessionIdentity>) -> Standing {
+    pub(super) fn standing(&self, mark: &Mark, living: &LivingSessions) -> Standing {
         mark.standing(&self.run, living)
     }
 
@@ -58,20 +57,10 @@ impl Databases {
         session: Session,
         options: GuestOptions,
     ) -> Result<Databases, DatabaseError> {
-        let row = session
-            .query_one(
-                "select pid, extract(epoch from backend_start)::text from pg_stat_activity where pid = pg_backend_pid()",
-                &[],
-            )
-            .await
-            .map_err(failed(
-                "ask for the program's own session in",
-                address.maintenance(),
-            ))?;
-        let identity = SessionIdentity {
-            backend_pid: row.get(0),
-            backend_start: row.get(1),
-        };
+        let identity = identity(&session).await.map_err(failed(
+            "ask for the program's own session in",
+            address.maintenance(),
+        ))?;
         let prepared = || failed("prepare to work from", address.maintenance());
         let limits = session.batch_execute(WITHOUT_LIMITS).await;
         limits.map_err(prepared())?;
@@ -134,6 +123,7 @@ impl Databases {
             Some(OurDatabase {
                 name: row.get(0),
                 standing: guest.standing(&mark, &living),
+                is_maker_living: mark.is_maker_living(&living),
                 used: mark.time(),
                 role: Some(mark.into_role()),
                 bytes: u64::try_from(row.get::<_, i64>(2)).unwrap_or(0),
@@ -142,23 +132,18 @@ impl Databases {
         Ok(each.collect())
     }
 
-    /// The sessions of the role: whoever made a database of ours is among them, or gone.
-    pub(super) async fn living_sessions(
-        &self,
-    ) -> Result<BTreeSet<SessionIdentity>, tokio_postgres::Error> {
+    /// All sessions, of whatever role: whoever made a database of ours is among them, or gone. A run may have come in as another
+    /// member of the role that owns the databases.
+    pub(super) async fn living_sessions(&self) -> Result<LivingSessions, tokio_postgres::Error> {
         let rows = self
             .session
             .query(
-                "select pid, extract(epoch from backend_start)::text from pg_stat_activity \
-                 where usename = current_user and backend_start is not null",
+                "select pid, extract(epoch from backend_start)::text from pg_stat_activity where pid is not null",
                 &[],
             )
             .await?;
-        let identity = |row: &tokio_postgres::Row| SessionIdentity {
-            backend_pid: row.get(0),
-            backend_start: row.get(1),
-        };
-        Ok(rows.iter().map(identity).collect())
+        let session = |row: &tokio_postgres::Row| (row.get(0), row.get(1));
+        Ok(LivingSessions(rows.iter().map(session).collect()))
     }
 
     /// Whether a database still is what it was when it was found: false where there is none of that name.
@@ -186,6 +171,13 @@ impl Databases {
         }
     }
 
+    /// Waits until what was being made when the work was dropped is made and marked.
+    pub async fn settle(&self) {
+        if let Some(marker) = &self.marker {
+            marker.settle(&self.session).await;
+        }
+    }
+
     /// Drops what fits, and names it.
     ///
     /// # Errors
@@ -203,6 +195,22 @@ impl Databases {
         }
         Ok(dropped)
     }
+}
+
+/// The session's own identity. Where a role is set for it, that one may not look at what the role it came in as may see.
+async fn identity(session: &Session) -> Result<SessionIdentity, tokio_postgres::Error> {
+    session.batch_execute("begin; set local role none").await?;
+    let row = session
+        .query_one(
+            "select pid, extract(epoch from backend_start)::text from pg_stat_activity where pid = pg_backend_pid()",
+            &[],
+        )
+        .await?;
+    session.batch_execute("commit").await?;
+    Ok(SessionIdentity {
+        backend_pid: row.get(0),
+        backend_start: row.get(1),
+    })
 }
 
 /// A key of an advisory lock that nobody else uses.

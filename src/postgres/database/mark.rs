@@ -1,6 +1,6 @@
 //! The comment that makes a database ours: program, installation, what it is for, and on a server of others which run made it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,22 @@ pub struct SessionIdentity {
     pub backend_pid: i32,
     /// When it began, in seconds since 1970 as the server writes them.
     pub backend_start: String,
+}
+
+/// The sessions that are on a server: process ids, each with when it began, or none where the role may not see that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LivingSessions(pub BTreeMap<i32, Option<String>>);
+
+impl LivingSessions {
+    /// Whether a session is among them. One of its number that cannot be looked into may be it.
+    fn may_contain(&self, session: &SessionIdentity) -> bool {
+        let found = self.0.get(&session.backend_pid);
+        found.is_some_and(|start| {
+            start
+                .as_ref()
+                .is_none_or(|start| *start == session.backend_start)
+        })
+    }
 }
 
 /// The run that made a database on a server of others, and whether it is to outlive that run.
@@ -135,13 +151,20 @@ impl Mark {
         self.role
     }
 
+    /// Whether the run that made the database is still going, as far as the role can see.
+    #[must_use]
+    pub fn is_maker_living(&self, living: &LivingSessions) -> bool {
+        let maker = self.maker.as_ref();
+        maker.is_some_and(|maker| living.may_contain(&maker.session))
+    }
+
     /// Where it stands for the run `run`, while the sessions `living` are on the server.
     #[must_use]
-    pub fn standing(&self, run: &str, living: &BTreeSet<SessionIdentity>) -> Standing {
+    pub fn standing(&self, run: &str, living: &LivingSessions) -> Standing {
         match &self.maker {
             Some(maker) if maker.kept => Standing::Kept,
             Some(maker) if maker.run == run => Standing::Own,
-            Some(maker) if living.contains(&maker.session) => Standing::InUse,
+            Some(_) if self.is_maker_living(living) => Standing::InUse,
             _ => Standing::Leftover,
         }
     }
@@ -174,12 +197,19 @@ mod tests {
 
     #[test]
     fn what_a_living_run_made_is_no_leftover() {
-        let living = BTreeSet::from([maker("", 7, false).session]);
+        let living = LivingSessions(BTreeMap::from([
+            (7, Some("17.5".to_owned())),
+            (10, Some("20".to_owned())),
+            (11, None),
+        ]));
         let standing =
             |maker: Maker| Mark::new("i", Some(maker), Role::Copy).standing("me", &living);
         assert_eq!(standing(maker("me", 8, false)), Standing::Own);
         assert_eq!(standing(maker("other", 7, false)), Standing::InUse);
         assert_eq!(standing(maker("other", 9, false)), Standing::Leftover);
         assert_eq!(standing(maker("other", 9, true)), Standing::Kept);
+        // A later session of the same number, and one that the role may not look into.
+        assert_eq!(standing(maker("other", 10, false)), Standing::Leftover);
+        assert_eq!(standing(maker("other", 11, false)), Standing::InUse);
     }
 }

@@ -42,7 +42,12 @@ impl Databases {
             (mark.installation() != self.installation).then(|| OtherDatabase {
                 name: row.get(0),
                 installation: mark.installation().to_owned(),
-                standing: guest.standing(&mark, &living),
+                // One that is kept for later runs is copied by its maker for the time being.
+                standing: if mark.is_maker_living(&living) {
+                    Standing::InUse
+                } else {
+                    guest.standing(&mark, &living)
+                },
                 bytes: u64::try_from(row.get::<_, i64>(2)).unwrap_or(0),
             })
         });

@@ -17,7 +17,8 @@ const FACTS: &str = "select current_setting('server_version'), version(), pg_is_
          current_setting('wal_log_hints')::bool or current_setting('data_checksums')::bool, \
          current_setting('wal_level') = 'logical', current_setting('autovacuum')::bool, \
          (select count(*) from pg_stat_replication), \
-         (select count(*) from pg_prepared_xacts) \
+         (select count(*) from pg_prepared_xacts), \
+         exists (select from pg_settings where name = 'pg_stat_statements.max') \
      from pg_roles role where role.rolname = current_user";
 
 /// What was found.
@@ -51,6 +52,9 @@ pub struct Survey {
     pub receivers: u64,
     /// Transactions that are prepared for a two-phase commit.
     pub prepared_transactions: u64,
+    /// Whether pg_stat_statements is loaded. Its settings are there wherever it is, for every role; which libraries are loaded is not
+    /// for everybody to see.
+    pub has_statement_statistics: bool,
     /// Sessions of other clients.
     pub clients: Vec<Client>,
 }
@@ -78,6 +82,11 @@ impl Survey {
             .query_one(FACTS, &[])
             .await
             .map_err(failed("what it is"))?;
+        let version = Version::find(facts.get(0)).unwrap_or(Version { major: 0, minor: 0 });
+        if !version.is_supported() {
+            // What follows asks for what old versions do not know.
+            return Err(GivenError::TooOld { server, version });
+        }
         let clients = session
             .query(clients::QUERY, &[])
             .await
@@ -86,7 +95,7 @@ impl Survey {
         let count = |index: usize| u64::try_from(facts.get::<_, i64>(index)).unwrap_or(0);
         Ok(Survey {
             server,
-            version: Version::find(facts.get(0)).unwrap_or(Version { major: 0, minor: 0 }),
+            version,
             version_text: facts.get(1),
             is_standby: facts.get(2),
             is_read_only: facts.get(3),
@@ -99,6 +108,7 @@ impl Survey {
             autovacuum: facts.get(10),
             receivers: count(11),
             prepared_transactions: count(12),
+            has_statement_statistics: facts.get(13),
             clients: others.map(client).collect(),
         })
     }
@@ -114,9 +124,6 @@ impl Survey {
         strategy: Option<CopyStrategy>,
     ) -> Result<(), GivenError> {
         let (server, role, version) = (self.server.clone(), self.role.clone(), self.version);
-        if !version.is_supported() {
-            return Err(GivenError::TooOld { server, version });
-        }
         if self.is_standby {
             return Err(GivenError::Standby { server });
         }
@@ -206,6 +213,13 @@ impl Survey {
         if !self.is_superuser {
             limitations.extend(self.without_superuser(strategy.is_some()));
         }
+        if !self.has_statement_statistics {
+            limitations.push(limitation(
+                "pg_stat_statements",
+                &[],
+                "pg_stat_statements is not loaded: each statement's share of the server's time cannot be had".to_owned(),
+            ));
+        }
         limitations
     }
 
@@ -248,7 +262,9 @@ impl Survey {
         let functions = limitation(
             "auto_explain",
             &[],
-            format!("role {role} is no superuser: plans inside functions cannot be had"),
+            format!(
+                "role {role} is no superuser: the server's settings stay as they are, no CHECKPOINT is taken, and plans inside functions cannot be had"
+            ),
         );
         sampled.into_iter().chain([functions]).collect()
     }

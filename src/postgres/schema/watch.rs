@@ -80,10 +80,49 @@ pub async fn outside(
     witness: &Client,
     schema: &str,
 ) -> Result<Vec<String>, Error> {
-    let mut objects = changed(session, witness, schema).await?;
-    for (class, object) in locked(session, witness, schema).await? {
-        objects.insert((class, object));
+    let objects = touched(session, witness, schema).await?;
+    describe(session, witness, objects).await
+}
+
+/// As [`outside`], where the transaction has dropped the schema itself.
+///
+/// # Errors
+/// If the server refuses.
+pub async fn outside_a_dropped_schema(
+    session: &Client,
+    witness: &Client,
+    schema: &str,
+) -> Result<Vec<String>, Error> {
+    let mut objects = touched(session, witness, schema).await?;
+    let itself = witness
+        .query_opt(
+            "select tableoid, oid from pg_namespace where nspname = $1",
+            &[&schema],
+        )
+        .await?;
+    if let Some(row) = itself {
+        // Its comment went with it.
+        objects.remove(&(row.get(0), row.get(1)));
     }
+    describe(session, witness, objects).await
+}
+
+/// Catalog and number of everything outside that was changed, or is locked to be.
+async fn touched(
+    session: &Client,
+    witness: &Client,
+    schema: &str,
+) -> Result<BTreeSet<(u32, u32)>, Error> {
+    let mut objects = changed(session, witness, schema).await?;
+    objects.extend(locked(session, witness, schema).await?);
+    Ok(objects)
+}
+
+async fn describe(
+    session: &Client,
+    witness: &Client,
+    objects: BTreeSet<(u32, u32)>,
+) -> Result<Vec<String>, Error> {
     let mut described = BTreeSet::new();
     for (class, object) in objects {
         let mut description = None;

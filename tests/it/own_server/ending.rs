@@ -52,6 +52,23 @@ fn signals_leave_nothing() {
 }
 
 #[test]
+fn a_signal_while_a_database_is_made_leaves_nothing() {
+    let place = Place::new();
+    let server = start(&place);
+    for _ in 0..4 {
+        let running = begin(&place, &server);
+        wait_for("a database to be made", || {
+            let making = "select count(*) from pg_stat_activity where query like 'create database pgqa_%' and state = 'active'";
+            (server.sql("postgres", making)[0][0] != "0").then_some(())
+        });
+        running.signal(Signal::INT);
+        running.finish().expect_code(130);
+        assert_eq!(databases(&server), []);
+        let _ = std::fs::remove_dir_all(place.out());
+    }
+}
+
+#[test]
 fn what_a_killed_run_leaves_is_marked_and_removed_by_the_next() {
     let place = Place::new();
     let server = start(&place);

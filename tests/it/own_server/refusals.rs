@@ -1,6 +1,6 @@
 //! What is recognised and refused before anything is made.
 
-use super::{databases, measure, on, start};
+use super::{SMALL, databases, measure, on, start};
 use crate::given_server::{GivenServer, Options, PoolMode, Pooler};
 use crate::place::Place;
 use crate::program::{command, compare_plans, comparing, finish, take_run};
@@ -171,4 +171,22 @@ fn the_environment_names_the_server() {
     finish(named).expect_code(0).expect_said(&["nothing stays"]);
     assert_eq!(take_run(&place).environment.server.profile, "as-found");
     assert_eq!(databases(&server), []);
+}
+
+#[test]
+fn the_variables_of_libpq_alone_select_nothing() {
+    let place = Place::new();
+    let server = start(&place);
+    let logged = server.log().len();
+    let mut command = command(&place, comparing(&place, &SMALL));
+    command
+        .env("PGHOST", server.socket_directory())
+        .env("PGPORT", server.port().to_string())
+        .env("PGUSER", "postgres")
+        .env("PGDATABASE", "postgres");
+    finish(command).expect_code(0);
+    let run = take_run(&place);
+    assert_eq!(run.environment.server.profile, "plans");
+    let log = server.log()[logged..].to_owned();
+    assert!(!log.contains("app=pgq-analyze"), "{log}");
 }
