@@ -74,22 +74,22 @@ pub struct Common {
         help_heading = "Where"
     )]
     pub database_url: Option<String>,
-    /// Do not ask whether to go on: on a server of one's own, and in clean
-    #[arg(long, global = true, help_heading = "Where")]
+    /// Do not ask whether to go on; for clean too
+    #[arg(long, global = true, help_heading = "On a server of your own")]
     pub yes: bool,
-    /// On a server of one's own: keep built fixtures for the next run
-    #[arg(long, global = true, help_heading = "Where")]
+    /// Keep built fixtures for the next run
+    #[arg(long, global = true, help_heading = "On a server of your own")]
     pub keep: bool,
-    /// On a server of one's own: go on although other clients are active there
-    #[arg(long, global = true, help_heading = "Where")]
+    /// Go on although other clients are active there
+    #[arg(long, global = true, help_heading = "On a server of your own")]
     pub allow_busy_server: bool,
-    /// On a server of one's own: how fixtures are copied [default: wal-log, where the version has it]
+    /// How fixtures are copied [default: wal-log, where the version has it]
     #[arg(
         long,
         global = true,
         value_enum,
         value_name = "STRATEGY",
-        help_heading = "Where"
+        help_heading = "On a server of your own"
     )]
     pub copy_strategy: Option<Strategy>,
     /// Never fetch a server, whatever is missing
@@ -267,25 +267,25 @@ pub struct ComparePlans {
 /// Where no databases are to be made on a server of one's own.
 #[derive(Clone, Debug, Args)]
 pub struct OneDatabase {
-    /// On a server of one's own: build fixtures in this schema of the database that the URL names, and drop it at the end
-    #[arg(long, value_name = "NAME", help_heading = "Where")]
+    /// Build fixtures in this schema of the database that the URL names, and drop it at the end
+    #[arg(long, value_name = "NAME", help_heading = "On a server of your own")]
     pub in_schema: Option<String>,
-    /// On a server of one's own: measure on the tables that stand in the database that the URL names (a staging copy)
+    /// Measure on the tables that stand in the database that the URL names (a staging copy)
     #[arg(
         long,
         requires = "queue",
         conflicts_with_all = ["in_schema", "fixture", "all", "quick", "full", "rows", "seed", "keep", "copy_strategy"],
-        help_heading = "Where"
+        help_heading = "On a server of your own"
     )]
     pub in_place: bool,
     /// In place: measure statements that write too, in transactions that are rolled back
-    #[arg(long, requires = "in_place", help_heading = "Where")]
+    #[arg(long, requires = "in_place", help_heading = "On a server of your own")]
     pub allow_writes: bool,
     /// In place: how long a statement may wait for a lock [default: 1]
-    #[arg(long, value_name = "SECONDS", requires = "in_place", value_parser = timeout, help_heading = "Where")]
+    #[arg(long, value_name = "SECONDS", requires = "in_place", value_parser = timeout, help_heading = "On a server of your own")]
     pub lock_timeout: Option<Duration>,
     /// In place: how long a statement may take [default: 30]
-    #[arg(long, value_name = "SECONDS", requires = "in_place", value_parser = timeout, help_heading = "Where")]
+    #[arg(long, value_name = "SECONDS", requires = "in_place", value_parser = timeout, help_heading = "On a server of your own")]
     pub statement_timeout: Option<Duration>,
 }
 

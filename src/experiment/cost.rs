@@ -2,11 +2,8 @@
 
 use super::selection::Selection;
 use crate::definition::{Fixture, Queue};
-use crate::fixture::size;
+use crate::fixture::size::{self, EMPTY_DATABASE};
 use crate::postgres::database::{CopyStrategy, KEPT_COPIES_BYTES};
-
-/// An empty database, as it is copied from template0.
-const EMPTY_DATABASE: u64 = 7_500_000;
 
 /// A fixture built for a queue, and the copies made of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -113,15 +113,35 @@ pub(crate) fn bare_command<S: AsRef<OsStr>>(
     place: &Place,
     arguments: impl IntoIterator<Item = S>,
 ) -> Command {
-    let mut command = Command::new(binary);
     let arguments: Vec<OsString> = arguments
         .into_iter()
         .map(|argument| argument.as_ref().to_owned())
         .collect();
-    command.args(&arguments).current_dir(place.path());
+    let mut command = plain_command(binary.as_ref(), place, &arguments);
     if let Some(postgres) = chosen_postgres(&arguments) {
         command.args(["--postgres", &postgres]);
     }
+    command
+}
+
+/// A command of the program, with a cache directory, whose server the caller names by its environment.
+pub(crate) fn command_by_environment<S: AsRef<OsStr>>(
+    place: &Place,
+    arguments: impl IntoIterator<Item = S>,
+) -> Command {
+    let arguments: Vec<OsString> = arguments
+        .into_iter()
+        .map(|argument| argument.as_ref().to_owned())
+        .collect();
+    let mut command = plain_command(BINARY.as_ref(), place, &arguments);
+    command.arg("--cache-dir").arg(place.cache());
+    command
+}
+
+/// In an environment without the user's settings.
+fn plain_command(binary: &OsStr, place: &Place, arguments: &[OsString]) -> Command {
+    let mut command = Command::new(binary);
+    command.args(arguments).current_dir(place.path());
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("PG") || matches!(&*text, "DATABASE_URL" | "XDG_CACHE_HOME") {

@@ -42,11 +42,11 @@ fn the_longest_unused_makes_room() {
     build(&place, "with-steps", "20GB").expect_code(0);
     // Used again, it is not the longest unused any more.
     build(&place, "many-queues-sparse", "20GB").expect_code(0);
-    let ran = build(&place, "heavy-single-queue", "30MB")
+    let ran = build(&place, "heavy-single-queue", "35MB")
         .expect_code(0)
         .expect_said(&[
             "removed fixture with-steps for status-partial, 1",
-            " MB, the longest unused: the cache is limited to 30.0 MB (--cache-limit)",
+            " MB, the longest unused: the cache is limited to 35.0 MB (--cache-limit)",
             "built heavy-single-queue",
         ]);
     assert!(

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::start;
 use crate::given_server::{GivenServer, Options, PoolMode, Pooler};
 use crate::place::Place;
-use crate::program::{command, comparing, finish};
+use crate::program::{command, command_by_environment, comparing, finish};
 
 const PASSWORD: &str = "Geheim7Wort";
 
@@ -106,7 +106,11 @@ fn a_password_is_nowhere() {
 
 #[track_caller]
 fn expect_no_password(place: &Place, code: i32, words: &[&str], variable: Option<(&str, &str)>) {
-    let mut command = command(place, comparing(place, words));
+    let words = comparing(place, words);
+    let mut command = match variable {
+        Some(("DATABASE_URL", _)) => command_by_environment(place, words),
+        _ => command(place, words),
+    };
     command.envs(variable);
     let ran = finish(command);
     let all = format!("{}{}", ran.stdout, ran.stderr);
