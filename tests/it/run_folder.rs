@@ -21,8 +21,7 @@ const WHAT: [&str; 8] = [
     "completed-1",
 ];
 
-const RUN_KEYS: &str =
-    "format_version run_id kind status command environment timing peak_rss_bytes results failures skipped";
+const RUN_KEYS: &str = "format_version run_id kind status command environment timing peak_rss_bytes results failures skipped";
 const ENVIRONMENT_KEYS: &str = "program_version server_version settings profile cpu clock_cost_ns seed queues fixtures statistics limitations other_servers build block_size";
 const RESULT_KEYS: &str = "postgres queue fixture operation variant statement plan_mode auto_plan generic_shape shape digest rows \
      buffers wal pages_per_row planning_ms execution_ms findings dump";
