@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 use pgq_analyze::postgres::account::Account;
+use pgq_analyze::postgres::binaries::Installation;
 use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
 
 pub(crate) use certificates::{CLIENT, Certificates, Validity};
@@ -57,7 +58,7 @@ impl GivenServer {
         let account = Account::pick(None).unwrap_or_else(|error| panic!("{error}"));
         let directory = new_directory(place, "given", &account);
         let data = directory.join("data");
-        initialise(&installation.bin_dir, &account, &data);
+        initialise(&installation, &account, &data);
         let port = free_port();
         append(
             &data.join("postgresql.conf"),
@@ -184,8 +185,12 @@ fn new_directory(place: &Place, name: &str, account: &Account) -> PathBuf {
     directory
 }
 
-fn initialise(bin_dir: &Path, account: &Account, data: &Path) {
-    let mut command = Command::new(bin_dir.join("initdb"));
+fn initialise(installation: &Installation, account: &Account, data: &Path) {
+    let mut command = Command::new(installation.bin_dir.join("initdb"));
+    if installation.version.major >= 18 {
+        // As on the versions before, whose default that is.
+        command.arg("--no-data-checksums");
+    }
     command
         .args(["--username", SUPERUSER, "--auth", "trust", "--no-sync"])
         .args(["--encoding", "UTF8", "--locale", "C"])
