@@ -8,7 +8,8 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 psql=${PSQL:-psql}
-work=$(mktemp -d /tmp/plans.XXXXXX)
+# Not in a longer directory for temporary files: the name of a socket in it has to stay short.
+work=$(TMPDIR=/tmp mktemp -d)
 server=
 
 stop() {
