@@ -33,6 +33,9 @@ pub fn describe(server: ServerRecord, seed: Option<u64>) -> Environment {
         seed,
         queues: BTreeMap::new(),
         fixtures: BTreeMap::new(),
+        tables: BTreeMap::new(),
+        statements: BTreeMap::new(),
+        selection: None,
     }
 }
 
@@ -59,6 +62,7 @@ pub async fn describe_server(workspace: &Workspace) -> Result<ServerRecord, Data
             .collect(),
         profile: workspace.profile().to_owned(),
         statistics: BTreeMap::new(),
+        catalogs: BTreeMap::new(),
         limitations: workspace.limitations(),
     })
 }

@@ -15,6 +15,7 @@ use crate::explain::sample::{Measurement, Sampling};
 use crate::explain::variant::{self, Measured, Subject};
 use crate::finding::case::{Case, Catalog, PlanView};
 use crate::finding::rules::judge;
+use crate::plan::outline::rows_removed;
 use crate::plan::{Buffers, PlanShape, PlanWork, digest, work};
 use crate::postgres::workspace::Workspace;
 use crate::run::environment::FixtureRecord;
@@ -291,6 +292,7 @@ impl PlansExperiment<'_> {
             shape: PlanShape::of(plan).id(),
             digest: digest(plan),
             rows,
+            rows_removed: Some(rows_removed(plan)),
             buffers,
             wal: WalCounts {
                 records: total.wal.records,
@@ -298,6 +300,7 @@ impl PlansExperiment<'_> {
                 bytes: total.wal.bytes,
             },
             pages_per_row: (rows > 0).then(|| buffers.total as f64 / rows as f64),
+            output: None,
             planning_ms: Summary::of(measurement.planning_ms.clone()),
             execution_ms: Summary::of(measurement.execution_ms.clone()),
             findings: judge(case),
@@ -312,6 +315,9 @@ fn record_subject_matter(request: &Request, run: &mut Run) {
         run.environment
             .queues
             .insert(queue.name.clone(), queue.digest());
+        run.environment
+            .tables
+            .insert(queue.name.clone(), queue.tables_digest());
     }
     let built = request
         .fixtures

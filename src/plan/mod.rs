@@ -2,10 +2,12 @@
 //!
 //! Knows PostgreSQL 14 to 18 and nothing of queues, servers or files.
 
+pub mod difference;
 pub mod digest;
 pub mod json;
 pub mod mode;
 pub mod node;
+pub mod outline;
 pub mod reference;
 pub mod rows;
 pub mod shape;
@@ -14,6 +16,7 @@ pub mod tree;
 pub mod trigger;
 pub mod work;
 
+pub use difference::{NodeChange, difference};
 pub use digest::{digest, node_label};
 pub use json::PlanError;
 pub use mode::PlanMode;
@@ -21,6 +24,7 @@ pub use node::{
     Actual, BlockCounts, Buffers, Condition, Estimate, IoTimes, Operation, PlanNode, Relationship,
     Sort, Wal, Worker,
 };
+pub use outline::{OutlineNode, outline};
 pub use shape::PlanShape;
 pub use statement::{Jit, Plan, Planning, Serialization, Trigger};
 pub use tree::{PlanTree, Position, Preorder};

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::finding::case::Catalog;
+
 /// Everything that may change a result without being a result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Environment {
@@ -25,6 +27,24 @@ pub struct Environment {
     pub queues: BTreeMap<String, String>,
     /// What each fixture was, by name.
     pub fixtures: BTreeMap<String, FixtureRecord>,
+    /// Digest of what makes and fills each queue's tables, by name: its scripts, without its statements.
+    #[serde(default)]
+    pub tables: BTreeMap<String, String>,
+    /// The SQL of each statement measured, by queue, then by its name in results.
+    #[serde(default)]
+    pub statements: BTreeMap<String, BTreeMap<String, String>>,
+    /// Which of the queues' statements were asked for; none in a run of a program that did not record it.
+    #[serde(default)]
+    pub selection: Option<SelectionRecord>,
+}
+
+/// Which statements and variants a run was to measure.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelectionRecord {
+    /// Names of the operations.
+    pub operations: Vec<String>,
+    /// Patterns of variants; empty for what each fixture is about.
+    pub variants: Vec<String>,
 }
 
 impl Environment {
@@ -74,6 +94,9 @@ pub struct ServerRecord {
     /// Digest of the planner's statistics after the build, by fixture, then by queue.
     #[serde(default)]
     pub statistics: BTreeMap<String, BTreeMap<String, String>>,
+    /// The tables that were measured on, with sizes and indexes, by fixture, then by queue.
+    #[serde(default)]
+    pub catalogs: BTreeMap<String, BTreeMap<String, Catalog>>,
     /// What it lacks, and which columns suffer.
     pub limitations: Vec<Limitation>,
 }
@@ -91,7 +114,7 @@ pub struct Limitation {
 }
 
 /// The keys of a result that a [`Limitation`] may name: those of what is measured, with a dot between key and part.
-pub const RESULT_KEYS: [&str; 34] = [
+pub const RESULT_KEYS: [&str; 38] = [
     "auto_plan",
     "buffers",
     "buffers.dirtied",
@@ -111,6 +134,9 @@ pub const RESULT_KEYS: [&str; 34] = [
     "execution_ms.samples",
     "findings",
     "generic_shape",
+    "output",
+    "output.bytes",
+    "output.pages",
     "pages_per_row",
     "planning_ms",
     "planning_ms.max",
@@ -121,6 +147,7 @@ pub const RESULT_KEYS: [&str; 34] = [
     "planning_ms.p99",
     "planning_ms.samples",
     "rows",
+    "rows_removed",
     "shape",
     "wal",
     "wal.bytes",

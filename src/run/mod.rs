@@ -1,5 +1,7 @@
 //! Results as data: what a run was, where it ran, what it found. `run.json` is these types, format 1.
 
+pub mod baseline;
+pub mod comparison;
 pub mod environment;
 pub mod event;
 pub mod plan_result;
@@ -39,6 +41,9 @@ pub struct Run {
     pub results: Vec<PlanResult>,
     /// What could not be measured, and why.
     pub failures: Vec<Failure>,
+    /// The run whose samples were taken in turns with those of this one, so that the times of the two may be compared.
+    #[serde(default)]
+    pub interleaved_with: Option<String>,
     /// What was left out on purpose, and why: statements that write, where tables of others are only read.
     #[serde(default)]
     pub skipped: Vec<Failure>,
@@ -64,6 +69,7 @@ impl Run {
             peak_rss_bytes: 0,
             results: Vec::new(),
             failures: Vec::new(),
+            interleaved_with: None,
             skipped: Vec::new(),
         }
     }

@@ -33,12 +33,18 @@ pub struct PlanResult {
     pub digest: String,
     /// Rows the statement returned, or, where it returns none, rows it wrote.
     pub rows: u64,
+    /// Rows that its nodes read and threw away; none in a run of a program that did not record it.
+    #[serde(default)]
+    pub rows_removed: Option<u64>,
     /// Pages of the first execution on a fresh copy.
     pub buffers: BufferCounts,
     /// WAL of the first execution on a fresh copy.
     pub wal: WalCounts,
     /// `buffers.total` over `rows`; none without rows.
     pub pages_per_row: Option<f64>,
+    /// What its rows amounted to when they were sent to a client; none in a run of a program that did not record it.
+    #[serde(default)]
+    pub output: Option<OutputCounts>,
     /// Planning times of the samples, in milliseconds.
     pub planning_ms: Summary,
     /// Execution times of the samples, in milliseconds.
@@ -87,6 +93,15 @@ pub struct WalCounts {
     pub fpi: u64,
     /// Bytes.
     pub bytes: u64,
+}
+
+/// The rows of a statement as they are sent to a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputCounts {
+    /// Their size in the binary format, in bytes.
+    pub bytes: u64,
+    /// Pages read to send them, of values stored out of line mostly; in no node of the plan and not in [`BufferCounts`].
+    pub pages: u64,
 }
 
 /// A small sample of times in milliseconds. Percentiles the sample does not support are none.

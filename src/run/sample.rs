@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::environment::{Cpu, FixtureRecord, Limitation, ServerRecord};
-use super::plan_result::{BufferCounts, GenericShape, PlanMode, Summary, WalCounts};
+use super::plan_result::{BufferCounts, GenericShape, OutputCounts, PlanMode, Summary, WalCounts};
 use super::{Environment, FORMAT_VERSION, Failure, PlanResult, Run, RunKind, RunStatus, Timing};
 use crate::finding::{Finding, Severity};
 
@@ -41,6 +41,7 @@ pub(crate) fn run() -> Run {
                       fixture more ready jobs or the variant a smaller batch"
                 .to_owned(),
         }],
+        interleaved_with: None,
         skipped: Vec::new(),
     }
 }
@@ -60,6 +61,7 @@ fn environment() -> Environment {
             settings: BTreeMap::from([("jit".to_owned(), "off".to_owned()), ("shared_buffers".to_owned(), "1GB".to_owned())]),
             profile: "plans".to_owned(),
             statistics: BTreeMap::from([("heavy-single-queue".to_owned(), BTreeMap::from([("status-partial".to_owned(), "5f0e".to_owned())]))]),
+            catalogs: BTreeMap::new(),
             limitations: vec![Limitation {
                 capability: "pg_prewarm".to_owned(),
                 not_comparable: vec!["buffers".to_owned()],
@@ -75,6 +77,12 @@ fn environment() -> Environment {
             ("heavy-single-queue".to_owned(), fixture("c0ffee", 1_000_000)),
             ("future-rows".to_owned(), fixture("f00d", 200_000)),
         ]),
+        tables: BTreeMap::from([("status-partial".to_owned(), "7ab1".to_owned()), ("full-btree".to_owned(), "7ab2".to_owned())]),
+        statements: BTreeMap::from([(
+            "status-partial".to_owned(),
+            BTreeMap::from([("complete".to_owned(), "update job set state = 'completed' where id = any(:ids)".to_owned())]),
+        )]),
+        selection: None,
     }
 }
 
@@ -208,6 +216,7 @@ fn result(
         shape: shape_of(digest),
         digest: digest.to_owned(),
         rows,
+        rows_removed: Some(0),
         buffers: buffers(pages),
         wal: WalCounts {
             records: rows * 3,
@@ -215,6 +224,10 @@ fn result(
             bytes: rows * 410 + 58,
         },
         pages_per_row: (rows > 0).then(|| pages as f64 / rows as f64),
+        output: Some(OutputCounts {
+            bytes: rows * 180,
+            pages: 0,
+        }),
         planning_ms: Summary::of(times.iter().map(|_| 0.231).collect()),
         execution_ms: Summary::of(times),
         findings: Vec::new(),

@@ -67,6 +67,7 @@ fn server() -> FoundServer {
                 .into(),
             profile: "plans".to_owned(),
             statistics: BTreeMap::new(),
+            catalogs: BTreeMap::new(),
             limitations: Vec::new(),
         },
     }

@@ -1,0 +1,1 @@
+//! Which plan of one run is which of the other.

@@ -1,0 +1,1 @@
+//! What a plan that both runs have came to.
