@@ -2,8 +2,11 @@
 
 mod figures;
 mod json;
+mod junit;
 mod nodes;
 mod places;
+#[cfg(test)]
+mod sample;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -26,7 +29,8 @@ pub(super) fn render(
     match format {
         ComparisonFormat::Table => table::render(comparison, layout),
         ComparisonFormat::Json => json::render(comparison),
-        ComparisonFormat::Markdown | ComparisonFormat::Junit => json::render(comparison),
+        ComparisonFormat::Markdown => json::render(comparison),
+        ComparisonFormat::Junit => junit::render(comparison),
     }
 }
 
