@@ -3,6 +3,7 @@
 mod figures;
 mod json;
 mod junit;
+mod markdown;
 mod nodes;
 mod places;
 #[cfg(test)]
@@ -29,7 +30,7 @@ pub(super) fn render(
     match format {
         ComparisonFormat::Table => table::render(comparison, layout),
         ComparisonFormat::Json => json::render(comparison),
-        ComparisonFormat::Markdown => json::render(comparison),
+        ComparisonFormat::Markdown => markdown::render(comparison, layout),
         ComparisonFormat::Junit => junit::render(comparison),
     }
 }

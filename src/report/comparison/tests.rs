@@ -16,8 +16,7 @@ fn look() {
     for comparison in [sample::comparison(), sample::quiet(), sample::unlike()] {
         println!(
             "{}\n=======",
-            render_comparison(&comparison, ComparisonFormat::Table, plain(100))
+            render_comparison(&comparison, ComparisonFormat::Markdown, plain(100))
         );
     }
-    println!("{}", render_comparison(&sample::comparison(), ComparisonFormat::Junit, plain(100)));
 }
