@@ -1,9 +1,12 @@
 //! `compare-plans`: measure every statement's plan on every fixture.
 
+mod judged;
+
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
 
+use self::judged::Judge;
 use super::listing;
 use crate::cli::args::{Common, ComparePlans};
 use crate::cli::exit::{self, Exit};
@@ -28,28 +31,15 @@ use crate::run::{Failure, Run, RunKind, RunStatus};
 /// If the server does not start, or the run folder cannot be written.
 pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Exit> {
     let started = Instant::now();
-    let in_place = one_database::in_place(&arguments.one_database, common)?;
-    let library = Library::built_in();
-    let scale = arguments.what.scale.on_server(server::is_given(common)?);
-    let selected = match in_place {
-        Some(_) => selection::select_in_place(&library, &arguments.what)?,
-        None => selection::select(&library, &arguments.what, scale)?,
+    // Whatever is wrong with what is printed is said now, not after minutes of measuring.
+    let printed = match judged::judge(arguments, common)? {
+        Some(judge) => Printed::Comparison(judge),
+        None => Printed::Run(arguments.format()?),
     };
-    selected.tell_warnings(common.quiet);
-    let request = Request {
-        queues: selected.queues,
-        fixtures: selected.fixtures,
-        selection: selected.selection,
-        sampling: Sampling {
-            samples: usize::try_from(arguments.samples).unwrap_or(usize::MAX),
-            budget: arguments.budget,
-        },
-        in_place,
-    };
-    let workload = one_database::workload(&request);
+    let request = requested(arguments, common)?;
     let mut choices = server::choices(common, "compare-plans")?;
     let schema = arguments.one_database.in_schema.as_ref();
-    if in_place.is_some() || schema.is_some() {
+    if request.in_place.is_some() || schema.is_some() {
         choices = choices
             .into_iter()
             .map(|choice| choice.within_one_database(schema))
@@ -59,7 +49,7 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
     let store = RunStore::create(&arguments.out, RunKind::Plans, jiff::Timestamp::now())?;
     let mut comparison = Comparison {
         request: &request,
-        workload,
+        workload: one_database::workload(&request),
         seed: arguments.what.scale.seed,
         store: &store,
         started,
@@ -76,11 +66,62 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
         Err(_) => RunStatus::Failed,
     };
     save(&mut run, &store, started)?;
-    print(arguments.format()?, common, &run, &store)?;
+    let printed = match printed {
+        Printed::Comparison(judge) => judge.conclude(&run, store.folder(), common),
+        Printed::Run(format) => print(format, common, &run, &store),
+    };
+    both(ended(outcome, &run), printed)
+}
+
+/// What is printed in the end.
+enum Printed<'a> {
+    /// The run.
+    Run(Format),
+    /// How it compares, and nothing else.
+    Comparison(Judge<'a>),
+}
+
+/// What to measure, by the command line.
+fn requested(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Request> {
+    let in_place = one_database::in_place(&arguments.one_database, common)?;
+    let library = Library::built_in();
+    let scale = arguments.what.scale.on_server(server::is_given(common)?);
+    let selected = match in_place {
+        Some(_) => selection::select_in_place(&library, &arguments.what)?,
+        None => selection::select(&library, &arguments.what, scale)?,
+    };
+    selected.tell_warnings(common.quiet);
+    Ok(Request {
+        queues: selected.queues,
+        fixtures: selected.fixtures,
+        selection: selected.selection,
+        sampling: Sampling {
+            samples: usize::try_from(arguments.samples).unwrap_or(usize::MAX),
+            budget: arguments.budget,
+        },
+        in_place,
+    })
+}
+
+/// How the program ends, by how the run did and by what became of printing it.
+fn both(ended: anyhow::Result<Exit>, printed: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    match (ended, printed) {
+        (Ok(ended), Ok(printed)) => Ok(ended.min(printed)),
+        // What ended the run is told last: the program ends by it.
+        (ended @ (Ok(Exit::Interrupted) | Err(_)), Err(error)) => {
+            progress::tell(&format!("error: {}", exit::message(&error)));
+            ended
+        }
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+    }
+}
+
+/// How a run ended by itself.
+fn ended(outcome: anyhow::Result<Result<(), Interrupted>>, run: &Run) -> anyhow::Result<Exit> {
     match outcome? {
         Err(Interrupted) => Ok(Exit::Interrupted),
         Ok(()) if run.results.is_empty() && !run.skipped.is_empty() => {
-            Err(anyhow!("nothing was measured: {}", only_writes(&run)))
+            Err(anyhow!("nothing was measured: {}", only_writes(run)))
         }
         Ok(()) if run.failures.is_empty() => Ok(Exit::Done),
         Ok(()) => Ok(Exit::Failed),
