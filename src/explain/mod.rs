@@ -5,6 +5,7 @@ pub mod ground;
 pub mod options;
 pub mod sample;
 pub mod standing;
+pub mod turns;
 pub mod variant;
 
 use thiserror::Error;
