@@ -141,22 +141,24 @@ pub(super) fn files(
         }
         match mode.as_str() {
             "100644" | "100755" => {
-                let shown = format!("{revision}:{}", join(&path, &name));
-                let content = repository.blob(&object, &shown)?;
-                files.push((shown, content));
+                let place = format!("{revision}:{}/{name}", shown(&path));
+                let content = repository.blob(&object, &place)?;
+                files.push((place, content));
             }
             "120000" => {
                 return Err(RevisionError::Link {
                     revision: revision.to_owned(),
-                    path: join(&path, &name),
+                    path: format!("{}/{name}", shown(&path)),
                 });
             }
             // A folder, or another repository.
             _ => {}
         }
     }
-    let shown = format!("{revision}:{path}");
-    Ok(FilesOfRevision { shown, files })
+    Ok(FilesOfRevision {
+        shown: format!("{revision}:{}", shown(&path)),
+        files,
+    })
 }
 
 /// Mode, object and name of an entry of a tree: `100644 blob <object>\t<name>`.
@@ -168,12 +170,9 @@ fn parts(entry: &[u8]) -> Option<(String, String, String)> {
     Some((mode.to_owned(), object.to_owned(), name.to_owned()))
 }
 
-fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{folder}/{name}")
-    }
+/// What an empty path is written as behind a revision's colon, where a file's name is to follow.
+fn shown(path: &str) -> &str {
+    if path.is_empty() { "." } else { path }
 }
 
 /// The repository that a folder is in, at a revision.
