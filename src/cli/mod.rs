@@ -5,6 +5,7 @@ pub mod commands;
 pub mod consent;
 pub mod exit;
 pub mod interrupt;
+pub mod measuring;
 pub mod one_database;
 pub mod progress;
 pub mod selection;
