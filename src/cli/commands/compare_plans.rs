@@ -12,7 +12,7 @@ use crate::cli::{one_database, selection};
 use crate::definition::Library;
 use crate::experiment::plans::Request;
 use crate::explain::sample::{LEAST_SAMPLES, Sampling};
-use crate::report;
+use crate::report::{self, Format};
 use crate::run::store::RunStore;
 use crate::run::{Run, RunKind};
 
@@ -35,7 +35,7 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
     let Some(run) = measuring.finish(&outcome)?.pop() else {
         return outcome.map(|_| Exit::Interrupted);
     };
-    print(arguments, common, &run, &store)?;
+    print(arguments.format()?, common, &run, &store)?;
     match outcome? {
         Err(Interrupted) => Ok(Exit::Interrupted),
         Ok(()) if run.results.is_empty() && !run.skipped.is_empty() => {
@@ -104,12 +104,7 @@ fn only_writes(run: &Run) -> &'static str {
     }
 }
 
-fn print(
-    arguments: &ComparePlans,
-    common: &Common,
-    run: &Run,
-    store: &RunStore,
-) -> anyhow::Result<Exit> {
+fn print(format: Format, common: &Common, run: &Run, store: &RunStore) -> anyhow::Result<Exit> {
     let layout = listing::layout(common, Some(store.folder()));
-    listing::print(&report::render(run, arguments.format(), layout))
+    listing::print(&report::render(run, format, layout))
 }
