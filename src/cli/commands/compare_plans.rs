@@ -14,7 +14,7 @@ use crate::definition::Library;
 use crate::experiment::cost::Workload;
 use crate::experiment::environment;
 use crate::experiment::plans::{PlansExperiment, Request, save};
-use crate::explain::sample::Sampling;
+use crate::explain::sample::{LEAST_SAMPLES, Sampling};
 use crate::postgres::conninfo::redact;
 use crate::postgres::workspace::Workspace;
 use crate::report;
@@ -42,6 +42,7 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
         selection: selected.selection,
         sampling: Sampling {
             samples: usize::try_from(arguments.samples).unwrap_or(usize::MAX),
+            least: LEAST_SAMPLES,
             budget: arguments.budget,
         },
         in_place,
