@@ -21,6 +21,7 @@ pub fn options(gate: &Gate) -> Options {
     Options {
         tolerances,
         allow_different: gate.allow_different,
+        ..Options::default()
     }
 }
 
