@@ -94,6 +94,15 @@ pub struct FormatName {
     pub of_comparison: Option<ComparisonFormat>,
 }
 
+/// The names of all of them, each once.
+#[must_use]
+pub fn format_names() -> Vec<&'static str> {
+    let mut names = Format::ALL.map(Format::name).to_vec();
+    let more = ComparisonFormat::ALL.map(ComparisonFormat::name);
+    names.extend(more.into_iter().filter(|name| format(name).is_err()));
+    names
+}
+
 /// A format that runs or comparisons have.
 pub(super) fn any_format(text: &str) -> Result<FormatName, String> {
     let named = FormatName {
@@ -101,10 +110,7 @@ pub(super) fn any_format(text: &str) -> Result<FormatName, String> {
         of_comparison: comparison_format(text).ok(),
     };
     if named.of_run.is_none() && named.of_comparison.is_none() {
-        let mut known: Vec<&str> = Format::ALL.map(Format::name).to_vec();
-        let more = ComparisonFormat::ALL.map(ComparisonFormat::name);
-        known.extend(more.into_iter().filter(|name| format(name).is_err()));
-        return Err(format!("`{text}` is none of {}", known.join(", ")));
+        return Err(format!("`{text}` is none of {}", format_names().join(", ")));
     }
     Ok(named)
 }
