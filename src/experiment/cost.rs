@@ -75,6 +75,61 @@ impl Workload {
             besides: Vec::new(),
         }
     }
+
+    /// One fixture and so many copies of it, or twice as many.
+    #[must_use]
+    pub fn copying(queue: &Queue, fixture: &Fixture, copies: u64) -> Workload {
+        Workload {
+            pieces: vec![piece(queue, fixture, copies)],
+            besides: Vec::new(),
+        }
+    }
+
+    /// Every selected statement on every fixture, each on a copy of its own.
+    #[must_use]
+    pub fn measuring(queues: &[Queue], fixtures: &[Fixture], selection: &Selection) -> Workload {
+        let pairs = fixtures
+            .iter()
+            .flat_map(|fixture| queues.iter().map(move |queue| (queue, fixture)));
+        let pieces = pairs.filter_map(|(queue, fixture)| {
+            let variants = selection.subjects(queue, fixture).len() as u64;
+            (variants > 0).then(|| piece(queue, fixture, variants))
+        });
+        Workload {
+            pieces: pieces.collect(),
+            besides: Vec::new(),
+        }
+    }
+
+    /// The same of two versions of the queues, which correspond by place: where their tables are equal, one fixture serves both.
+    #[must_use]
+    pub fn in_turns(
+        [first, second]: [&[Queue]; 2],
+        fixtures: &[Fixture],
+        selection: &Selection,
+    ) -> Workload {
+        let pairs = fixtures.iter().flat_map(|fixture| {
+            let both = first.iter().zip(second);
+            both.map(move |(one, other)| (one, other, fixture))
+        });
+        let variants = |queue, fixture| selection.subjects(queue, fixture).len() as u64;
+        let pieces = pairs.flat_map(|(one, other, fixture)| {
+            let (few, more) = (variants(one, fixture), variants(other, fixture));
+            if fills_the_same_tables(one, other) {
+                vec![piece(other, fixture, few + more)]
+            } else {
+                vec![piece(one, fixture, few), piece(other, fixture, more)]
+            }
+        });
+        Workload {
+            pieces: pieces.filter(|piece| piece.variants > 0).collect(),
+            besides: Vec::new(),
+        }
+    }
+}
+
+fn fills_the_same_tables(one: &Queue, other: &Queue) -> bool {
+    one.tables_digest() == other.tables_digest() && one.options == other.options
 }
 
 fn piece(queue: &Queue, fixture: &Fixture, variants: u64) -> Piece {

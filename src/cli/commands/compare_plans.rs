@@ -8,7 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::interrupt::Interrupted;
 use crate::cli::measuring::{Measuring, Version};
 use crate::cli::server::{self, Choice};
-use crate::cli::{one_database, selection};
+use crate::cli::{against, one_database, selection};
 use crate::definition::Library;
 use crate::experiment::plans::Request;
 use crate::explain::sample::{LEAST_SAMPLES, Sampling};
@@ -21,6 +21,12 @@ use crate::run::{Run, RunKind};
 /// # Errors
 /// If the server does not start, or the run folder cannot be written.
 pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Exit> {
+    if let Some(other) = &arguments.against {
+        return against::run(arguments, common, other).await;
+    }
+    if arguments.self_check {
+        return against::self_check(arguments, common).await;
+    }
     let request = request(arguments, common, LEAST_SAMPLES)?;
     let choices = choices(arguments, common, request.in_place.is_some())?;
     // Outputs are opened first: a run is not lost for want of a place to keep it.
@@ -50,7 +56,7 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
 ///
 /// # Errors
 /// If they name something that there is not, or that cannot be read.
-pub(super) fn request(
+pub(in crate::cli) fn request(
     arguments: &ComparePlans,
     common: &Common,
     least: usize,
@@ -80,7 +86,7 @@ pub(super) fn request(
 ///
 /// # Errors
 /// As [`server::choices`].
-pub(super) fn choices(
+pub(in crate::cli) fn choices(
     arguments: &ComparePlans,
     common: &Common,
     in_place: bool,
