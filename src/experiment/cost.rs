@@ -76,31 +76,6 @@ impl Workload {
         }
     }
 
-    /// One fixture and so many copies of it, or twice as many.
-    #[must_use]
-    pub fn copying(queue: &Queue, fixture: &Fixture, copies: u64) -> Workload {
-        Workload {
-            pieces: vec![piece(queue, fixture, copies)],
-            besides: Vec::new(),
-        }
-    }
-
-    /// Every selected statement on every fixture, each on a copy of its own.
-    #[must_use]
-    pub fn measuring(queues: &[Queue], fixtures: &[Fixture], selection: &Selection) -> Workload {
-        let pairs = fixtures
-            .iter()
-            .flat_map(|fixture| queues.iter().map(move |queue| (queue, fixture)));
-        let pieces = pairs.filter_map(|(queue, fixture)| {
-            let variants = selection.subjects(queue, fixture).len() as u64;
-            (variants > 0).then(|| piece(queue, fixture, variants))
-        });
-        Workload {
-            pieces: pieces.collect(),
-            besides: Vec::new(),
-        }
-    }
-
     /// The same of two versions of the queues, which correspond by place: where their tables are equal, one fixture serves both.
     #[must_use]
     pub fn in_turns(
