@@ -39,7 +39,7 @@ pub(super) fn judge<'a>(
         return match gate::given(&arguments.gate) {
             None => Ok(None),
             Some(option) => Err(Usage(format!(
-                "{option} is about a comparison: name what to compare with, by --baseline"
+                "{option} is about a comparison: name what to compare with, by --baseline or --against"
             ))
             .into()),
         };
