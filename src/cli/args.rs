@@ -1,5 +1,6 @@
 //! The command line.
 
+mod comparing;
 mod definitions;
 mod keeping;
 mod measuring;
@@ -14,9 +15,11 @@ use crate::postgres::binaries::WantedList;
 use crate::postgres::cache_limit::CacheLimit;
 use values::{name, place};
 
+pub use comparing::{Compare, FailOn, Gate, Runs, RunsAction, RunsFolder};
 pub use definitions::{Fixtures, FixturesAction, Init, Queues, QueuesAction, Rules, RulesAction};
 pub use keeping::{Clean, Postgres, PostgresAction};
 pub use measuring::{ComparePlans, ExtractQueries, OneDatabase, ScaleOptions, Selftest, What};
+pub use values::{FormatName, Tolerance, ToleratedCount};
 
 const OVERVIEW: &str = "\
 {before-help}{about}
@@ -24,6 +27,8 @@ const OVERVIEW: &str = "\
 {usage-heading} {usage}
 
 Measure   compare-plans    measure every statement's plan on every fixture
+Read      compare          set two runs, or a baseline and a run, side by side
+          runs             list, show and remove runs, save one as a baseline
 Define    queues           list the queues, show one
           fixtures         list, show, build and drop data distributions
           rules            list what is looked for in plans, explain one
@@ -44,7 +49,7 @@ Options:
 #[derive(Debug, Parser)]
 #[command(name = "pgq-analyze", version, help_template = OVERVIEW, max_term_width = 110)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 3 counts that ought to repeat do not (selftest), 5 inconclusive (selftest), 130 interrupted (results so far are kept)."
+    after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 3 a gate failed (--fail-on), or counts that ought to repeat do not (selftest), 5 inconclusive, 130 interrupted (results so far are kept)."
 )]
 pub struct Arguments {
     /// What to do.
@@ -142,6 +147,13 @@ pub enum Command {
     /// Starts a PostgreSQL server, builds the fixtures (kept for next time), and runs EXPLAIN ANALYZE over every fetch and complete
     /// variant, each on a fresh copy. Prints a table per fixture and queue, and leaves run.json and the untouched plans in a folder.
     ComparePlans(ComparePlans),
+    /// Set two runs side by side: what got worse, what got better, and why
+    ///
+    /// FIRST is the baseline, SECOND is judged by it. Counts decide (pages, rows, WAL), and they repeat; times are shown. Unequal fixtures,
+    /// seeds, settings or versions are refused and named. Without --fail-on the exit code is 0 whatever is found.
+    Compare(Compare),
+    /// List, show and remove runs, save one as a baseline
+    Runs(Runs),
     /// List the queues, show one
     Queues(Queues),
     /// List, show, build and drop data distributions

@@ -6,7 +6,6 @@ use thiserror::Error;
 
 use super::environment::peak_rss_bytes;
 use super::in_place::InPlace;
-use super::in_turns::{self, Side};
 use super::selection::Selection;
 use super::site::{Site, SiteError};
 use crate::definition::queue::PlanCacheMode;
@@ -60,7 +59,7 @@ pub struct Request {
     pub in_place: Option<InPlace>,
 }
 
-/// A run under way: what it found so far is in `run`, and on disk after each variant.
+/// What a run is made of. What it finds is in a `Run`, and on disk after each variant.
 #[derive(Debug)]
 pub struct PlansExperiment<'e> {
     /// The server.
@@ -76,15 +75,6 @@ pub struct PlansExperiment<'e> {
 }
 
 impl PlansExperiment<'_> {
-    /// Measures everything asked for. What cannot be measured is recorded in `run.failures`, and the rest goes on.
-    ///
-    /// # Errors
-    /// If the run folder cannot be written; what was measured before is in `run`.
-    pub async fn measure(&self, run: &mut Run) -> Result<(), PlansError> {
-        let experiment = self;
-        in_turns::measure(&mut [Side { experiment, run }]).await
-    }
-
     /// Records what came out for a subject, and keeps it; gives what is to be said of it where not all of it could be measured.
     pub(super) fn record(
         &self,

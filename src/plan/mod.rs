@@ -7,6 +7,7 @@ pub mod digest;
 pub mod json;
 pub mod mode;
 pub mod node;
+mod node_work;
 pub mod outline;
 pub mod reference;
 pub mod rows;
@@ -25,6 +26,7 @@ pub use node::{
     Sort, Wal, Worker,
 };
 pub use outline::{OutlineNode, outline};
+pub use reference::References;
 pub use shape::PlanShape;
 pub use statement::{Jit, Plan, Planning, Serialization, Trigger};
 pub use tree::{PlanTree, Position, Preorder};

@@ -7,9 +7,11 @@ use std::time::Duration;
 use clap::Args;
 use glob::Pattern;
 
-use super::values::{format, name, pattern, place, seconds, timeout};
+use super::comparing::Gate;
+use super::values::{FormatName, any_format, name, pattern, place, seconds, timeout};
+use crate::cli::exit::Usage;
 use crate::definition::Operation;
-use crate::report::Format;
+use crate::report::{ComparisonFormat, Format};
 
 /// What to measure.
 #[derive(Clone, Debug, Args)]
@@ -78,10 +80,25 @@ pub struct ComparePlans {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub one_database: OneDatabase,
-    /// How to print the results
-    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = format, help_heading = "Output")]
-    pub format: Format,
-    /// Print what run.json holds; short for --format json
+    /// Compare the run with this one, or with this baseline, and print only the comparison: a folder, an id, latest, a file, a name in
+    /// baselines/
+    #[arg(long, value_name = "RUN|FILE", value_parser = name, help_heading = "Comparing")]
+    pub baseline: Option<String>,
+    /// Keep the run as that baseline file, made where it is missing; whatever the comparison says, the exit code is then 0
+    #[arg(
+        long,
+        requires = "baseline",
+        conflicts_with = "fail_on",
+        help_heading = "Comparing"
+    )]
+    pub update_baseline: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub gate: Gate,
+    /// How to print the results: table, json, markdown, csv; a comparison: table, json, markdown, junit
+    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = any_format, help_heading = "Output")]
+    pub format: FormatName,
+    /// Print what run.json holds, or the comparison as data; short for --format json
     #[arg(long, conflicts_with = "format", help_heading = "Output")]
     pub json: bool,
     /// Where to leave the run's folder
@@ -121,10 +138,35 @@ pub struct OneDatabase {
 }
 
 impl ComparePlans {
-    /// The format asked for.
-    #[must_use]
-    pub fn format(&self) -> Format {
-        if self.json { Format::Json } else { self.format }
+    /// The format asked for, of a run.
+    ///
+    /// # Errors
+    /// If only comparisons have it.
+    pub fn format(&self) -> Result<Format, Usage> {
+        let named = self.format.of_run.filter(|_| !self.json);
+        let json = self.json.then_some(Format::Json);
+        named.or(json).ok_or_else(|| {
+            Usage(
+                "--format junit is for a comparison: name what to compare with, by --baseline"
+                    .to_owned(),
+            )
+        })
+    }
+
+    /// The format asked for, of a comparison.
+    ///
+    /// # Errors
+    /// If only runs have it.
+    pub fn comparison_format(&self) -> Result<ComparisonFormat, Usage> {
+        let named = self.format.of_comparison.filter(|_| !self.json);
+        let json = self.json.then_some(ComparisonFormat::Json);
+        named.or(json).ok_or_else(|| {
+            let names = ComparisonFormat::ALL.map(ComparisonFormat::name);
+            Usage(format!(
+                "a comparison is not printed as csv: --format takes {} there",
+                names.join(", ")
+            ))
+        })
     }
 }
 

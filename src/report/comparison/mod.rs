@@ -1,9 +1,25 @@
 //! Two runs side by side: one view, then one file a format.
 
+mod figures;
 mod json;
+mod junit;
+mod markdown;
+mod nodes;
+mod places;
+#[cfg(test)]
+mod sample;
+mod table;
+#[cfg(test)]
+mod tests;
+mod view;
+mod words;
 
+use super::text::inert;
 use super::{ComparisonFormat, Layout};
 use crate::run::comparison::Comparison;
+
+/// Spaces that a tab of a statement is shown as.
+const TAB: &str = "    ";
 
 /// Prints a comparison.
 pub(super) fn render(
@@ -11,6 +27,15 @@ pub(super) fn render(
     format: ComparisonFormat,
     layout: Layout<'_>,
 ) -> String {
-    let _ = (format, layout);
-    json::render(comparison)
+    match format {
+        ComparisonFormat::Table => table::render(comparison, layout),
+        ComparisonFormat::Json => json::render(comparison),
+        ComparisonFormat::Markdown => markdown::render(comparison, layout),
+        ComparisonFormat::Junit => junit::render(comparison),
+    }
+}
+
+/// A line of a statement, inert, its tabs as spaces.
+fn source_line(line: &str) -> String {
+    inert(&line.replace('\t', TAB))
 }
