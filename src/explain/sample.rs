@@ -102,7 +102,7 @@ impl Explainer<'_> {
         Ok(series.measurement)
     }
 
-    /// Executes for the first time, for the counts.
+    /// Executes for the first time, for the counts, then for what the rows amount to.
     ///
     /// # Errors
     /// What the server says, with the place in the file.

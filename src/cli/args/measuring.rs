@@ -155,7 +155,7 @@ impl ComparePlans {
         let json = self.json.then_some(Format::Json);
         named.or(json).ok_or_else(|| {
             Usage(
-                "--format junit is for a comparison: name what to compare with, by --baseline"
+                "--format junit is for a comparison: name what to compare with, by --baseline or --against"
                     .to_owned(),
             )
         })

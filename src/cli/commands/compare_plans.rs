@@ -1,14 +1,17 @@
 //! `compare-plans`: measure every statement's plan on every fixture.
 
+mod judged;
+
 use anyhow::anyhow;
 
+use self::judged::Judge;
 use super::listing;
 use crate::cli::args::{Common, ComparePlans};
-use crate::cli::exit::Exit;
+use crate::cli::exit::{self, Exit};
 use crate::cli::interrupt::Interrupted;
-use crate::cli::measuring::{Measuring, Version};
+use crate::cli::measuring::{Measuring, Outcome, Version};
 use crate::cli::server::{self, Choice};
-use crate::cli::{against, one_database, selection};
+use crate::cli::{against, one_database, progress, selection};
 use crate::definition::Library;
 use crate::experiment::plans::Request;
 use crate::explain::sample::{LEAST_SAMPLES, Sampling};
@@ -27,6 +30,11 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
     if arguments.self_check {
         return against::self_check(arguments, common).await;
     }
+    // Whatever is wrong with what is printed is said now, not after minutes of measuring.
+    let printed = match judged::judge(arguments, common)? {
+        Some(judge) => Printed::Comparison(judge),
+        None => Printed::Run(arguments.format()?),
+    };
     let request = request(arguments, common, LEAST_SAMPLES)?;
     let choices = choices(arguments, common, request.in_place.is_some())?;
     // Outputs are opened first: a run is not lost for want of a place to keep it.
@@ -41,11 +49,43 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
     let Some(run) = measuring.finish(&outcome)?.pop() else {
         return outcome.map(|_| Exit::Interrupted);
     };
-    print(arguments.format()?, common, &run, &store)?;
+    let printed = match printed {
+        Printed::Comparison(judge) => judge.conclude(&run, store.folder(), common),
+        Printed::Run(format) => print(format, common, &run, &store),
+    };
+    both(ended(outcome, &run), printed)
+}
+
+/// What is printed in the end.
+enum Printed<'a> {
+    /// The run.
+    Run(Format),
+    /// How it compares, and nothing else.
+    Comparison(Judge<'a>),
+}
+
+/// How the program ends, by how the run did and by what became of printing it.
+pub(in crate::cli) fn both(
+    ended: anyhow::Result<Exit>,
+    printed: anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
+    match (ended, printed) {
+        (Ok(ended), Ok(printed)) => Ok(ended.min(printed)),
+        // What ended the run is told last: the program ends by it.
+        (ended @ (Ok(Exit::Interrupted) | Err(_)), Err(error)) => {
+            progress::tell(&format!("error: {}", exit::message(&error)));
+            ended
+        }
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+    }
+}
+
+/// How a run ended by itself.
+fn ended(outcome: Outcome, run: &Run) -> anyhow::Result<Exit> {
     match outcome? {
         Err(Interrupted) => Ok(Exit::Interrupted),
         Ok(()) if run.results.is_empty() && !run.skipped.is_empty() => {
-            Err(anyhow!("nothing was measured: {}", only_writes(&run)))
+            Err(anyhow!("nothing was measured: {}", only_writes(run)))
         }
         Ok(()) if run.failures.is_empty() => Ok(Exit::Done),
         Ok(()) => Ok(Exit::Failed),
