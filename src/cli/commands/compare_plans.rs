@@ -45,6 +45,9 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
     };
     let workload = one_database::workload(&request);
     let mut measuring = Measuring::new(vec![version], workload, arguments.what.scale.seed);
+    if let Printed::Comparison(judge) = &printed {
+        measuring = measuring.checked_by(|run| judge.check(run, choices.len() > 1));
+    }
     let outcome = measuring.on_each(&choices, common).await;
     let Some(run) = measuring.finish(&outcome)?.pop() else {
         return outcome.map(|_| Exit::Interrupted);
