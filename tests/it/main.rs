@@ -6,6 +6,7 @@
 mod bad_input;
 mod built_in;
 mod cleaning;
+mod comparing;
 mod connecting;
 mod definitions;
 mod findings;
