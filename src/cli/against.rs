@@ -6,7 +6,7 @@ use super::args::{Common, ComparePlans};
 use super::commands::{compare_plans, listing};
 use super::exit::{Exit, Usage};
 use super::interrupt::Interrupted;
-use super::measuring::{Measuring, Version};
+use super::measuring::{Measuring, Outcome, Version};
 use super::{gate, progress, selection};
 use crate::definition::{Library, Queue};
 use crate::experiment::cost::Workload;
@@ -40,14 +40,13 @@ pub async fn run(arguments: &ComparePlans, common: &Common, other: &str) -> anyh
         [one] => one.as_str(),
         _ => "the work tree",
     };
-    let comparison = measured.compare([other, this], &gate::options(&arguments.gate))?;
-    let layout = listing::layout(common, Some(measured.stores[1].folder()));
-    listing::print(&report::render_comparison(&comparison, format, layout))?;
-    Ok(if measured.has_failures() {
-        Exit::Failed
-    } else {
-        gate::exit(&arguments.gate, &comparison)
-    })
+    let compared = measured.compare([other, this], &gate::options(&arguments.gate));
+    let printed = compared.and_then(|comparison| {
+        let layout = listing::layout(common, Some(measured.stores[1].folder()));
+        listing::print(&report::render_comparison(&comparison, format, layout))?;
+        Ok(gate::exit(&arguments.gate, &comparison))
+    });
+    compare_plans::both(measured.ended(), printed)
 }
 
 /// Measures every queue against itself, and prints how often a comparison would have cried wolf.
@@ -66,23 +65,32 @@ pub async fn self_check(arguments: &ComparePlans, common: &Common) -> anyhow::Re
         Ok(measured) => measured,
         Err(Interrupted) => return Ok(Exit::Interrupted),
     };
-    let comparison = measured.compare(["the first", "the second"], &Options::default())?;
-    let found = SelfCheck::of(&comparison, measured.least_samples());
+    let compared = measured.compare(["the first", "the second"], &Options::default());
+    let printed = compared.and_then(|comparison| {
+        let found = SelfCheck::of(&comparison, measured.least_samples());
+        print_self_check(&found, format, common)?;
+        Ok(if found.counts.alarms > 0 {
+            Exit::GateFailed
+        } else if found.cries_wolf() {
+            Exit::Inconclusive
+        } else {
+            Exit::Done
+        })
+    });
+    compare_plans::both(measured.ended(), printed)
+}
+
+fn print_self_check(
+    found: &SelfCheck,
+    format: ComparisonFormat,
+    common: &Common,
+) -> anyhow::Result<Exit> {
     let text = if format == ComparisonFormat::Json {
-        serde_json::to_string_pretty(&found).context("cannot print the self-check")? + "\n"
+        serde_json::to_string_pretty(found).context("cannot print the self-check")? + "\n"
     } else {
-        report::render_self_check(&found, listing::layout(common, None))
+        report::render_self_check(found, listing::layout(common, None))
     };
-    listing::print(&text)?;
-    Ok(if measured.has_failures() {
-        Exit::Failed
-    } else if found.counts.alarms > 0 {
-        Exit::GateFailed
-    } else if found.cries_wolf() {
-        Exit::Inconclusive
-    } else {
-        Exit::Done
-    })
+    listing::print(&text)
 }
 
 /// What does not go together with two versions in turns.
@@ -151,8 +159,9 @@ fn tell_equal(first: &Request, second: &Request, other: &str, common: &Common) {
     }
 }
 
-/// Two versions, measured.
+/// Two versions, measured as far as measuring came.
 struct Measured {
+    outcome: Outcome,
     runs: [Run; 2],
     stores: [RunStore; 2],
 }
@@ -165,10 +174,8 @@ async fn measure(
 ) -> anyhow::Result<Result<Measured, Interrupted>> {
     let choices = compare_plans::choices(arguments, common, false)?;
     let now = jiff::Timestamp::now();
-    let stores = [
-        RunStore::create(&arguments.out, RunKind::Plans, now)?,
-        RunStore::create(&arguments.out, RunKind::Plans, now)?,
-    ];
+    let create = || RunStore::create(&arguments.out, RunKind::Plans, now);
+    let stores = [create()?, create()?];
     let both = versions.iter().zip(&stores);
     let both = both.map(|(request, store)| Version { request, store });
     let workload = Workload::in_turns(
@@ -180,25 +187,20 @@ async fn measure(
     let mut measuring = Measuring::new(both.collect(), workload, seed);
     let outcome = measuring.on_each(&choices, common).await;
     let runs = measuring.finish(&outcome)?;
-    let runs = <[Run; 2]>::try_from(runs).ok();
-    if let Some(runs) = &runs
-        && !common.quiet
-    {
-        let folders = stores.each_ref().map(|store| store.folder().display());
-        let until = if runs[0].status == crate::run::RunStatus::Complete {
-            ""
-        } else {
-            ", as far as they came"
-        };
-        progress::tell(&format!(
-            "the runs{until}: {} and {}",
-            folders[0], folders[1]
-        ));
+    let Ok(runs) = <[Run; 2]>::try_from(runs) else {
+        // No server ever started.
+        outcome?.ok();
+        return Ok(Err(Interrupted));
+    };
+    if !common.quiet {
+        let [first, second] = stores.each_ref().map(|store| store.folder().display());
+        progress::tell(&format!("kept: {first} and {second}"));
     }
-    match (outcome?, runs) {
-        (Ok(()), Some(runs)) => Ok(Ok(Measured { runs, stores })),
-        (Err(Interrupted), _) | (Ok(()), None) => Ok(Err(Interrupted)),
-    }
+    Ok(Ok(Measured {
+        outcome,
+        runs,
+        stores,
+    }))
 }
 
 impl Measured {
@@ -208,14 +210,19 @@ impl Measured {
         Ok(compare((names[0], &first), (names[1], &second), options)?)
     }
 
-    fn has_failures(&self) -> bool {
-        self.runs.iter().any(|run| !run.failures.is_empty())
-    }
-
     /// The fewest samples of a plan.
     fn least_samples(&self) -> usize {
         let results = self.runs.iter().flat_map(|run| &run.results);
         let samples = results.map(|result| result.execution_ms.n);
         samples.min().unwrap_or(0)
+    }
+
+    /// How the runs ended by themselves.
+    fn ended(self) -> anyhow::Result<Exit> {
+        match self.outcome? {
+            Err(Interrupted) => Ok(Exit::Interrupted),
+            Ok(()) if self.runs.iter().all(|run| run.failures.is_empty()) => Ok(Exit::Done),
+            Ok(()) => Ok(Exit::Failed),
+        }
     }
 }

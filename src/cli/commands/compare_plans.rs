@@ -68,7 +68,10 @@ enum Printed<'a> {
 }
 
 /// How the program ends, by how the run did and by what became of printing it.
-fn both(ended: anyhow::Result<Exit>, printed: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+pub(in crate::cli) fn both(
+    ended: anyhow::Result<Exit>,
+    printed: anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
     match (ended, printed) {
         (Ok(ended), Ok(printed)) => Ok(ended.min(printed)),
         // What ended the run is told last: the program ends by it.
