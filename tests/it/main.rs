@@ -7,6 +7,7 @@ mod against;
 mod bad_input;
 mod built_in;
 mod cleaning;
+mod comparing;
 mod connecting;
 mod definitions;
 mod findings;
