@@ -11,7 +11,7 @@ pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 mod times;
-mod unlike;
+pub mod unlike;
 mod verdict;
 
 use serde::{Deserialize, Serialize};
