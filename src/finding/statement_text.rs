@@ -4,7 +4,8 @@
 //! No more than queues need: `column = value` anywhere in the text, `set column = …`, and the locking clause. A text that is not
 //! known is empty and tells nothing.
 
-use crate::sql::token::{TokenKind, tokens};
+use crate::sql::part::{Part, parts};
+use crate::sql::token::TokenKind;
 
 /// What a column is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,64 +38,90 @@ pub fn assigns(sql: &str, column: &str) -> bool {
 /// `for no key update` with neither `skip locked` nor `nowait`.
 #[must_use]
 pub fn waits_for_locked_rows(sql: &str) -> bool {
-    let words = significant(sql);
-    let is = |at: usize, word: &str| {
-        words
-            .get(at)
-            .is_some_and(|part| part.text.eq_ignore_ascii_case(word))
-    };
-    (0..words.len()).any(|at| {
-        let mut next = match (is(at, "for"), is(at + 1, "no") && is(at + 2, "key")) {
-            (true, true) => at + 3,
-            (true, false) => at + 1,
-            (false, _) => return false,
+    let parts = parts(sql);
+    let mut locks = (0..parts.len()).filter_map(|at| RowLock::at_start_of(&parts[at..]));
+    locks.any(|lock| lock.to_change && lock.when_locked == WhenLocked::Wait)
+}
+
+/// A locking clause: `for update of job skip locked`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowLock {
+    /// Whether rows are locked to change them (`update`, `no key update`), not to keep others from it.
+    pub to_change: bool,
+    /// What happens where another transaction has locked a row.
+    pub when_locked: WhenLocked,
+    /// How many parts the clause takes without its last words on locked rows: `for update of job`.
+    pub length: usize,
+}
+
+/// What a locking clause does where another transaction has locked a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenLocked {
+    /// It waits.
+    Wait,
+    /// `skip locked`: it leaves the row out.
+    Skip,
+    /// `nowait`: it fails.
+    Fail,
+}
+
+impl RowLock {
+    /// The locking clause that `parts` begin with, if they begin with one.
+    #[must_use]
+    pub fn at_start_of(parts: &[Part<'_>]) -> Option<RowLock> {
+        let strengths: [(bool, &[&str]); 4] = [
+            (true, &["for", "update"]),
+            (true, &["for", "no", "key", "update"]),
+            (false, &["for", "share"]),
+            (false, &["for", "key", "share"]),
+        ];
+        let begins_with = |words: &[&str]| {
+            words.len() <= parts.len()
+                && words
+                    .iter()
+                    .zip(parts)
+                    .all(|(word, part)| part.is_word(word))
         };
-        if !is(next, "update") {
-            return false;
-        }
-        next += 1;
-        if is(next, "of") {
+        let (to_change, words) = strengths
+            .into_iter()
+            .find(|(_, words)| begins_with(words))?;
+        let is = |at: usize, word: &str| parts.get(at).is_some_and(|part| part.is_word(word));
+        let mut length = words.len();
+        if is(length, "of") {
             // A list of names, which ends where no comma goes on.
-            next += 2;
-            while words.get(next).is_some_and(Part::goes_on) {
-                next += 2;
+            length += 2;
+            while parts.get(length).is_some_and(goes_on) {
+                length += 2;
             }
         }
-        !is(next, "skip") && !is(next, "nowait")
-    })
+        let when_locked = if is(length, "skip") && is(length + 1, "locked") {
+            WhenLocked::Skip
+        } else if is(length, "nowait") {
+            WhenLocked::Fail
+        } else {
+            WhenLocked::Wait
+        };
+        Some(RowLock {
+            to_change,
+            when_locked,
+            length: length.min(parts.len()),
+        })
+    }
 }
 
-/// A token that is neither space nor comment.
-struct Part<'a> {
-    kind: TokenKind,
-    text: &'a str,
+/// Whether a list or a qualified name goes on behind it.
+fn goes_on(part: &Part<'_>) -> bool {
+    matches!(part.kind, TokenKind::Comma | TokenKind::Dot)
 }
 
-impl Part<'_> {
-    fn is_name(&self) -> bool {
-        matches!(self.kind, TokenKind::Word | TokenKind::QuotedIdentifier)
-    }
-
-    fn is_word(&self, word: &str) -> bool {
-        self.kind == TokenKind::Word && self.text.eq_ignore_ascii_case(word)
-    }
-
-    /// Whether a list or a qualified name goes on behind it.
-    fn goes_on(&self) -> bool {
-        matches!(self.kind, TokenKind::Comma | TokenKind::Dot)
-    }
-
-    fn operand(&self) -> Option<Operand> {
-        match self.kind {
-            TokenKind::String | TokenKind::DollarQuoted | TokenKind::Number => {
-                Some(Operand::Literal)
-            }
-            TokenKind::Word if self.is_word("true") || self.is_word("false") => {
-                Some(Operand::Literal)
-            }
-            TokenKind::Parameter | TokenKind::PositionalParameter => Some(Operand::Parameter),
-            _ => None,
-        }
+/// What a part of a statement is as one side of a comparison; none if it is neither a literal nor a parameter.
+#[must_use]
+pub fn operand(part: &Part<'_>) -> Option<Operand> {
+    match part.kind {
+        TokenKind::String | TokenKind::DollarQuoted | TokenKind::Number => Some(Operand::Literal),
+        TokenKind::Word if part.is_word("true") || part.is_word("false") => Some(Operand::Literal),
+        TokenKind::Parameter | TokenKind::PositionalParameter => Some(Operand::Parameter),
+        _ => None,
     }
 }
 
@@ -105,18 +132,8 @@ struct Equation<'a> {
     operand: Option<Operand>,
 }
 
-fn significant(sql: &str) -> Vec<Part<'_>> {
-    tokens(sql)
-        .filter(|token| !token.kind.is_trivia())
-        .map(|token| Part {
-            kind: token.kind,
-            text: &sql[token.span],
-        })
-        .collect()
-}
-
 fn equations(sql: &str) -> Vec<Equation<'_>> {
-    let parts = significant(sql);
+    let parts = parts(sql);
     let mut found = Vec::new();
     let (mut depth, mut assignments_at) = (0_i64, None);
     for (at, part) in parts.iter().enumerate() {
@@ -154,7 +171,7 @@ fn equations(sql: &str) -> Vec<Equation<'_>> {
                 .unwrap_or_default()
                 .iter()
                 .find(|part| part.kind != TokenKind::Open)
-                .and_then(Part::operand),
+                .and_then(operand),
         });
     }
     found

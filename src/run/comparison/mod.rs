@@ -2,6 +2,7 @@
 
 pub mod gate;
 pub mod pairing;
+pub mod statement_change;
 pub mod unlike;
 pub mod verdict;
 
