@@ -3,8 +3,10 @@
 pub mod copies;
 pub mod ground;
 pub mod options;
+mod output;
 pub mod sample;
 pub mod standing;
+pub mod turns;
 pub mod variant;
 
 use thiserror::Error;

@@ -34,13 +34,32 @@ pub fn assigns(sql: &str, column: &str) -> bool {
         .any(|equation| equation.is_assignment && equation.column.eq_ignore_ascii_case(column))
 }
 
-/// Whether the statement locks rows to change them and waits where another transaction was faster: `for update` or
-/// `for no key update` with neither `skip locked` nor `nowait`.
+/// What a locking clause does where another transaction was faster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockPolicy {
+    /// It waits for the other to end.
+    Wait,
+    /// It passes over the row: `skip locked`.
+    Skip,
+    /// It is an error: `nowait`.
+    Fail,
+}
+
+/// What each clause does that locks rows to change them: `for update` and `for no key update`, in their order.
+#[must_use]
+pub fn lock_policies(sql: &str) -> Vec<LockPolicy> {
+    let parts = parts(sql);
+    let locks = (0..parts.len()).filter_map(|at| RowLock::at_start_of(&parts[at..]));
+    locks
+        .filter(|lock| lock.to_change)
+        .map(|lock| lock.policy)
+        .collect()
+}
+
+/// Whether a clause that locks rows to change them waits where another transaction was faster.
 #[must_use]
 pub fn waits_for_locked_rows(sql: &str) -> bool {
-    let parts = parts(sql);
-    let mut locks = (0..parts.len()).filter_map(|at| RowLock::at_start_of(&parts[at..]));
-    locks.any(|lock| lock.to_change && lock.when_locked == WhenLocked::Wait)
+    lock_policies(sql).contains(&LockPolicy::Wait)
 }
 
 /// A locking clause: `for update of job skip locked`.
@@ -48,21 +67,10 @@ pub fn waits_for_locked_rows(sql: &str) -> bool {
 pub struct RowLock {
     /// Whether rows are locked to change them (`update`, `no key update`), not to keep others from it.
     pub to_change: bool,
-    /// What happens where another transaction has locked a row.
-    pub when_locked: WhenLocked,
-    /// How many parts the clause takes without its last words on locked rows: `for update of job`.
+    /// What it does where another transaction was faster.
+    pub policy: LockPolicy,
+    /// How many parts the clause takes without the words for that: `for update of job`.
     pub length: usize,
-}
-
-/// What a locking clause does where another transaction has locked a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhenLocked {
-    /// It waits.
-    Wait,
-    /// `skip locked`: it leaves the row out.
-    Skip,
-    /// `nowait`: it fails.
-    Fail,
 }
 
 impl RowLock {
@@ -75,17 +83,10 @@ impl RowLock {
             (false, &["for", "share"]),
             (false, &["for", "key", "share"]),
         ];
-        let begins_with = |words: &[&str]| {
-            words.len() <= parts.len()
-                && words
-                    .iter()
-                    .zip(parts)
-                    .all(|(word, part)| part.is_word(word))
-        };
+        let is = |at: usize, word: &str| parts.get(at).is_some_and(|part| part.is_word(word));
         let (to_change, words) = strengths
             .into_iter()
-            .find(|(_, words)| begins_with(words))?;
-        let is = |at: usize, word: &str| parts.get(at).is_some_and(|part| part.is_word(word));
+            .find(|(_, words)| words.iter().enumerate().all(|(at, word)| is(at, word)))?;
         let mut length = words.len();
         if is(length, "of") {
             // A list of names, which ends where no comma goes on.
@@ -94,19 +95,33 @@ impl RowLock {
                 length += 2;
             }
         }
-        let when_locked = if is(length, "skip") && is(length + 1, "locked") {
-            WhenLocked::Skip
+        let policy = if is(length, "skip") {
+            LockPolicy::Skip
         } else if is(length, "nowait") {
-            WhenLocked::Fail
+            LockPolicy::Fail
         } else {
-            WhenLocked::Wait
+            LockPolicy::Wait
         };
         Some(RowLock {
             to_change,
-            when_locked,
+            policy,
             length: length.min(parts.len()),
         })
     }
+}
+
+/// Whether a function is called that takes an advisory lock: `pg_try_advisory_xact_lock(…)` and its kin.
+#[must_use]
+pub fn names_advisory_lock(sql: &str) -> bool {
+    let takes_one = |part: &Part<'_>| {
+        let name = part.text.to_ascii_lowercase();
+        part.kind == TokenKind::Word
+            && ["pg_try_advisory_", "pg_advisory_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+            && !name.starts_with("pg_advisory_unlock")
+    };
+    parts(sql).iter().any(takes_one)
 }
 
 /// Whether a list or a qualified name goes on behind it.
@@ -197,7 +212,10 @@ fn value_at(parts: &[Part<'_>], at: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Operand, assigns, compared_with, waits_for_locked_rows};
+    use super::{
+        LockPolicy, Operand, assigns, compared_with, lock_policies, names_advisory_lock,
+        waits_for_locked_rows,
+    };
 
     const CLAIM: &str = "-- status = 'in a comment'
         update job j set status = 'running', n = case when attempts = 3 then 1 else 2 end, worker = :worker
@@ -248,6 +266,33 @@ mod tests {
             "",
         ] {
             assert!(!waits_for_locked_rows(quiet), "{quiet}");
+        }
+    }
+
+    #[test]
+    fn each_locking_clause_has_its_policy() {
+        assert_eq!(
+            lock_policies(
+                "with a as (select 1 from a for update skip locked), b as (select 1 from b for update nowait) \
+                 select 1 from c for no key update of c"
+            ),
+            [LockPolicy::Skip, LockPolicy::Fail, LockPolicy::Wait]
+        );
+        assert_eq!(lock_policies("select 1 from a for share"), []);
+    }
+
+    #[test]
+    fn advisory_locks_are_named_by_the_functions_that_take_them() {
+        assert!(names_advisory_lock(
+            "select 1 from a where PG_TRY_ADVISORY_XACT_LOCK(id)"
+        ));
+        assert!(names_advisory_lock("select pg_advisory_lock(1)"));
+        for quiet in [
+            "select pg_advisory_unlock(1)",
+            "select 'pg_advisory_lock' -- pg_advisory_lock(1)",
+            "",
+        ] {
+            assert!(!names_advisory_lock(quiet), "{quiet}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::fragment::{became, key, shown};
 use super::item::{Item, Items, clauses, have_same_structure};
 use super::query::{ClauseKind, Query};
-use crate::finding::statement_text::{RowLock, WhenLocked};
+use crate::finding::statement_text::{LockPolicy, RowLock};
 use crate::sql::part::Part;
 
 /// What was done to the locks of all queries of a statement.
@@ -43,17 +43,17 @@ fn changed(gone: &[Part<'_>], new: &[Part<'_>]) -> Option<String> {
         return became(gone, new);
     }
     let lock = shown(lock);
-    match (before.when_locked, after.when_locked) {
-        (WhenLocked::Skip, WhenLocked::Wait) => Some(format!(
+    match (before.policy, after.policy) {
+        (LockPolicy::Skip, LockPolicy::Wait) => Some(format!(
             "`skip locked` is gone from `{lock}`: it waits for rows that another transaction has locked"
         )),
-        (WhenLocked::Fail, WhenLocked::Wait) => Some(format!(
+        (LockPolicy::Fail, LockPolicy::Wait) => Some(format!(
             "`nowait` is gone from `{lock}`: it waits for rows that another transaction has locked"
         )),
-        (WhenLocked::Wait, WhenLocked::Skip) => {
+        (LockPolicy::Wait, LockPolicy::Skip) => {
             Some(format!("`skip locked` was added to `{lock}`"))
         }
-        (WhenLocked::Wait, WhenLocked::Fail) => Some(format!("`nowait` was added to `{lock}`")),
+        (LockPolicy::Wait, LockPolicy::Fail) => Some(format!("`nowait` was added to `{lock}`")),
         _ => became(gone, new),
     }
 }
