@@ -8,6 +8,7 @@ mod plan_words;
 mod queue_change;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod statement_change;
 #[cfg(test)]
 mod tests;
 mod times;
