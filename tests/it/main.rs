@@ -9,6 +9,7 @@ mod cleaning;
 mod connecting;
 mod definitions;
 mod findings;
+mod gating;
 mod given_server;
 mod in_place;
 mod in_schema;
