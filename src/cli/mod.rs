@@ -4,6 +4,7 @@ pub mod args;
 pub mod commands;
 pub mod consent;
 pub mod exit;
+pub mod gate;
 pub mod interrupt;
 pub mod one_database;
 pub mod progress;
@@ -106,6 +107,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     let Arguments { command, common } = arguments;
     match command {
         Command::ComparePlans(arguments) => commands::compare_plans::run(&arguments, &common).await,
+        Command::Compare(arguments) => commands::compare::run(&arguments, &common),
+        Command::Runs(arguments) => commands::runs::run(&arguments.action, &common),
         Command::Queues(arguments) => commands::queues::run(&arguments.action),
         Command::Fixtures(arguments) => commands::fixtures::run(&arguments.action, &common).await,
         Command::Clean(arguments) => commands::clean::run(&arguments, &common).await,

@@ -1,12 +1,16 @@
 //! Measuring on tables that stand there already: nothing is built, nothing is dropped, every transaction is rolled back.
 
+use std::collections::BTreeSet;
+
 use super::catalog::{self, Scope};
 use super::site::{Site, SiteError};
-use crate::definition::Fixture;
+use crate::definition::{Fixture, Queue};
 use crate::explain::ground::{Access, Grounds};
 use crate::explain::standing::{Standing, Timeouts};
+use crate::finding::case::Catalog;
 use crate::postgres::workspace::Workspace;
 use crate::run::environment::Limitation;
+use crate::sql::token::{TokenKind, tokens};
 use crate::units::Count;
 
 /// How tables of others are measured on.
@@ -46,6 +50,33 @@ pub(super) async fn site(
     })
 }
 
+/// The tables that `queue` names in its statements or in queue.toml: of others in the database there may be any number, which a run
+/// has no business to record.
+pub(super) fn named_by(queue: &Queue, catalog: &Catalog) -> Catalog {
+    let statements = queue.statements.iter().map(|file| &file.source.text);
+    let mut names: BTreeSet<String> = statements.flat_map(|text| identifiers(text)).collect();
+    names.extend(queue.tables.iter().cloned());
+    let relations = catalog.relations.iter();
+    Catalog {
+        relations: relations
+            .filter(|relation| names.contains(&relation.name))
+            .cloned()
+            .collect(),
+    }
+}
+
+/// Everything in a script that may be the name of a table, as the catalogs would have it.
+fn identifiers(sql: &str) -> impl Iterator<Item = String> {
+    tokens(sql).into_iter().filter_map(|token| {
+        let text = &sql[token.span];
+        match token.kind {
+            TokenKind::Word => Some(text.to_lowercase()),
+            TokenKind::QuotedIdentifier => Some(text.trim_matches('"').replace("\"\"", "\"")),
+            _ => None,
+        }
+    })
+}
+
 /// What results lose there.
 #[must_use]
 pub fn limitation(in_place: InPlace) -> Limitation {
@@ -61,9 +92,11 @@ pub fn limitation(in_place: InPlace) -> Limitation {
             "shape",
             "digest",
             "rows",
+            "rows_removed",
             "buffers",
             "wal",
             "pages_per_row",
+            "output",
             "planning_ms",
             "execution_ms",
         ]
@@ -104,4 +137,32 @@ pub fn left_behind(access: Access, variants: usize, samples: usize) -> Vec<Strin
         ]),
     }
     sentences
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::definition::Library;
+    use crate::finding::case::Relation;
+
+    #[test]
+    fn a_run_in_place_records_the_tables_of_its_queue_alone() {
+        let queue = Library::built_in().queue("durable-steps").expect("reads");
+        let relation = |name: &str| Relation {
+            name: name.to_owned(),
+            ..Relation::default()
+        };
+        let catalog = Catalog {
+            relations: ["execution", "salaries", "step"].map(relation).to_vec(),
+        };
+        let named = named_by(&queue, &catalog);
+        assert_eq!(named.relations, ["execution", "step"].map(relation));
+    }
+
+    #[test]
+    fn identifiers_are_what_the_catalogs_have() {
+        let sql = r#"select "Job ""1""".id from Job -- salaries"#;
+        let found: Vec<String> = identifiers(sql).collect();
+        assert_eq!(found, ["select", "Job \"1\"", "id", "from", "job"]);
+    }
 }

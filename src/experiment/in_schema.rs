@@ -57,6 +57,7 @@ pub fn limitation(schema: &str) -> Limitation {
             "buffers",
             "wal",
             "pages_per_row",
+            "output.pages",
             "planning_ms",
             "execution_ms",
         ]

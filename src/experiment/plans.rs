@@ -144,14 +144,11 @@ impl PlansExperiment<'_> {
                     run.timing.execute_ms += milliseconds(measured.executed);
                     let results = self.results(*subject, fixture, &measured, &catalog)?;
                     run.results.extend(results);
-                    let message = measured
-                        .generic_failure
-                        .as_ref()
-                        .map(|error| format!("the generic plan could not be measured: {error}"));
-                    if let Some(message) = &message {
+                    let failures = what_failed(&measured);
+                    for message in &failures {
                         self.fail(run, subject.queue, fixture, Some(*subject), message.clone());
                     }
-                    message
+                    (!failures.is_empty()).then(|| failures.join("; "))
                 }
                 Err(error) if error.is_refused_write() => {
                     let reason = error.to_string();
@@ -300,7 +297,7 @@ impl PlansExperiment<'_> {
                 bytes: total.wal.bytes,
             },
             pages_per_row: (rows > 0).then(|| buffers.total as f64 / rows as f64),
-            output: None,
+            output: measurement.output.as_ref().ok().copied(),
             planning_ms: Summary::of(measurement.planning_ms.clone()),
             execution_ms: Summary::of(measurement.execution_ms.clone()),
             findings: judge(case),
@@ -309,15 +306,41 @@ impl PlansExperiment<'_> {
     }
 }
 
+/// What could not be measured of a statement although its counts are there.
+fn what_failed(measured: &Measured) -> Vec<String> {
+    let generic = measured.generic_failure.iter();
+    let generic = generic.map(|error| format!("the generic plan could not be measured: {error}"));
+    let measurements = [
+        (None, Some(&measured.custom)),
+        (Some("under its generic plan "), measured.generic.as_ref()),
+    ];
+    let outputs = measurements.into_iter().filter_map(|(mode, measurement)| {
+        let error = measurement?.output.as_ref().err()?;
+        let mode = mode.unwrap_or_default();
+        Some(format!(
+            "{mode}its rows could not be received, its counts are kept: {error}"
+        ))
+    });
+    generic.chain(outputs).collect()
+}
+
 /// Notes beforehand what will be measured, so that a run that stops half-way tells what is missing.
 fn record_subject_matter(request: &Request, run: &mut Run) {
+    let environment = &mut run.environment;
+    environment.selection = Some(request.selection.record());
     for queue in &request.queues {
-        run.environment
-            .queues
-            .insert(queue.name.clone(), queue.digest());
-        run.environment
-            .tables
-            .insert(queue.name.clone(), queue.tables_digest());
+        let name = || queue.name.clone();
+        environment.queues.insert(name(), queue.digest());
+        environment.tables.insert(name(), queue.tables_digest());
+        let statements = environment.statements.entry(name()).or_default();
+        for fixture in &request.fixtures {
+            let subjects = request.selection.subjects(queue, fixture);
+            let texts = subjects.iter().map(|subject| {
+                let text = subject.statement.template.source().trim();
+                (subject.statement_name(), text.to_owned())
+            });
+            statements.extend(texts);
+        }
     }
     let built = request
         .fixtures
@@ -329,9 +352,7 @@ fn record_subject_matter(request: &Request, run: &mut Run) {
             seed: fixture.seed,
             jobs: fixture.jobs,
         };
-        run.environment
-            .fixtures
-            .insert(fixture.name.clone(), record);
+        environment.fixtures.insert(fixture.name.clone(), record);
     }
 }
 

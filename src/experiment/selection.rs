@@ -4,6 +4,7 @@ use glob::Pattern;
 
 use crate::definition::{Fixture, Operation, Queue};
 use crate::explain::variant::Subject;
+use crate::run::environment::SelectionRecord;
 
 /// What is measured unless something else is asked for: the statements every worker runs all the time.
 pub const DEFAULT_OPERATIONS: &[Operation] = &[Operation::Fetch, Operation::Complete];
@@ -21,16 +22,8 @@ impl Selection {
     /// The subjects of one queue on one fixture: by operation, then file, then variant as the file lists them, then statement.
     #[must_use]
     pub fn subjects<'d>(&self, queue: &'d Queue, fixture: &Fixture) -> Vec<Subject<'d>> {
-        let operations = if self.operations.is_empty() {
-            DEFAULT_OPERATIONS
-        } else {
-            &self.operations
-        };
         let mut subjects = Vec::new();
-        for operation in Operation::ALL
-            .into_iter()
-            .filter(|operation| operations.contains(operation))
-        {
+        for operation in self.operations() {
             for file in queue.statements_of(operation) {
                 for variant in file
                     .variants
@@ -47,6 +40,33 @@ impl Selection {
             }
         }
         subjects
+    }
+
+    /// The operations, in their own order, whatever order they were asked for in.
+    fn operations(&self) -> impl Iterator<Item = Operation> {
+        let operations = if self.operations.is_empty() {
+            DEFAULT_OPERATIONS
+        } else {
+            &self.operations
+        };
+        Operation::ALL
+            .into_iter()
+            .filter(|operation| operations.contains(operation))
+    }
+
+    /// What a run records of it.
+    #[must_use]
+    pub fn record(&self) -> SelectionRecord {
+        let patterns = self.variants.iter();
+        SelectionRecord {
+            operations: self
+                .operations()
+                .map(|operation| operation.name().to_owned())
+                .collect(),
+            variants: patterns
+                .map(|pattern| pattern.as_str().to_owned())
+                .collect(),
+        }
     }
 
     /// A pattern the user gave wins over what the fixture is about.
@@ -130,6 +150,21 @@ mod tests {
                 "fetch fetch-cte batch-10",
                 "release release released-10"
             ]
+        );
+    }
+
+    #[test]
+    fn a_run_records_what_was_asked_for() {
+        let selection = Selection {
+            operations: vec![Operation::Release, Operation::Fetch],
+            variants: vec![Pattern::new("batch-1*").expect("a pattern")],
+        };
+        let record = selection.record();
+        assert_eq!(record.operations, ["fetch", "release"]);
+        assert_eq!(record.variants, ["batch-1*"]);
+        assert_eq!(
+            Selection::default().record().operations,
+            ["fetch", "complete"]
         );
     }
 

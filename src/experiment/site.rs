@@ -65,7 +65,10 @@ impl PlansExperiment<'_> {
         let server = current_server(&mut run.environment);
         if let Some(in_place) = self.request.in_place {
             self.note(server, in_place::limitation(in_place));
-            return in_place::site(self.workspace, in_place, fixture).await;
+            let site = in_place::site(self.workspace, in_place, fixture).await?;
+            let named = in_place::named_by(queue, &site.catalog);
+            record_catalog(server, fixture, queue, named);
+            return Ok(site);
         }
         let version_text = self.workspace.version_text();
         let (site, mark) = match self.workspace {
@@ -83,6 +86,7 @@ impl PlansExperiment<'_> {
         };
         let statistics = server.statistics.entry(fixture.name.clone()).or_default();
         statistics.insert(queue.name.clone(), mark.statistics);
+        record_catalog(server, fixture, queue, site.catalog.clone());
         Ok(site)
     }
 
@@ -137,6 +141,12 @@ impl PlansExperiment<'_> {
         databases.wait_until_unused(template).await?;
         catalog.map_err(failed)
     }
+}
+
+/// Notes the tables a queue is measured on.
+fn record_catalog(server: &mut ServerRecord, fixture: &Fixture, queue: &Queue, catalog: Catalog) {
+    let catalogs = server.catalogs.entry(fixture.name.clone()).or_default();
+    catalogs.insert(queue.name.clone(), catalog);
 }
 
 /// The server that is being measured on: the last one added.

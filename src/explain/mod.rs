@@ -3,6 +3,7 @@
 pub mod copies;
 pub mod ground;
 pub mod options;
+mod output;
 pub mod sample;
 pub mod standing;
 pub mod variant;

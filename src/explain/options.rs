@@ -26,6 +26,12 @@ pub fn planning() -> &'static str {
     "verbose, settings, format json"
 }
 
+/// The command with these options, up to where the statement follows.
+#[must_use]
+pub fn explain(options: &str) -> String {
+    format!("explain ({options}) ")
+}
+
 /// From 17 the rows can be converted as for a client (binary, as drivers ask for), which shows the cost of large values.
 fn newer(version: Version) -> &'static str {
     if version.major >= 17 {

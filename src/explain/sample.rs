@@ -2,13 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
-
 use super::ground::Ground;
 use super::{ExplainError, options};
 use crate::plan::Plan;
 use crate::postgres::version::Version;
+use crate::run::plan_result::OutputCounts;
 use crate::statement::StatementError;
 use crate::statement::execute::Executable;
 use crate::statement::generic::Prepared;
@@ -43,12 +41,14 @@ pub enum Target<'e> {
 }
 
 /// What the samples gave.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Measurement {
     /// What EXPLAIN printed for the first sample, untouched.
     pub dump: String,
     /// The same, read.
     pub plan: Plan,
+    /// What its rows amounted to when they were sent; or why they could not be.
+    pub output: Result<OutputCounts, ExplainError>,
     /// Planning times of the other samples, in milliseconds.
     pub planning_ms: Vec<f64>,
     /// Execution times of the other samples, in milliseconds.
@@ -74,16 +74,12 @@ impl Explainer<'_> {
     /// # Errors
     /// What the server says, with the place in the file.
     pub async fn plan_only(&self) -> Result<Plan, ExplainError> {
-        let query = self.query(options::planning()).await?;
-        let explained = self
-            .ground
-            .session
-            .query_one(&query.statement, &query.values())
-            .await;
-        self.read(&self.text(&query, explained)?)
+        let query = self.query(&options::explain(options::planning())).await?;
+        self.read(&self.explain(&query).await?)
     }
 
-    /// Executes: the first time for the counts, then for the times until there are enough or the deadline is over.
+    /// Executes: the first time for the counts, then for what the rows amount to, then for the times until there are enough or the
+    /// deadline is over.
     ///
     /// # Errors
     /// What the server says, with the place in the file.
@@ -92,10 +88,13 @@ impl Explainer<'_> {
         sampling: Sampling,
         deadline: Instant,
     ) -> Result<Measurement, ExplainError> {
-        let counting = self.query(&options::counting(self.version)).await?;
-        let timing = self.query(&options::timing(self.version)).await?;
+        let counting = options::explain(&options::counting(self.version));
+        let timing = options::explain(&options::timing(self.version));
+        let counting = self.query(&counting).await?;
+        let timing = self.query(&timing).await?;
         let dump = self.execute(&counting).await?;
         let plan = self.read(&dump)?;
+        let output = self.output(&plan).await;
         let (mut planning_ms, mut execution_ms) = (Vec::new(), Vec::new());
         while sampling.goes_on(execution_ms.len(), deadline) {
             let sample = self.read(&self.execute(&timing).await?)?;
@@ -105,32 +104,50 @@ impl Explainer<'_> {
         Ok(Measurement {
             dump,
             plan,
+            output,
             planning_ms,
             execution_ms,
         })
     }
 
-    /// Samples are sent in one go (begin, explain, undo), so that a sample costs one round trip.
-    async fn execute(&self, query: &ExplainQuery) -> Result<String, ExplainError> {
+    /// A sample of what EXPLAIN prints.
+    pub(super) async fn execute(&self, query: &Query) -> Result<String, ExplainError> {
+        self.sample(self.explain(query)).await
+    }
+
+    /// An execution as a sample: begin, execute and undo are sent in one go, so that it costs one round trip.
+    pub(super) async fn sample<T>(
+        &self,
+        execution: impl Future<Output = Result<T, ExplainError>>,
+    ) -> Result<T, ExplainError> {
         let Ground {
             session: client,
             isolation,
             ..
         } = self.ground;
-        let values = query.values();
-        let (begun, explained, undone) = tokio::join!(
+        let (begun, executed, undone) = tokio::join!(
             client.simple_query(isolation.begin_sample()),
-            client.query_one(&query.statement, &values),
+            execution,
             client.simple_query(isolation.undo_sample())
         );
         begun.map_err(ExplainError::session("begin a sample"))?;
-        let text = self.text(query, explained)?;
+        let executed = executed?;
         undone.map_err(ExplainError::session("undo a sample"))?;
-        Ok(text)
+        Ok(executed)
     }
 
-    async fn query(&self, options: &str) -> Result<ExplainQuery, ExplainError> {
-        let prefix = format!("explain ({options}) ");
+    /// What EXPLAIN prints.
+    pub(super) async fn explain(&self, query: &Query) -> Result<String, ExplainError> {
+        let values = as_parameters(&query.values);
+        let explained = self.ground.session.query_one(&query.statement, &values);
+        let row = explained
+            .await
+            .map_err(|error| self.failed(&error, query.prefix))?;
+        Ok(row.get::<_, RawText>(0).0)
+    }
+
+    /// Prepares what is explained, with `prefix` in front.
+    pub(super) async fn query(&self, prefix: &str) -> Result<Query, ExplainError> {
         let (command, types, values) = match self.target {
             Target::Custom => (
                 self.executable.text().to_owned(),
@@ -146,31 +163,21 @@ impl Explainer<'_> {
             .prepare_typed(&format!("{prefix}{command}"), &types)
             .await;
         let statement = prepared.map_err(|error| self.failed(&error, characters))?;
-        Ok(ExplainQuery {
+        Ok(Query {
             statement,
             values,
             prefix: characters,
         })
     }
 
-    /// What EXPLAIN printed.
-    fn text(
-        &self,
-        query: &ExplainQuery,
-        explained: Result<Row, tokio_postgres::Error>,
-    ) -> Result<String, StatementError> {
-        let row = explained.map_err(|error| self.failed(&error, query.prefix))?;
-        Ok(row.get::<_, RawText>(0).0)
-    }
-
-    fn failed(&self, error: &tokio_postgres::Error, prefix: usize) -> StatementError {
+    pub(super) fn failed(&self, error: &tokio_postgres::Error, prefix: usize) -> StatementError {
         match self.target {
             Target::Custom => self.executable.failed(error, prefix),
             Target::Generic(_) => self.executable.failed_as_a_whole(error),
         }
     }
 
-    fn read(&self, text: &str) -> Result<Plan, ExplainError> {
+    pub(super) fn read(&self, text: &str) -> Result<Plan, ExplainError> {
         let fail = |source| ExplainError::Plan {
             statement: self.executable.place(),
             source,
@@ -183,16 +190,22 @@ impl Explainer<'_> {
     }
 }
 
-/// An EXPLAIN of a statement, prepared.
-struct ExplainQuery {
-    statement: tokio_postgres::Statement,
+/// A command that executes a statement, or explains it, prepared.
+pub(super) struct Query {
+    pub(super) statement: tokio_postgres::Statement,
     values: Vec<RawValue>,
     /// Characters before the statement itself.
-    prefix: usize,
+    pub(super) prefix: usize,
 }
 
-impl ExplainQuery {
-    fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
-        as_parameters(&self.values)
+impl Query {
+    /// How many columns it returns.
+    pub(super) fn columns(&self) -> usize {
+        self.statement.columns().len()
+    }
+
+    /// The values of its parameters.
+    pub(super) fn values(&self) -> &[RawValue] {
+        &self.values
     }
 }

@@ -7,6 +7,7 @@ pub mod digest;
 pub mod json;
 pub mod mode;
 pub mod node;
+mod node_work;
 pub mod outline;
 pub mod reference;
 pub mod rows;

@@ -182,7 +182,7 @@ pub(super) fn severity_name(severity: Severity) -> &'static str {
     }
 }
 
-fn without_figures(message: &str) -> String {
+pub(super) fn without_figures(message: &str) -> String {
     let mut pattern = String::new();
     for character in message.chars() {
         match character {

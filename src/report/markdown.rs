@@ -1,5 +1,8 @@
 //! A run as Markdown that fits a comment on a pull request: short tables, findings in a list, everything else folded.
 
+pub(super) mod text;
+
+use self::text::{block, code, escaped, folded};
 use super::Layout;
 use super::findings::{FindingGroup, severity_name};
 use super::status;
@@ -250,78 +253,5 @@ fn plans(view: &View) -> String {
         text
     } else {
         folded("Plans and times", &text)
-    }
-}
-
-/// Hides `content` behind a line to click on.
-fn folded(summary: &str, content: &str) -> String {
-    format!(
-        "\n<details><summary>{summary}</summary>\n\n{}\n\n</details>\n",
-        content.trim_end()
-    )
-}
-
-/// Text of one line that Markdown and HTML show as it is.
-fn escaped(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '<' => shown.push_str("&lt;"),
-            '>' => shown.push_str("&gt;"),
-            '&' => shown.push_str("&amp;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' => {
-                shown.extend(['\\', character])
-            }
-            // A mention would notify whoever has the name.
-            '@' => shown.push_str("@<!-- -->"),
-            _ => shown.push(character),
-        }
-    }
-    shown
-}
-
-/// Text of one line as code.
-fn code(text: &str) -> String {
-    if text.is_empty() || text.contains('`') {
-        escaped(text)
-    } else {
-        format!("`{text}`")
-    }
-}
-
-/// Text of several lines as a block of code within a list, fenced by more backticks than it has in a row.
-fn block(lines: &[String]) -> String {
-    let longest = lines
-        .iter()
-        .flat_map(|line| line.split(|character| character != '`'))
-        .map(str::len)
-        .max();
-    let fence = "`".repeat(longest.unwrap_or(0).max(2) + 1);
-    let lines: String = lines.iter().map(|line| format!("    {line}\n")).collect();
-    format!("    {fence}text\n{lines}    {fence}\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{block, code, escaped};
-
-    #[test]
-    fn markup_is_shown_as_it_is() {
-        assert_eq!(
-            escaped("<b>*a* | [x](y) & `c` #1"),
-            "&lt;b&gt;\\*a\\* \\| \\[x\\](y) &amp; \\`c\\` \\#1"
-        );
-        assert_eq!(escaped("@team"), "@<!-- -->team");
-        assert_eq!(code("Seq Scan <job>"), "`Seq Scan <job>`");
-        assert_eq!(code("a`b*c"), "a\\`b\\*c");
-        let lines = ["select `a`".to_owned(), "```".to_owned()];
-        assert_eq!(
-            block(&lines),
-            "    ````text
-    select `a`
-    ```
-    ````
-"
-        );
     }
 }

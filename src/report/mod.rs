@@ -1,5 +1,6 @@
 //! What a run looks like: one view, then one file a format.
 
+mod comparison;
 mod csv;
 mod findings;
 mod json;
@@ -17,6 +18,7 @@ mod view;
 use std::path::Path;
 
 use crate::run::Run;
+use crate::run::comparison::Comparison;
 use crate::run::selftest::SelfTest;
 
 /// A format that a run is printed in.
@@ -48,6 +50,40 @@ impl Format {
     }
 }
 
+/// A format that a comparison of two runs is printed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComparisonFormat {
+    /// For people at a terminal.
+    Table,
+    /// The comparison as data.
+    Json,
+    /// For a comment on a pull request.
+    Markdown,
+    /// For what shows test results: a test case a plan.
+    Junit,
+}
+
+impl ComparisonFormat {
+    /// Every format, in the order help names them.
+    pub const ALL: [ComparisonFormat; 4] = [
+        ComparisonFormat::Table,
+        ComparisonFormat::Json,
+        ComparisonFormat::Markdown,
+        ComparisonFormat::Junit,
+    ];
+
+    /// The name used on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            ComparisonFormat::Table => "table",
+            ComparisonFormat::Json => "json",
+            ComparisonFormat::Markdown => "markdown",
+            ComparisonFormat::Junit => "junit",
+        }
+    }
+}
+
 /// What the place a report is printed at looks like.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout<'a> {
@@ -69,6 +105,16 @@ pub fn render(run: &Run, format: Format, layout: Layout<'_>) -> String {
         Format::Markdown => markdown::render(run, layout),
         Format::Csv => csv::render(run),
     }
+}
+
+/// Prints two runs side by side. What holds for the text of [`render`] holds for this.
+#[must_use]
+pub fn render_comparison(
+    comparison: &Comparison,
+    format: ComparisonFormat,
+    layout: Layout<'_>,
+) -> String {
+    comparison::render(comparison, format, layout)
 }
 
 /// Prints a self-test for people at a terminal. What holds for the text of [`render`] holds for this.

@@ -2,6 +2,8 @@
 //!
 //! The file is made to be committed: the same run gives the same bytes, a line holds one thing, and what did not change keeps its line.
 
+mod text;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,8 @@ use super::plan_result::{GenericShape, OutputCounts, PlanMode, PlanResult, WalCo
 use super::{Failure, Run, RunKind, RunStatus};
 use crate::finding::{Finding, Severity};
 use crate::plan::OutlineNode;
+
+pub use text::text;
 
 /// The version of baseline files that this program writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -176,6 +180,13 @@ impl Baseline {
             status: run.status,
             interleaved_with: run.interleaved_with.clone(),
         }
+    }
+
+    /// How many of its plans have lost their nodes: the run's dump is gone or damaged.
+    #[must_use]
+    pub fn plans_lost(&self) -> usize {
+        let lost = self.plans.iter().filter(|plan| plan.plan.is_empty());
+        lost.count()
     }
 }
 

@@ -14,7 +14,9 @@ use serde::Deserialize;
 use super::plan_result::PlanMode;
 use super::{FORMAT_VERSION, Run, RunKind};
 
+pub mod baselines;
 pub mod folders;
+pub mod names;
 mod whole_file;
 
 pub use whole_file::replace as write_whole;
@@ -231,31 +233,36 @@ pub fn json_text(run: &Run) -> String {
 /// Names the file where it is missing or unreadable ([`StoreError::Read`]), of another format ([`StoreError::Version`]), or not
 /// a run ([`StoreError::Damaged`]).
 pub fn read(path: &Path) -> Result<Run, StoreError> {
-    #[derive(Deserialize)]
-    struct Header {
-        format_version: u64,
-    }
     let path = if path.is_dir() {
         path.join(RUN_FILE)
     } else {
         path.to_owned()
     };
-    let text = match fs::read(&path) {
-        Ok(text) => text,
-        Err(source) => return Err(StoreError::Read { path, source }),
+    match fs::read(&path) {
+        Ok(bytes) => parse_run(&path, &bytes),
+        Err(source) => Err(StoreError::Read { path, source }),
+    }
+}
+
+/// The run in the bytes of a `run.json`.
+fn parse_run(path: &Path, bytes: &[u8]) -> Result<Run, StoreError> {
+    #[derive(Deserialize)]
+    struct Header {
+        format_version: u64,
+    }
+    let damaged = |source| StoreError::Damaged {
+        path: path.to_owned(),
+        source,
     };
     // The version first: a file of another format need not look like a run at all.
-    match serde_json::from_slice::<Header>(&text) {
-        Ok(Header { format_version }) if format_version != u64::from(FORMAT_VERSION) => {
-            return Err(StoreError::Version {
-                path,
-                found: format_version,
-            });
-        }
-        Ok(_) => (),
-        Err(source) => return Err(StoreError::Damaged { path, source }),
+    let Header { format_version } = serde_json::from_slice(bytes).map_err(damaged)?;
+    if format_version != u64::from(FORMAT_VERSION) {
+        return Err(StoreError::Version {
+            path: path.to_owned(),
+            found: format_version,
+        });
     }
-    serde_json::from_slice(&text).map_err(|source| StoreError::Damaged { path, source })
+    serde_json::from_slice(bytes).map_err(damaged)
 }
 
 /// Bytes of a name that are kept: three names and a number stay below the 255 that file systems allow.

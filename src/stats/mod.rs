@@ -1,6 +1,7 @@
 //! Statistics, one textbook concept a file.
 
 pub mod change;
+pub mod holm;
 pub mod percentile;
 pub mod powers_of_two;
 pub mod rank_sum;

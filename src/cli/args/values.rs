@@ -7,7 +7,7 @@ use clap::builder::{PathBufValueParser, TypedValueParser};
 use glob::Pattern;
 
 use crate::postgres::conninfo::redact;
-use crate::report::Format;
+use crate::report::{ComparisonFormat, Format};
 
 /// A name, which no address of a server is: such a one may hold a password, and a name is printed.
 pub(super) fn name(text: &str) -> Result<String, String> {
@@ -73,9 +73,135 @@ pub(super) fn format(text: &str) -> Result<Format, String> {
     found.ok_or_else(|| format!("`{text}` is none of {}", known.join(", ")))
 }
 
+/// A format of comparisons by its name.
+pub(super) fn comparison_format(text: &str) -> Result<ComparisonFormat, String> {
+    let formats = ComparisonFormat::ALL;
+    let found = formats.into_iter().find(|format| format.name() == text);
+    found.ok_or_else(|| {
+        format!(
+            "`{text}` is none of {}",
+            formats.map(ComparisonFormat::name).join(", ")
+        )
+    })
+}
+
+/// A format of runs or of comparisons: which of them, other options say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FormatName {
+    /// The format, if runs have it.
+    pub of_run: Option<Format>,
+    /// The format, if comparisons have it.
+    pub of_comparison: Option<ComparisonFormat>,
+}
+
+/// A format that runs or comparisons have.
+pub(super) fn any_format(text: &str) -> Result<FormatName, String> {
+    let named = FormatName {
+        of_run: format(text).ok(),
+        of_comparison: comparison_format(text).ok(),
+    };
+    if named.of_run.is_none() && named.of_comparison.is_none() {
+        let mut known: Vec<&str> = Format::ALL.map(Format::name).to_vec();
+        let more = ComparisonFormat::ALL.map(ComparisonFormat::name);
+        known.extend(more.into_iter().filter(|name| format(name).is_err()));
+        return Err(format!("`{text}` is none of {}", known.join(", ")));
+    }
+    Ok(named)
+}
+
+/// A count that may grow by some share.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tolerance {
+    /// Which.
+    pub count: ToleratedCount,
+    /// By how much: 0.01 is 1 %.
+    pub share: f64,
+}
+
+/// A count that has a tolerance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToleratedCount {
+    /// Pages per row.
+    PagesPerRow,
+    /// WAL bytes per row.
+    WalPerRow,
+    /// Pages read per row to send the rows.
+    OutputPagesPerRow,
+    /// Rows read and thrown away per row.
+    RowsRemovedPerRow,
+}
+
+/// Their names.
+const TOLERATED: [(&str, ToleratedCount); 4] = [
+    ("pages_per_row", ToleratedCount::PagesPerRow),
+    ("wal_per_row", ToleratedCount::WalPerRow),
+    ("output_pages_per_row", ToleratedCount::OutputPagesPerRow),
+    ("rows_removed_per_row", ToleratedCount::RowsRemovedPerRow),
+];
+
+/// `pages_per_row=5%`, with or without the sign.
+pub(super) fn tolerance(text: &str) -> Result<Tolerance, String> {
+    let example = "write COUNT=PERCENT, as pages_per_row=5%";
+    let (count, percent) = text
+        .split_once('=')
+        .ok_or_else(|| format!("`{text}` is no tolerance: {example}"))?;
+    let found = TOLERATED.iter().find(|(name, _)| *name == count);
+    let Some((_, count)) = found else {
+        let names = TOLERATED.map(|(name, _)| name).join(", ");
+        return Err(format!("`{count}` is none of {names}"));
+    };
+    let number = percent.strip_suffix('%').unwrap_or(percent).trim().parse();
+    match number {
+        Ok(percent @ 0.0..=1_000_000.0) => Ok(Tolerance {
+            count: *count,
+            share: percent / 100.0,
+        }),
+        _ => Err(format!(
+            "`{percent}` is no number of percent from 0 to 1000000: {example}"
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tolerance_is_a_count_and_a_percentage() {
+        let wal = |share| Tolerance {
+            count: ToleratedCount::WalPerRow,
+            share,
+        };
+        assert_eq!(tolerance("wal_per_row=5"), Ok(wal(0.05)));
+        assert_eq!(tolerance("wal_per_row=0.5%"), Ok(wal(0.005)));
+        assert_eq!(tolerance("wal_per_row=0"), Ok(wal(0.0)));
+        for wrong in [
+            "",
+            "wal_per_row",
+            "wal=5",
+            "wal_per_row=-1",
+            "wal_per_row=x",
+            "wal_per_row=NaN",
+            "wal_per_row=inf",
+        ] {
+            assert!(tolerance(wrong).is_err(), "{wrong}");
+        }
+        assert!(tolerance("pages=1").unwrap_err().contains("pages_per_row"));
+    }
+
+    #[test]
+    fn a_format_is_that_of_a_run_or_of_a_comparison() {
+        let named = |text| {
+            any_format(text).map(|named| (named.of_run.is_some(), named.of_comparison.is_some()))
+        };
+        assert_eq!(named("table"), Ok((true, true)));
+        assert_eq!(named("csv"), Ok((true, false)));
+        assert_eq!(named("junit"), Ok((false, true)));
+        assert_eq!(
+            named("xml"),
+            Err("`xml` is none of table, json, markdown, csv, junit".to_owned())
+        );
+    }
 
     #[test]
     fn an_address_is_no_name() {

@@ -17,7 +17,7 @@ use crate::experiment::plans::{PlansExperiment, Request, save};
 use crate::explain::sample::Sampling;
 use crate::postgres::conninfo::redact;
 use crate::postgres::workspace::Workspace;
-use crate::report;
+use crate::report::{self, Format};
 use crate::run::event::Events;
 use crate::run::store::RunStore;
 use crate::run::{Failure, Run, RunKind, RunStatus};
@@ -76,7 +76,7 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
         Err(_) => RunStatus::Failed,
     };
     save(&mut run, &store, started)?;
-    print(arguments, common, &run, &store)?;
+    print(arguments.format()?, common, &run, &store)?;
     match outcome? {
         Err(Interrupted) => Ok(Exit::Interrupted),
         Ok(()) if run.results.is_empty() && !run.skipped.is_empty() => {
@@ -188,12 +188,7 @@ fn command() -> Vec<String> {
         .collect()
 }
 
-fn print(
-    arguments: &ComparePlans,
-    common: &Common,
-    run: &Run,
-    store: &RunStore,
-) -> anyhow::Result<Exit> {
+fn print(format: Format, common: &Common, run: &Run, store: &RunStore) -> anyhow::Result<Exit> {
     let layout = listing::layout(common, Some(store.folder()));
-    listing::print(&report::render(run, arguments.format(), layout))
+    listing::print(&report::render(run, format, layout))
 }

@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 pub mod clean;
+pub mod compare;
 pub mod compare_plans;
 pub mod completions;
 pub mod extract_queries;
@@ -10,4 +11,5 @@ pub mod listing;
 pub mod postgres;
 pub mod queues;
 pub mod rules;
+pub mod runs;
 pub mod selftest;

@@ -19,6 +19,14 @@ pub struct Guest {
     keep: bool,
 }
 
+/// A database that its comment may prove to be this program's.
+pub(super) struct CommentedDatabase {
+    pub(super) name: String,
+    pub(super) comment: String,
+    /// Size in bytes.
+    pub(super) bytes: u64,
+}
+
 /// How to behave on a server of others.
 #[derive(Clone, Debug)]
 pub struct GuestOptions {
@@ -106,6 +114,25 @@ impl Databases {
         &self,
         guest: &Guest,
     ) -> Result<Vec<OurDatabase>, DatabaseError> {
+        let (commented, living) = self.commented_databases().await?;
+        let each = commented.into_iter().filter_map(|database| {
+            let mark = Mark::read(&database.comment, &self.installation)?;
+            Some(OurDatabase {
+                name: database.name,
+                standing: guest.standing(&mark, &living),
+                is_maker_living: mark.is_maker_living(&living),
+                used: mark.time(),
+                role: Some(mark.into_role()),
+                bytes: database.bytes,
+            })
+        });
+        Ok(each.collect())
+    }
+
+    /// The databases of this role that may be this program's by name and have a comment, and the sessions there are.
+    pub(super) async fn commented_databases(
+        &self,
+    ) -> Result<(Vec<CommentedDatabase>, LivingSessions), DatabaseError> {
         let listed = || failed("list the databases from", self.address.maintenance());
         let living = self.living_sessions().await.map_err(listed())?;
         let rows = self
@@ -118,23 +145,17 @@ impl Databases {
             )
             .await
             .map_err(listed())?;
-        let each = rows.iter().filter_map(|row| {
-            let mark = Mark::read(row.get(1), &self.installation)?;
-            Some(OurDatabase {
-                name: row.get(0),
-                standing: guest.standing(&mark, &living),
-                is_maker_living: mark.is_maker_living(&living),
-                used: mark.time(),
-                role: Some(mark.into_role()),
-                bytes: u64::try_from(row.get::<_, i64>(2)).unwrap_or(0),
-            })
-        });
-        Ok(each.collect())
+        let database = |row: &tokio_postgres::Row| CommentedDatabase {
+            name: row.get(0),
+            comment: row.get(1),
+            bytes: u64::try_from(row.get::<_, i64>(2)).unwrap_or(0),
+        };
+        Ok((rows.iter().map(database).collect(), living))
     }
 
     /// All sessions, of whatever role: whoever made a database of ours is among them, or gone. A run may have come in as another
     /// member of the role that owns the databases.
-    pub(super) async fn living_sessions(&self) -> Result<LivingSessions, tokio_postgres::Error> {
+    async fn living_sessions(&self) -> Result<LivingSessions, tokio_postgres::Error> {
         let rows = self
             .session
             .query(

@@ -1,7 +1,7 @@
 //! Databases that other installations of this program left on a server: other cache directories, other machines.
 
 use super::mark::{Mark, Standing};
-use super::{DatabaseError, Databases, failed};
+use super::{DatabaseError, Databases};
 
 /// A database of another installation, of the same role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,22 +25,11 @@ impl Databases {
         let Some(guest) = &self.guest else {
             return Ok(Vec::new());
         };
-        let listed = || failed("list the databases from", self.address.maintenance());
-        let living = self.living_sessions().await.map_err(listed())?;
-        let rows = self
-            .session
-            .query(
-                "select datname::text, shobj_description(oid, 'pg_database'), pg_database_size(oid) from pg_database \
-                 where datname like 'pgqa\\_%' and pg_get_userbyid(datdba) = current_user \
-                 and shobj_description(oid, 'pg_database') is not null order by datname",
-                &[],
-            )
-            .await
-            .map_err(listed())?;
-        let each = rows.iter().filter_map(|row| {
-            let mark = Mark::read_any(row.get(1))?;
+        let (commented, living) = self.commented_databases().await?;
+        let each = commented.into_iter().filter_map(|database| {
+            let mark = Mark::read_any(&database.comment)?;
             (mark.installation() != self.installation).then(|| OtherDatabase {
-                name: row.get(0),
+                name: database.name,
                 installation: mark.installation().to_owned(),
                 // One that is kept for later runs is copied by its maker for the time being.
                 standing: if mark.is_maker_living(&living) {
@@ -48,7 +37,7 @@ impl Databases {
                 } else {
                     guest.standing(&mark, &living)
                 },
-                bytes: u64::try_from(row.get::<_, i64>(2)).unwrap_or(0),
+                bytes: database.bytes,
             })
         });
         Ok(each.collect())

@@ -37,39 +37,55 @@ pub enum Removal {
 /// # Errors
 /// If the directory cannot be read.
 pub fn list(out_dir: &Path) -> io::Result<Vec<RunFolder>> {
+    let mut found = list_named(out_dir)?;
+    found.retain(RunFolder::holds_its_run);
+    Ok(found)
+}
+
+/// The folders in `out_dir` that are named like a run, whatever is in them, oldest first; none where there is no such directory.
+///
+/// # Errors
+/// If the directory cannot be read.
+pub fn list_named(out_dir: &Path) -> io::Result<Vec<RunFolder>> {
     let entries = match fs::read_dir(out_dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
     let mut found = Vec::new();
     for entry in entries {
-        found.extend(look_at(&entry?));
+        found.extend(named_like_a_run(entry?.path()));
     }
     found.sort_by(|one: &RunFolder, other| one.run_id.cmp(&other.run_id));
     Ok(found)
 }
 
-fn look_at(entry: &fs::DirEntry) -> Option<RunFolder> {
-    #[derive(Deserialize)]
-    struct Header {
-        run_id: String,
+/// The run folder at `path`; none where there is anything else.
+#[must_use]
+pub fn at(path: &Path) -> Option<RunFolder> {
+    // Its own name, where it is named as `.` or with a slash at its end.
+    let whole = path.canonicalize().ok()?;
+    if path.symlink_metadata().ok()?.is_symlink() {
+        return None;
     }
-    let run_id = entry.file_name().into_string().ok()?;
+    named_like_a_run(whole).filter(RunFolder::holds_its_run)
+}
+
+fn named_like_a_run(path: PathBuf) -> Option<RunFolder> {
+    let run_id = path.file_name()?.to_str()?.to_owned();
     let began = time_of(&run_id)?;
     // Of the entry itself, not of what a link leads to.
-    if !entry.file_type().ok()?.is_dir() {
-        return None;
-    }
-    let file = entry.path().join(RUN_FILE);
-    if !file.symlink_metadata().ok()?.is_file() {
-        return None;
-    }
-    let header: Header = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
-    (header.run_id == run_id).then(|| RunFolder {
-        path: entry.path(),
+    let is_folder = path.symlink_metadata().ok()?.is_dir();
+    is_folder.then_some(RunFolder {
+        path,
         run_id,
         began,
     })
+}
+
+/// Whether a name has the form of a run's id.
+#[must_use]
+pub fn is_run_id(name: &str) -> bool {
+    time_of(name).is_some()
 }
 
 /// When a run of this id began: `20261121T091304Z-plans-3f9a`, whatever its kind.
@@ -95,10 +111,23 @@ fn time_of(run_id: &str) -> Option<jiff::Timestamp> {
 }
 
 impl RunFolder {
+    /// Whether the run in it is the one it is named after.
+    fn holds_its_run(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Header {
+            run_id: String,
+        }
+        let file = self.path.join(RUN_FILE);
+        let is_file = file.symlink_metadata().is_ok_and(|meta| meta.is_file());
+        let text = is_file.then(|| fs::read(file).ok()).flatten();
+        let header = text.and_then(|text| serde_json::from_slice::<Header>(&text).ok());
+        header.is_some_and(|header| header.run_id == self.run_id)
+    }
+
     /// Whether its run is still going.
     #[must_use]
     pub fn is_running(&self) -> bool {
-        lock(&self.path).is_ok_and(|lock| lock.is_none())
+        is_locked(&self.path)
     }
 
     /// Bytes it takes on disk.
@@ -127,6 +156,14 @@ impl RunFolder {
         fs::remove_dir(&self.path)?;
         Ok(Removal::Removed)
     }
+}
+
+/// Whether a run is going in a folder, or it is being removed.
+#[must_use]
+pub fn is_locked(folder: &Path) -> bool {
+    // Shared, so that two who ask at the same time do not take each other for the run.
+    let lock = File::open(folder).map(|directory| directory.try_lock_shared());
+    matches!(lock, Ok(Err(TryLockError::WouldBlock)))
 }
 
 /// Locks a run's folder for whoever writes or removes it; none if somebody has.

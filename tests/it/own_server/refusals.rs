@@ -94,6 +94,26 @@ fn prepared_transactions_count_as_use() {
 }
 
 #[test]
+fn a_server_older_than_14_is_refused() {
+    let place = Place::new();
+    let server = start(&place);
+    // A role to whom the server says that it is a 13: what it is asked for its version is found in a schema of its own first.
+    server.sql(
+        "postgres",
+        "create schema old; grant usage on schema old to public; \
+         create function old.current_setting(name text) returns text language sql as \
+         $$ select case name when 'server_version' then '13.23' \
+            else pg_catalog.current_setting(name) end $$; \
+         create role archivist login createdb; alter role archivist set search_path = old, pg_catalog",
+    );
+    let url = server.url("postgres").replace("postgres@", "archivist@");
+    measure(&place, &url, &[])
+        .expect_code(1)
+        .expect_said(&["error: ", "PostgreSQL 13", "14"]);
+    assert_eq!(databases(&server), []);
+}
+
+#[test]
 fn a_role_that_is_read_only_is_refused() {
     let place = Place::new();
     let server = start(&place);

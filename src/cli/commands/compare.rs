@@ -1,0 +1,75 @@
+//! `compare`: two saved runs, or a baseline and a run, side by side.
+
+use std::path::Path;
+
+use super::listing;
+use crate::cli::args::{Common, Compare};
+use crate::cli::exit::{Exit, Usage};
+use crate::cli::{gate, progress};
+use crate::report;
+use crate::run::baseline::Baseline;
+use crate::run::comparison::compare;
+use crate::run::store::baselines::{self, Kept};
+use crate::run::store::names::{BASELINES, NameError, Places};
+
+/// Runs the command.
+///
+/// # Errors
+/// If one of the two cannot be found or read, or they must not be compared.
+pub fn run(arguments: &Compare, common: &Common) -> anyhow::Result<Exit> {
+    let places = places(&arguments.runs_folder.out);
+    let first = read(&places, &arguments.first)?;
+    let second = read(&places, &arguments.second)?;
+    let (one, other) = (first.baseline(), second.baseline());
+    tell_lost_plans(&arguments.first, one, common);
+    tell_lost_plans(&arguments.second, other, common);
+    let comparison = compare(
+        (&arguments.first, one),
+        (&arguments.second, other),
+        &gate::options(&arguments.gate),
+    )?;
+    let layout = listing::layout(common, None);
+    let text = report::render_comparison(&comparison, arguments.format(), layout);
+    listing::print(&text)?;
+    Ok(gate::exit(&arguments.gate, &comparison))
+}
+
+/// Where names of runs and baselines are looked up.
+pub(super) fn places(out: &Path) -> Places<'_> {
+    Places {
+        out,
+        baselines: Path::new(BASELINES),
+    }
+}
+
+/// Finds and reads a run or a baseline.
+///
+/// # Errors
+/// If nothing has that name (usage), or what has it cannot be read.
+pub(super) fn read(places: &Places<'_>, name: &str) -> anyhow::Result<Kept> {
+    let path = places.find(name).map_err(as_usage)?;
+    Ok(baselines::read(&path)?)
+}
+
+/// A name that stands for nothing is a mistake on the command line; a folder that cannot be read is none.
+pub(super) fn as_usage(error: NameError) -> anyhow::Error {
+    match error {
+        NameError::Read { .. } => error.into(),
+        _ => Usage(error.to_string()).into(),
+    }
+}
+
+/// Says on stderr that plans of a run cannot be compared node by node.
+pub(super) fn tell_lost_plans(name: &str, baseline: &Baseline, common: &Common) {
+    let lost = baseline.plans_lost();
+    if lost > 0 && !common.quiet {
+        let (plans, their) = if lost == 1 {
+            ("1 plan".to_owned(), "its")
+        } else {
+            (format!("{lost} plans"), "their")
+        };
+        progress::tell(&format!(
+            "warning: {plans} of {name} are lost or damaged: {their} nodes are not compared, {their} counts are"
+        ));
+    }
+}

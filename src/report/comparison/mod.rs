@@ -1,0 +1,36 @@
+//! Two runs side by side: one view, then one file a format.
+
+mod figures;
+mod json;
+mod nodes;
+mod places;
+mod table;
+#[cfg(test)]
+mod tests;
+mod view;
+mod words;
+
+use super::text::inert;
+use super::{ComparisonFormat, Layout};
+use crate::run::comparison::Comparison;
+
+/// Spaces that a tab of a statement is shown as.
+const TAB: &str = "    ";
+
+/// Prints a comparison.
+pub(super) fn render(
+    comparison: &Comparison,
+    format: ComparisonFormat,
+    layout: Layout<'_>,
+) -> String {
+    match format {
+        ComparisonFormat::Table => table::render(comparison, layout),
+        ComparisonFormat::Json => json::render(comparison),
+        ComparisonFormat::Markdown | ComparisonFormat::Junit => json::render(comparison),
+    }
+}
+
+/// A line of a statement, inert, its tabs as spaces.
+fn source_line(line: &str) -> String {
+    inert(&line.replace('\t', TAB))
+}

@@ -1,0 +1,209 @@
+//! What a comparison came to, in sentences.
+
+use std::collections::BTreeMap;
+
+use crate::report::naming::position_or_push;
+use crate::report::palette::Role;
+use crate::report::status::counted;
+use crate::report::text::inert;
+use crate::run::comparison::{Comparison, Side, Verdict, VerdictCounts};
+use crate::units::Count;
+
+/// More statements than this are counted in a headline, not named.
+const NAMED: usize = 3;
+
+/// What a comparison came to, in a sentence.
+pub(super) struct Headline {
+    /// In a word or two.
+    pub(super) verdict: &'static str,
+    /// The rest of the sentence.
+    pub(super) text: String,
+    /// What it is worth in colour.
+    pub(super) role: Role,
+}
+
+/// The verdict on all plans.
+pub(super) fn headline(comparison: &Comparison) -> Headline {
+    let counts = &comparison.verdicts;
+    let all = total(counts);
+    let plans = counted(all, "plan");
+    let (verdict, text, role) = if all == 0 {
+        (
+            "nothing compared",
+            "no plan is in both runs".to_owned(),
+            Role::Warning,
+        )
+    } else if counts.regressed > 0 {
+        let number = Count(counts.regressed as u64);
+        let where_ = statements(comparison, Verdict::Regressed);
+        (
+            "regressed",
+            format!("{number} of {plans} ({where_})"),
+            Role::Critical,
+        )
+    } else if counts.inconclusive > 0 {
+        let number = Count(counts.inconclusive as u64);
+        let where_ = statements(comparison, Verdict::Inconclusive);
+        let text = format!("{number} of {plans} could not be judged ({where_})");
+        ("inconclusive", text, Role::Warning)
+    } else if counts.unchanged == all {
+        let plans = if all == 1 {
+            plans
+        } else {
+            format!("all {plans}")
+        };
+        ("unchanged", plans, Role::Note)
+    } else if counts.improved > 0 {
+        let number = Count(counts.improved as u64);
+        let where_ = statements(comparison, Verdict::Improved);
+        (
+            "improved",
+            format!("{number} of {plans} ({where_})"),
+            Role::Note,
+        )
+    } else {
+        ("nothing regressed", plans, Role::Note)
+    };
+    let rest = rest(counts, verdict);
+    let text = if rest.is_empty() {
+        text
+    } else {
+        format!("{text}; {rest}")
+    };
+    Headline {
+        verdict,
+        text,
+        role,
+    }
+}
+
+/// The counts that the headline's own words do not say.
+fn rest(counts: &VerdictCounts, said: &str) -> String {
+    let others: Vec<String> = named(counts)
+        .into_iter()
+        .filter(|(number, name)| *number > 0 && *name != said)
+        .map(|(number, name)| format!("{} {name}", Count(number as u64)))
+        .collect();
+    others.join(", ")
+}
+
+/// For example `fetch and complete of status-partial`.
+fn statements(comparison: &Comparison, verdict: Verdict) -> String {
+    let mut statements: Vec<String> = Vec::new();
+    let mut queues: Vec<String> = Vec::new();
+    let concerned = comparison
+        .plans
+        .iter()
+        .filter(|plan| plan.verdict == verdict);
+    for plan in concerned {
+        position_or_push(&mut statements, inert(&plan.statement));
+        position_or_push(&mut queues, inert(&plan.queue));
+    }
+    format!(
+        "{} of {}",
+        some_of(&statements, "statement"),
+        some_of(&queues, "queue")
+    )
+}
+
+fn some_of(names: &[String], noun: &str) -> String {
+    if names.len() > NAMED {
+        return counted(names.len(), noun);
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    crate::finding::wording::listed(&names)
+}
+
+/// How many plans have each verdict, in a line.
+pub(super) fn closing(counts: &VerdictCounts) -> String {
+    let parts: Vec<String> = named(counts)
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, name)| format!("{} {name}", Count(number as u64)))
+        .collect();
+    format!("{}: {}", counted(total(counts), "plan"), parts.join(", "))
+}
+
+fn total(counts: &VerdictCounts) -> usize {
+    named(counts).iter().map(|(number, _)| number).sum()
+}
+
+fn named(counts: &VerdictCounts) -> [(usize, &'static str); 6] {
+    [
+        (counts.regressed, "regressed"),
+        (counts.inconclusive, "inconclusive"),
+        (counts.improved, "improved"),
+        (counts.appeared, "appeared"),
+        (counts.vanished, "vanished"),
+        (counts.unchanged, "unchanged"),
+    ]
+}
+
+/// A verdict's name.
+pub(super) fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Regressed => "regressed",
+        Verdict::Inconclusive => "inconclusive",
+        Verdict::Improved => "improved",
+        Verdict::Appeared => "appeared",
+        Verdict::Vanished => "vanished",
+        Verdict::Unchanged => "unchanged",
+    }
+}
+
+/// What a verdict is worth in colour.
+pub(super) fn verdict_role(verdict: Verdict) -> Role {
+    match verdict {
+        Verdict::Regressed => Role::Critical,
+        Verdict::Inconclusive => Role::Warning,
+        Verdict::Improved => Role::Note,
+        Verdict::Appeared | Verdict::Vanished | Verdict::Unchanged => Role::Plain,
+    }
+}
+
+/// A run as it was named, with its servers.
+pub(super) fn side(side: &Side) -> String {
+    let mut text = inert(&side.name);
+    // A path may end in the id already.
+    if !side.name.contains(&side.run_id) {
+        text = format!("{text} (run {})", inert(&side.run_id));
+    }
+    if !side.servers.is_empty() {
+        let servers: Vec<String> = side.servers.iter().map(|one| inert(one)).collect();
+        text = format!("{text} on PostgreSQL {}", servers.join(", "));
+    }
+    text
+}
+
+/// What was not compared, and what else the runs differ in.
+pub(super) fn remarks(comparison: &Comparison) -> Vec<(&'static str, String)> {
+    let mut remarks = Vec::new();
+    for unlike in &comparison.unlike {
+        let [what, first, second] =
+            [&unlike.what, &unlike.first, &unlike.second].map(|one| inert(one));
+        remarks.push(("unequal", format!("{what}: {first} → {second}")));
+    }
+    for renamed in &comparison.renamed {
+        let (first, second) = (inert(&renamed.first), inert(&renamed.second));
+        remarks.push((
+            "renamed",
+            format!("queue {first} is {second} in the second run"),
+        ));
+    }
+    let mut groups: BTreeMap<(bool, &str), (usize, Vec<String>)> = BTreeMap::new();
+    for one in &comparison.unpaired {
+        let (plans, fixtures) = groups.entry((one.in_first, &one.queue)).or_default();
+        *plans += one.plans;
+        position_or_push(fixtures, inert(&one.fixture));
+    }
+    for ((in_first, queue), (plans, fixtures)) in groups {
+        let run = if in_first { "first" } else { "second" };
+        let plans = counted(plans, "plan");
+        let (queue, fixtures) = (inert(queue), fixtures.join(", "));
+        remarks.push((
+            "not compared",
+            format!("{plans} of {queue} on {fixtures}: asked of the {run} run only"),
+        ));
+    }
+    remarks
+}
