@@ -55,7 +55,8 @@ code=0
 } 2>&1 | tee gate/log.txt >&2 || code=$?
 
 if [ -s gate/comment.md ]; then
-    pgq-analyze compare "${compared[@]}" ${tolerances[@]+"${tolerances[@]}"} --format junit >gate/junit.xml
+    pgq-analyze compare "${compared[@]}" ${tolerances[@]+"${tolerances[@]}"} --format junit >gate/junit.xml ||
+        [ "$code" != 0 ] || code=1
 else
     {
         printf '**The query gate could not be run** (exit code %s)\n\n' "$code"
