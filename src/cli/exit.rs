@@ -4,7 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 /// The exit codes this version uses; the first that applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
     /// A signal ended it; results so far are kept.
     Interrupted,

@@ -6,6 +6,7 @@ pub mod consent;
 pub mod exit;
 pub mod gate;
 pub mod interrupt;
+pub mod measuring;
 pub mod one_database;
 pub mod progress;
 pub mod selection;

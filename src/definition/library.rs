@@ -7,6 +7,9 @@ use super::fixture::Fixture;
 use super::queue::Queue;
 use super::source::{DefinitionError, Source};
 use super::suggestion;
+use revision::RevisionError;
+
+pub mod revision;
 
 /// The name and the content of files.
 pub type Files = &'static [(&'static str, &'static str)];
@@ -63,6 +66,9 @@ pub enum LibraryError {
         /// What to name instead.
         help: &'static str,
     },
+    /// A revision that it cannot be read from.
+    #[error(transparent)]
+    Revision(#[from] RevisionError),
     /// Something is wrong in the definition.
     #[error(transparent)]
     Definition(#[from] DefinitionError),
@@ -139,6 +145,24 @@ impl Library {
             .map(|(file, text)| Source::new(format!("{folder}/{file}"), *text))
             .collect();
         Ok(Queue::parse(argument, &folder, sources)?)
+    }
+
+    /// The queue in the folder `argument` as `revision` of its git repository has it. Its files are shown as git names them, for example
+    /// `HEAD~1:queues/mine/fetch.sql`.
+    ///
+    /// # Errors
+    /// A name that is no path, a folder or a revision that git does not know, and whatever is wrong in the queue.
+    pub fn queue_at_revision(&self, argument: &str, revision: &str) -> Result<Queue, LibraryError> {
+        if !argument.contains('/') {
+            let queue = argument.to_owned();
+            return Err(RevisionError::BuiltIn { queue }.into());
+        }
+        let files = revision::files(Path::new(argument), revision, is_wanted)?;
+        let sources = files.files.into_iter();
+        let sources = sources
+            .map(|(shown, bytes)| utf8(shown, bytes))
+            .collect::<Result<_, _>>()?;
+        Ok(Queue::parse(&queue_name(argument), &files.shown, sources)?)
     }
 
     /// As [`Library::queue`], for tables that are there already: the folder need not hold `schema.sql` and `populate.sql`.
@@ -220,8 +244,7 @@ fn queue_at(
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        let wanted = name == "queue.toml" || (name.ends_with(".sql") && !name.starts_with('.'));
-        if wanted && !entry.is_dir() {
+        if is_wanted(&name) && !entry.is_dir() {
             sources.push(read(
                 &entry,
                 format!("{folder}/{name}"),
@@ -231,6 +254,11 @@ fn queue_at(
         }
     }
     Ok(parse(&queue_name(argument), folder, sources)?)
+}
+
+/// Whether a file of this name is part of a queue.
+fn is_wanted(name: &str) -> bool {
+    name == "queue.toml" || (name.ends_with(".sql") && !name.starts_with('.'))
 }
 
 /// The name of the queue that `argument` names or leads to, whether there is one or not: the folder's.
@@ -293,6 +321,11 @@ fn read(
             });
         }
     };
+    Ok(utf8(shown, bytes)?)
+}
+
+/// A file of these bytes; `shown` is its path as shown to the user.
+fn utf8(shown: String, bytes: Vec<u8>) -> Result<Source, DefinitionError> {
     String::from_utf8(bytes)
         .map(|text| Source::new(shown.clone(), text))
         .map_err(|error| {
@@ -301,7 +334,6 @@ fn read(
             Source::new(shown, readable)
                 .error(valid, "this is not UTF-8")
                 .help("save the file as UTF-8")
-                .into()
         })
 }
 

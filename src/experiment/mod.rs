@@ -6,6 +6,7 @@ pub mod environment;
 pub mod extract;
 pub mod in_place;
 pub mod in_schema;
+pub mod in_turns;
 pub mod plans;
 pub mod selection;
 pub mod selftest;

@@ -12,14 +12,14 @@ use crate::definition::queue::PlanCacheMode;
 use crate::definition::{Fixture, Queue};
 use crate::explain::ExplainError;
 use crate::explain::sample::{Measurement, Sampling};
-use crate::explain::variant::{self, Measured, Subject};
+use crate::explain::variant::{Measured, Subject};
 use crate::finding::case::{Case, Catalog, PlanView};
 use crate::finding::rules::judge;
 use crate::plan::outline::rows_removed;
 use crate::plan::{Buffers, PlanShape, PlanWork, digest, work};
 use crate::postgres::workspace::Workspace;
 use crate::run::environment::FixtureRecord;
-use crate::run::event::{Events, RunEvent};
+use crate::run::event::Events;
 use crate::run::plan_result::{BufferCounts, PlanMode, PlanResult, Summary, WalCounts};
 use crate::run::store::{RunStore, StoreError};
 use crate::run::{Failure, Run};
@@ -59,7 +59,7 @@ pub struct Request {
     pub in_place: Option<InPlace>,
 }
 
-/// A run under way: what it found so far is in `run`, and on disk after each variant.
+/// What a run is made of. What it finds is in a `Run`, and on disk after each variant.
 #[derive(Debug)]
 pub struct PlansExperiment<'e> {
     /// The server.
@@ -75,116 +75,62 @@ pub struct PlansExperiment<'e> {
 }
 
 impl PlansExperiment<'_> {
-    /// Measures everything asked for. What cannot be measured is recorded in `run.failures`, and the rest goes on.
-    ///
-    /// # Errors
-    /// If the run folder cannot be written; what was measured before is in `run`.
-    pub async fn measure(&self, run: &mut Run) -> Result<(), PlansError> {
-        let Request {
-            queues,
-            fixtures,
-            selection,
-            ..
-        } = self.request;
-        let pairs = || {
-            fixtures
-                .iter()
-                .flat_map(|fixture| queues.iter().map(move |queue| (fixture, queue)))
-        };
-        let total = pairs()
-            .map(|(fixture, queue)| selection.subjects(queue, fixture).len())
-            .sum();
-        self.events.emit(RunEvent::VariantsPlanned { total });
-        record_subject_matter(self.request, run);
-        for (fixture, queue) in pairs() {
-            let subjects = selection.subjects(queue, fixture);
-            if subjects.is_empty() {
-                continue;
-            }
-            let site = self.site(queue, fixture, subjects.len(), run).await;
-            match site {
-                Ok(site) => self.measure_pair(site, fixture, &subjects, run).await?,
-                Err(SiteError::NotBuilt(error)) => {
-                    let mut message = Some(error.to_string());
-                    self.fail(run, queue, fixture, None, error.to_string());
-                    save(run, self.store, self.started)?;
-                    for _ in &subjects {
-                        self.events.emit(RunEvent::VariantFinished {
-                            error: message.take(),
-                        });
-                    }
+    /// Records what came out for a subject, and keeps it; gives what is to be said of it where not all of it could be measured.
+    pub(super) fn record(
+        &self,
+        subject: Subject<'_>,
+        fixture: &Fixture,
+        outcome: Result<Measured, ExplainError>,
+        site: &mut Site<'_>,
+        run: &mut Run,
+    ) -> Result<Option<String>, StoreError> {
+        let error = match outcome {
+            Ok(measured) => {
+                run.timing.execute_ms += milliseconds(measured.executed);
+                let results = self.results(subject, fixture, &measured, &site.catalog)?;
+                run.results.extend(results);
+                let failures = what_failed(&measured);
+                for message in &failures {
+                    self.fail(run, subject.queue, fixture, Some(subject), message);
                 }
-                Err(error) => return Err(error.into()),
+                (!failures.is_empty()).then(|| failures.join("; "))
             }
-        }
-        Ok(())
+            Err(error) if error.is_refused_write() => {
+                let reason = error.to_string();
+                let skipped = self.without_result(subject.queue, fixture, Some(subject), &reason);
+                run.skipped.push(skipped);
+                None
+            }
+            Err(error) => {
+                let message = error.to_string();
+                self.fail(run, subject.queue, fixture, Some(subject), &message);
+                Some(message)
+            }
+        };
+        run.timing.clone_ms += milliseconds(site.grounds.take_spent());
+        save(run, self.store, self.started)?;
+        Ok(error)
     }
 
-    async fn measure_pair(
+    /// Drops what is not needed any more once a queue was measured on a fixture.
+    pub(super) async fn leave(
         &self,
-        site: Site<'_>,
-        fixture: &Fixture,
-        subjects: &[Subject<'_>],
+        site: &mut Site<'_>,
         run: &mut Run,
-    ) -> Result<(), PlansError> {
-        let Site {
-            mut grounds,
-            catalog,
-        } = site;
-        for subject in subjects {
-            self.events.emit(RunEvent::VariantStarted {
-                stage: "measuring",
-                queue: subject.queue.name.clone(),
-                fixture: fixture.name.clone(),
-                variant: format!("{} {}", subject.statement_name(), subject.variant.name),
-            });
-            let (version, sampling) = (self.workspace.version(), self.request.sampling);
-            let error = match variant::measure(&mut grounds, version, *subject, sampling).await {
-                Ok(measured) => {
-                    run.timing.execute_ms += milliseconds(measured.executed);
-                    let results = self.results(*subject, fixture, &measured, &catalog)?;
-                    run.results.extend(results);
-                    let failures = what_failed(&measured);
-                    for message in &failures {
-                        self.fail(run, subject.queue, fixture, Some(*subject), message.clone());
-                    }
-                    (!failures.is_empty()).then(|| failures.join("; "))
-                }
-                Err(error) if error.is_refused_write() => {
-                    let reason = error.to_string();
-                    let skipped =
-                        self.without_result(subject.queue, fixture, Some(*subject), reason);
-                    run.skipped.push(skipped);
-                    None
-                }
-                Err(error) => {
-                    let message = error.to_string();
-                    self.fail(run, subject.queue, fixture, Some(*subject), message.clone());
-                    Some(message)
-                }
-            };
-            run.timing.clone_ms += milliseconds(grounds.take_spent());
-            save(run, self.store, self.started)?;
-            self.events.emit(RunEvent::VariantFinished { error });
-            if self.workspace.databases().session().is_closed() {
-                return Err(PlansError::ServerGone {
-                    hint: self.workspace.log_hint(),
-                });
-            }
-        }
-        grounds.clear().await?;
-        run.timing.clone_ms += milliseconds(grounds.take_spent());
+    ) -> Result<(), ExplainError> {
+        site.grounds.clear().await?;
+        run.timing.clone_ms += milliseconds(site.grounds.take_spent());
         Ok(())
     }
 
     /// Notes what could not be measured.
-    fn fail(
+    pub(super) fn fail(
         &self,
         run: &mut Run,
         queue: &Queue,
         fixture: &Fixture,
         subject: Option<Subject<'_>>,
-        message: String,
+        message: &str,
     ) {
         run.failures
             .push(self.without_result(queue, fixture, subject, message));
@@ -195,7 +141,7 @@ impl PlansExperiment<'_> {
         queue: &Queue,
         fixture: &Fixture,
         subject: Option<Subject<'_>>,
-        message: String,
+        message: &str,
     ) -> Failure {
         Failure {
             postgres: self.workspace.version().to_string(),
@@ -203,7 +149,7 @@ impl PlansExperiment<'_> {
             fixture: Some(fixture.name.clone()),
             statement: subject.map(|subject| subject.statement_name()),
             variant: subject.map(|subject| subject.variant.name.clone()),
-            message,
+            message: message.to_owned(),
         }
     }
 
@@ -325,7 +271,7 @@ fn what_failed(measured: &Measured) -> Vec<String> {
 }
 
 /// Notes beforehand what will be measured, so that a run that stops half-way tells what is missing.
-fn record_subject_matter(request: &Request, run: &mut Run) {
+pub(super) fn record_subject_matter(request: &Request, run: &mut Run) {
     let environment = &mut run.environment;
     environment.selection = Some(request.selection.record());
     for queue in &request.queues {

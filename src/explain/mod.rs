@@ -6,6 +6,7 @@ pub mod options;
 mod output;
 pub mod sample;
 pub mod standing;
+pub mod turns;
 pub mod variant;
 
 use thiserror::Error;

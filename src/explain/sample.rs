@@ -17,17 +17,22 @@ use crate::statement::value::{RawText, RawValue, as_parameters};
 pub struct Sampling {
     /// Samples for the times, at most.
     pub samples: usize,
+    /// However slow a statement is, this many are taken, unless fewer were asked for.
+    pub least: usize,
     /// Time for one statement of a variant, both plan modes together.
     pub budget: Duration,
 }
 
-/// However slow a statement is, this many samples are taken (unless fewer were asked for).
-const LEAST_SAMPLES: usize = 3;
+/// The fewest samples of a slow statement, where nothing is concluded from its times.
+pub const LEAST_SAMPLES: usize = 3;
+
+/// The fewest samples on each side of a comparison of times.
+pub const LEAST_SAMPLES_PER_SIDE: usize = 20;
 
 impl Sampling {
     /// Whether another sample is due, with `taken` so far and this deadline.
-    fn goes_on(&self, taken: usize, deadline: Instant) -> bool {
-        taken < self.samples && (taken < LEAST_SAMPLES || Instant::now() < deadline)
+    pub(super) fn goes_on(&self, taken: usize, deadline: Instant) -> bool {
+        taken < self.samples && (taken < self.least || Instant::now() < deadline)
     }
 }
 
@@ -88,6 +93,20 @@ impl Explainer<'_> {
         sampling: Sampling,
         deadline: Instant,
     ) -> Result<Measurement, ExplainError> {
+        let mut series = self.count().await?;
+        let mut taken = 0;
+        while sampling.goes_on(taken, deadline) {
+            self.time(&mut series).await?;
+            taken += 1;
+        }
+        Ok(series.measurement)
+    }
+
+    /// Executes for the first time, for the counts, then for what the rows amount to.
+    ///
+    /// # Errors
+    /// What the server says, with the place in the file.
+    pub(super) async fn count(&self) -> Result<Series, ExplainError> {
         let counting = options::explain(&options::counting(self.version));
         let timing = options::explain(&options::timing(self.version));
         let counting = self.query(&counting).await?;
@@ -95,19 +114,30 @@ impl Explainer<'_> {
         let dump = self.execute(&counting).await?;
         let plan = self.read(&dump)?;
         let output = self.output(&plan).await;
-        let (mut planning_ms, mut execution_ms) = (Vec::new(), Vec::new());
-        while sampling.goes_on(execution_ms.len(), deadline) {
-            let sample = self.read(&self.execute(&timing).await?)?;
-            planning_ms.extend(sample.planning.time_ms);
-            execution_ms.extend(sample.execution_ms);
-        }
-        Ok(Measurement {
+        let measurement = Measurement {
             dump,
             plan,
             output,
-            planning_ms,
-            execution_ms,
+            planning_ms: Vec::new(),
+            execution_ms: Vec::new(),
+        };
+        Ok(Series {
+            _counting: counting,
+            timing,
+            measurement,
         })
+    }
+
+    /// Executes once more, for the times.
+    ///
+    /// # Errors
+    /// What the server says, with the place in the file.
+    pub(super) async fn time(&self, series: &mut Series) -> Result<(), ExplainError> {
+        let sample = self.read(&self.execute(&series.timing).await?)?;
+        let measurement = &mut series.measurement;
+        measurement.planning_ms.extend(sample.planning.time_ms);
+        measurement.execution_ms.extend(sample.execution_ms);
+        Ok(())
     }
 
     /// A sample of what EXPLAIN prints.
@@ -188,6 +218,15 @@ impl Explainer<'_> {
             .next()
             .ok_or_else(|| fail(crate::plan::json::PlanError::Empty))
     }
+}
+
+/// Samples under way.
+pub(super) struct Series {
+    /// Kept so that it is not closed between samples.
+    _counting: Query,
+    timing: Query,
+    /// What they have given so far.
+    pub(super) measurement: Measurement,
 }
 
 /// A command that executes a statement, or explains it, prepared.

@@ -1,12 +1,12 @@
-//! Everything that is measured of one statement of one variant: custom and generic plan, and which of them is chosen.
+//! One statement of one variant: made ready for its custom and its generic plan, and which of them is chosen.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio_postgres::Client;
 
 use super::ExplainError;
-use super::ground::{Access, Ground, Grounds};
-use super::sample::{Explainer, Measurement, Sampling, Target};
+use super::ground::{Access, Ground};
+use super::sample::{Explainer, Measurement, Target};
 use crate::definition::operation::Operation;
 use crate::definition::queue::Queue;
 use crate::definition::statement::{FETCHED, Statement, StatementFile, Variant};
@@ -64,100 +64,80 @@ pub struct Measured {
     pub executed: Duration,
 }
 
-/// Measures one subject on fresh copies. Where only the generic plan fails, the custom one's measurement is kept.
-///
-/// # Errors
-/// If a copy cannot be made, or the server refuses the statement or what feeds it.
-pub async fn measure(
-    grounds: &mut Grounds<'_>,
-    version: Version,
-    subject: Subject<'_>,
-    sampling: Sampling,
-) -> Result<Measured, ExplainError> {
-    let ground = grounds.open().await?;
-    let started = Instant::now();
-    let deadline = started + sampling.budget;
-    let outcome = measure_custom(&ground, version, subject, sampling, deadline).await;
-    let executed = started.elapsed();
-    grounds.finish(ground).await;
-    let (custom, planned) = outcome?;
-    let mut measured = Measured {
-        custom,
-        generic: None,
-        generic_failure: planned.failure,
-        generic_shape: planned.generic_shape,
-        auto_plan: planned.auto_plan,
-        batch_size: planned.batch_size,
-        executed,
-    };
-    if planned.generic_shape == GenericShape::Differs {
-        let left = sampling.budget.saturating_sub(measured.executed);
-        let outcome = match grounds.open().await {
-            Ok(ground) => {
-                let started = Instant::now();
-                let deadline = started + left;
-                let outcome = measure_generic(&ground, version, subject, sampling, deadline).await;
-                measured.executed += started.elapsed();
-                grounds.finish(ground).await;
-                outcome
-            }
-            Err(error) => Err(error),
-        };
-        match outcome {
-            Ok(generic) => measured.generic = Some(generic),
-            Err(error) => measured.generic_failure = Some(error),
+/// What planning alone tells.
+pub(super) struct Planned {
+    pub(super) generic_shape: GenericShape,
+    pub(super) auto_plan: Option<PlanMode>,
+    pub(super) failure: Option<ExplainError>,
+    pub(super) batch_size: Option<u64>,
+}
+
+/// A statement that can be executed in one plan mode.
+pub(super) struct Ready<'d> {
+    pub(super) executable: Executable<'d>,
+    /// The statement as it was prepared, for the generic plan.
+    pub(super) generic: Option<Prepared>,
+    /// Of the generic plan nothing but that there is one.
+    pub(super) planned: Planned,
+}
+
+impl Ready<'_> {
+    pub(super) fn explainer<'e>(&'e self, ground: &'e Ground, version: Version) -> Explainer<'e> {
+        Explainer {
+            ground,
+            version,
+            executable: &self.executable,
+            target: self
+                .generic
+                .as_ref()
+                .map_or(Target::Custom, Target::Generic),
         }
     }
-    Ok(measured)
 }
 
-/// What planning alone tells.
-struct Planned {
-    generic_shape: GenericShape,
-    auto_plan: Option<PlanMode>,
-    failure: Option<ExplainError>,
-    batch_size: Option<u64>,
-}
-
-async fn measure_custom(
+/// Makes ready for the custom plan, and finds out what there is to know of the generic one.
+pub(super) async fn ready_custom<'d>(
     ground: &Ground,
     version: Version,
-    subject: Subject<'_>,
-    sampling: Sampling,
-    deadline: Instant,
-) -> Result<(Measurement, Planned), ExplainError> {
+    subject: Subject<'d>,
+) -> Result<Ready<'d>, ExplainError> {
     let executable = make_ready(ground, subject).await?.executable;
+    let mut ready = Ready {
+        planned: Planned {
+            generic_shape: GenericShape::None,
+            auto_plan: None,
+            failure: None,
+            batch_size: batch_size(&executable),
+        },
+        executable,
+        generic: None,
+    };
+    let Ready {
+        executable,
+        planned,
+        ..
+    } = &mut ready;
     let explainer = Explainer {
         ground,
         version,
-        executable: &executable,
+        executable,
         target: Target::Custom,
     };
     let plan = explainer.plan_only().await?;
-    refuse_write(ground, &executable, &plan)?;
+    refuse_write(ground, executable, &plan)?;
     let custom_shape = PlanShape::of(&plan);
-    let mut planned = Planned {
-        generic_shape: GenericShape::None,
-        auto_plan: None,
-        failure: None,
-        batch_size: batch_size(&executable),
-    };
-    let mut deadline = deadline;
     if !executable.parameters().is_empty() {
         ground
             .attempt()
             .await
             .map_err(ExplainError::session("prepare for the generic plan"))?;
-        let outcome = plan_generic(explainer, &custom_shape, &mut planned).await;
+        let outcome = plan_generic(explainer, &custom_shape, planned).await;
         planned.failure = outcome.err();
         let kept = planned.failure.is_none();
         let ended = ground.end_attempt(kept).await;
         ended.map_err(ExplainError::session("go on after the generic plan"))?;
-        if planned.generic_shape == GenericShape::Differs {
-            deadline -= deadline.saturating_duration_since(Instant::now()) / 2;
-        }
     }
-    Ok((explainer.measure(sampling, deadline).await?, planned))
+    Ok(ready)
 }
 
 /// Where nothing may be written, a statement that would is not executed. What feeds it, and what a plan does not show, the server
@@ -218,23 +198,26 @@ async fn plan_generic(
     Ok(())
 }
 
-async fn measure_generic(
+/// Makes ready for the generic plan.
+pub(super) async fn ready_generic<'d>(
     ground: &Ground,
     version: Version,
-    subject: Subject<'_>,
-    sampling: Sampling,
-    deadline: Instant,
-) -> Result<Measurement, ExplainError> {
+    subject: Subject<'d>,
+) -> Result<Ready<'d>, ExplainError> {
     let executable = make_ready(ground, subject).await?.executable;
     let generic = prepare_generic(&ground.session, &executable).await?;
-    let explainer = Explainer {
-        ground,
-        version,
-        executable: &executable,
-        target: Target::Generic(&generic),
+    let ready = Ready {
+        planned: Planned {
+            generic_shape: GenericShape::None,
+            auto_plan: None,
+            failure: None,
+            batch_size: batch_size(&executable),
+        },
+        executable,
+        generic: Some(generic),
     };
-    explainer.plan_only().await?;
-    explainer.measure(sampling, deadline).await
+    ready.explainer(ground, version).plan_only().await?;
+    Ok(ready)
 }
 
 /// Prepares the statement under `force_generic_plan`, which stays on.

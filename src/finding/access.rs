@@ -1,8 +1,11 @@
 //! How a plan reaches the rows of its relations: each scan of a table, with the index scans below a bitmap heap scan counted in.
 
 use super::case::{Index, PlanView};
-use super::predicate::{Comparison, comparisons};
+use super::predicate::{Comparison, comparisons, conjuncts, disjunctions, names_column};
 use crate::plan::{Condition, PlanNode, PlanTree, node_label};
+
+/// The conditions that say which rows of its relation a scan hands out.
+const CONDITIONS: [Condition; 3] = [Condition::Index, Condition::Recheck, Condition::Filter];
 
 /// One scan of one relation.
 #[derive(Clone, Debug)]
@@ -38,6 +41,31 @@ impl Access<'_> {
     #[must_use]
     pub fn uses(&self, index: &Index) -> bool {
         self.index_names.contains(&index.name.as_str())
+    }
+
+    /// Whether the conditions of the scan state a condition word by word. Only one made of nothing but comparisons can be recognised.
+    #[must_use]
+    pub fn states(&self, condition: &str) -> bool {
+        let wanted = comparisons(condition);
+        wanted.len() == conjuncts(condition).len()
+            && wanted.iter().all(|want| self.comparisons.contains(want))
+    }
+
+    /// The parts of its conditions of which one side is enough: `(a = 1) OR (b = 2)`.
+    pub fn disjunctions(&self) -> impl Iterator<Item = &str> {
+        CONDITIONS
+            .iter()
+            .filter_map(|kind| self.node.condition(*kind))
+            .flat_map(disjunctions)
+    }
+
+    /// Whether any of its conditions names the column.
+    #[must_use]
+    pub fn names(&self, column: &str) -> bool {
+        let mut conditions = CONDITIONS
+            .iter()
+            .filter_map(|kind| self.node.condition(*kind));
+        conditions.any(|condition| names_column(condition, column))
     }
 
     /// Whether the whole relation is read, page after page.
@@ -79,7 +107,6 @@ fn access<'a>(
     let bitmaps = (index + 1..tree.end(index))
         .filter(|below| tree.node(*below).node_type == "Bitmap Index Scan");
     let parts: Vec<usize> = std::iter::once(index).chain(bitmaps).collect();
-    let conditions = [Condition::Index, Condition::Recheck, Condition::Filter];
     Access {
         index,
         node,
@@ -88,7 +115,7 @@ fn access<'a>(
             .iter()
             .filter_map(|part| tree.node(*part).index_name.as_deref())
             .collect(),
-        comparisons: conditions
+        comparisons: CONDITIONS
             .iter()
             .filter_map(|kind| node.condition(*kind))
             .flat_map(comparisons)

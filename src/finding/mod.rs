@@ -2,6 +2,8 @@
 
 pub mod access;
 pub mod case;
+pub mod claim;
+pub mod order;
 pub mod predicate;
 pub mod rules;
 pub mod statement_text;
@@ -19,7 +21,8 @@ pub enum Severity {
     Note,
     /// Costs something now, or will when the table grows.
     Warning,
-    /// The statement does not scale: its cost grows with the table, not with what it was asked for.
+    /// The statement does not scale: its cost grows with the table, not with what it was asked for, or its workers get in each other's
+    /// way.
     Critical,
 }
 

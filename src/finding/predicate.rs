@@ -2,6 +2,8 @@
 //!
 //! No more than queues need: a conjunction of comparisons of a column with something. What is not of that form is left out.
 
+use crate::sql::token::{TokenKind, tokens};
+
 /// A comparison of a column with something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Comparison<'a> {
@@ -33,13 +35,41 @@ impl Comparison<'_> {
 /// The parts of a condition that must all hold, without the parentheses around them.
 #[must_use]
 pub fn conjuncts(condition: &str) -> Vec<&str> {
+    parts(condition, " AND ")
+}
+
+/// The sides of a condition of which one is enough, without the parentheses around them; the whole condition if it is no OR.
+#[must_use]
+pub fn alternatives(condition: &str) -> Vec<&str> {
+    parts(condition, " OR ")
+}
+
+/// The parts of a condition that are an OR of several.
+#[must_use]
+pub fn disjunctions(condition: &str) -> Vec<&str> {
+    conjuncts(condition)
+        .into_iter()
+        .filter(|part| alternatives(part).len() > 1)
+        .collect()
+}
+
+/// Whether an expression names this column.
+#[must_use]
+pub fn names_column(expression: &str, column: &str) -> bool {
+    let mut names = tokens(expression)
+        .filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::QuotedIdentifier));
+    names.any(|name| expression[name.span].trim_matches('"') == column)
+}
+
+/// A condition taken apart at an operator that stands in no parentheses.
+fn parts<'a>(condition: &'a str, operator: &str) -> Vec<&'a str> {
     let inner = strip_parentheses(condition);
     let mut parts = Vec::new();
     let mut from = 0;
     for at in top_level(inner) {
-        if at >= from && inner[at..].starts_with(" AND ") {
+        if at >= from && inner[at..].starts_with(operator) {
             parts.push(strip_parentheses(&inner[from..at]));
-            from = at + " AND ".len();
+            from = at + operator.len();
         }
     }
     parts.push(strip_parentheses(&inner[from..]));
@@ -232,5 +262,25 @@ mod tests {
         assert_eq!(without_cast("'ready'::text"), "'ready'");
         assert_eq!(without_cast("'a::b'"), "'a::b'");
         assert_eq!(without_cast("5"), "5");
+    }
+
+    #[test]
+    fn an_or_is_taken_apart_and_its_columns_are_named() {
+        let condition = "((queue = 'a OR b'::text) AND ((state = 'ready'::text) OR ((state = 'failed'::text) AND (priority > 3))))";
+        let found = disjunctions(condition);
+        assert_eq!(
+            found,
+            ["(state = 'ready'::text) OR ((state = 'failed'::text) AND (priority > 3))"]
+        );
+        assert_eq!(
+            alternatives(found[0]),
+            [
+                "state = 'ready'::text",
+                "(state = 'failed'::text) AND (priority > 3)"
+            ]
+        );
+        assert!(names_column(found[0], "priority") && !names_column(found[0], "queue"));
+        assert!(!names_column("(note = 'priority'::text)", "priority"));
+        assert_eq!(disjunctions("((a = 1) AND (b = 2))"), Vec::<&str>::new());
     }
 }

@@ -33,24 +33,30 @@ pub fn assigns(sql: &str, column: &str) -> bool {
         .any(|equation| equation.is_assignment && equation.column.eq_ignore_ascii_case(column))
 }
 
-/// Whether the statement locks rows to change them and waits where another transaction was faster: `for update` or
-/// `for no key update` with neither `skip locked` nor `nowait`.
+/// What a locking clause does where another transaction was faster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockPolicy {
+    /// It waits for the other to end.
+    Wait,
+    /// It passes over the row: `skip locked`.
+    Skip,
+    /// It is an error: `nowait`.
+    Fail,
+}
+
+/// What each clause does that locks rows to change them: `for update` and `for no key update`, in their order.
 #[must_use]
-pub fn waits_for_locked_rows(sql: &str) -> bool {
+pub fn lock_policies(sql: &str) -> Vec<LockPolicy> {
     let words = significant(sql);
-    let is = |at: usize, word: &str| {
-        words
-            .get(at)
-            .is_some_and(|part| part.text.eq_ignore_ascii_case(word))
-    };
-    (0..words.len()).any(|at| {
-        let mut next = match (is(at, "for"), is(at + 1, "no") && is(at + 2, "key")) {
-            (true, true) => at + 3,
-            (true, false) => at + 1,
-            (false, _) => return false,
-        };
+    let is = |at: usize, word: &str| words.get(at).is_some_and(|part| part.is_word(word));
+    let policy = |at: usize| {
+        if !is(at, "for") {
+            return None;
+        }
+        let no_key = is(at + 1, "no") && is(at + 2, "key");
+        let mut next = if no_key { at + 3 } else { at + 1 };
         if !is(next, "update") {
-            return false;
+            return None;
         }
         next += 1;
         if is(next, "of") {
@@ -60,8 +66,35 @@ pub fn waits_for_locked_rows(sql: &str) -> bool {
                 next += 2;
             }
         }
-        !is(next, "skip") && !is(next, "nowait")
-    })
+        Some(if is(next, "skip") {
+            LockPolicy::Skip
+        } else if is(next, "nowait") {
+            LockPolicy::Fail
+        } else {
+            LockPolicy::Wait
+        })
+    };
+    (0..words.len()).filter_map(policy).collect()
+}
+
+/// Whether a clause that locks rows to change them waits where another transaction was faster.
+#[must_use]
+pub fn waits_for_locked_rows(sql: &str) -> bool {
+    lock_policies(sql).contains(&LockPolicy::Wait)
+}
+
+/// Whether a function is called that takes an advisory lock: `pg_try_advisory_xact_lock(…)` and its kin.
+#[must_use]
+pub fn names_advisory_lock(sql: &str) -> bool {
+    let takes_one = |part: &Part<'_>| {
+        let name = part.text.to_ascii_lowercase();
+        part.kind == TokenKind::Word
+            && ["pg_try_advisory_", "pg_advisory_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+            && !name.starts_with("pg_advisory_unlock")
+    };
+    significant(sql).iter().any(takes_one)
 }
 
 /// A token that is neither space nor comment.
@@ -180,7 +213,10 @@ fn value_at(parts: &[Part<'_>], at: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Operand, assigns, compared_with, waits_for_locked_rows};
+    use super::{
+        LockPolicy, Operand, assigns, compared_with, lock_policies, names_advisory_lock,
+        waits_for_locked_rows,
+    };
 
     const CLAIM: &str = "-- status = 'in a comment'
         update job j set status = 'running', n = case when attempts = 3 then 1 else 2 end, worker = :worker
@@ -231,6 +267,33 @@ mod tests {
             "",
         ] {
             assert!(!waits_for_locked_rows(quiet), "{quiet}");
+        }
+    }
+
+    #[test]
+    fn each_locking_clause_has_its_policy() {
+        assert_eq!(
+            lock_policies(
+                "with a as (select 1 from a for update skip locked), b as (select 1 from b for update nowait) \
+                 select 1 from c for no key update of c"
+            ),
+            [LockPolicy::Skip, LockPolicy::Fail, LockPolicy::Wait]
+        );
+        assert_eq!(lock_policies("select 1 from a for share"), []);
+    }
+
+    #[test]
+    fn advisory_locks_are_named_by_the_functions_that_take_them() {
+        assert!(names_advisory_lock(
+            "select 1 from a where PG_TRY_ADVISORY_XACT_LOCK(id)"
+        ));
+        assert!(names_advisory_lock("select pg_advisory_lock(1)"));
+        for quiet in [
+            "select pg_advisory_unlock(1)",
+            "select 'pg_advisory_lock' -- pg_advisory_lock(1)",
+            "",
+        ] {
+            assert!(!names_advisory_lock(quiet), "{quiet}");
         }
     }
 }

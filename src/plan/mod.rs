@@ -26,6 +26,7 @@ pub use node::{
     Sort, Wal, Worker,
 };
 pub use outline::{OutlineNode, outline};
+pub use reference::References;
 pub use shape::PlanShape;
 pub use statement::{Jit, Plan, Planning, Serialization, Trigger};
 pub use tree::{PlanTree, Position, Preorder};

@@ -21,7 +21,7 @@ enum Field {
 type Column = (&'static str, fn(&Run, &PlanResult) -> Field);
 
 /// The columns from left to right.
-const COLUMNS: [Column; 38] = [
+const COLUMNS: [Column; 41] = [
     ("run_id", |run, _| text(&run.run_id)),
     ("postgres", |_, result| text(&result.postgres)),
     ("queue", |_, result| text(&result.queue)),
@@ -39,6 +39,7 @@ const COLUMNS: [Column; 38] = [
     ("shape", |_, result| text(&result.shape)),
     ("digest", |_, result| text(&result.digest)),
     ("rows", |_, result| number(result.rows)),
+    ("rows_removed", |_, result| known(result.rows_removed)),
     ("buffers.hit", |_, result| number(result.buffers.hit)),
     ("buffers.read", |_, result| number(result.buffers.read)),
     ("buffers.dirtied", |_, result| {
@@ -53,6 +54,12 @@ const COLUMNS: [Column; 38] = [
     ("wal.fpi", |_, result| number(result.wal.fpi)),
     ("wal.bytes", |_, result| number(result.wal.bytes)),
     ("pages_per_row", |_, result| known(result.pages_per_row)),
+    ("output.bytes", |_, result| {
+        known(result.output.map(|output| output.bytes))
+    }),
+    ("output.pages", |_, result| {
+        known(result.output.map(|output| output.pages))
+    }),
     ("planning_ms.n", |_, result| number(result.planning_ms.n)),
     ("planning_ms.min", |_, result| known(result.planning_ms.min)),
     ("planning_ms.p50", |_, result| known(result.planning_ms.p50)),
@@ -143,7 +150,7 @@ fn number(number: impl ToString) -> Field {
     Field::Number(number.to_string())
 }
 
-fn known(number: Option<f64>) -> Field {
+fn known(number: Option<impl ToString>) -> Field {
     Field::Number(number.map_or_else(String::new, |number| number.to_string()))
 }
 

@@ -5,10 +5,11 @@ pub(super) mod text;
 use self::text::{block, code, escaped, folded};
 use super::Layout;
 use super::findings::{FindingGroup, severity_name};
+use super::marks::NOT_COMPARABLE;
 use super::status;
 use super::text::inert;
 use super::versions::{VersionCell, VersionGroup, Versions};
-use super::view::{FailureLine, Group, NOT_COMPARABLE, Row, View};
+use super::view::{FailureLine, Group, Row, View};
 use crate::run::Run;
 
 /// Prints the run for GitHub and its like.
@@ -97,7 +98,7 @@ fn table(view: &View, group: &Group) -> String {
             escaped(&row.name()),
             escaped(&row.mode),
             row.rows.clone(),
-            row.pages.clone(),
+            row.pages.trim_end().to_owned(),
             row.pages_per_row.clone(),
             row.wal_per_row.clone(),
             row.execution_p50.clone(),

@@ -5,6 +5,7 @@ mod csv;
 mod findings;
 mod json;
 mod markdown;
+mod marks;
 mod naming;
 mod page;
 mod palette;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::marks::NOT_COMPARABLE;
 use super::naming::{Naming, position_or_push};
 use super::palette::Role;
 use super::status::counted;
 use super::text::inert;
-use super::view::{NOT_COMPARABLE, letter, wal_per_row};
+use super::view::{letter, wal_per_row};
 use crate::run::Run;
 use crate::run::environment::version_numbers;
 use crate::run::plan_result::{GenericShape, PlanMode, PlanResult};

@@ -5,20 +5,18 @@
 use std::cmp::Ordering;
 
 use super::findings::{self, FindingGroup, Found};
+use super::marks;
 use super::naming::{Naming, position_or_push};
 use super::palette::Role;
 use super::text::inert;
 use super::versions::{Versions, by_fixture_and_queue, versions};
 use crate::run::environment::{Limitation, ServerRecord};
-use crate::run::plan_result::{GenericShape, PlanMode, PlanResult};
+use crate::run::plan_result::{PlanMode, PlanResult};
 use crate::run::{Failure, Run};
 use crate::units::{ByteUnit, Count, Significant, TimeUnit, UNKNOWN};
 
 /// From this factor on a generic plan that touches more pages than the custom one is worth a colour.
 const STRIKING_RATIO: f64 = 2.0;
-
-/// What marks a column whose values are not comparable with those of other servers.
-pub(super) const NOT_COMPARABLE: &str = "≈";
 
 /// The keys of a result that tables have columns for.
 const SHOWN_KEYS: [&str; 8] = [
@@ -109,6 +107,8 @@ pub(super) struct Units {
     pub(super) planning: TimeUnit,
     /// Of execution times.
     pub(super) execution: TimeUnit,
+    /// Whether there is a mark behind some pages, which leaves a space behind the others.
+    more_when_sent: bool,
 }
 
 /// Something that could not be measured, as text.
@@ -139,7 +139,7 @@ impl View {
             skipped: FailureLine::by_statement(&run.skipped),
             limitations: limitations(run, &naming),
             versions,
-            legend: legend(&run.results, is_limited),
+            legend: marks::legend(&run.results, is_limited),
         }
     }
 }
@@ -291,9 +291,9 @@ impl Row {
             variant,
             compared: custom.is_some(),
             name_role,
-            mode: mode(result),
+            mode: marks::mode(result),
             rows: Count(result.rows).to_string(),
-            pages: Count(result.buffers.total).to_string(),
+            pages: marks::pages(result, units.more_when_sent),
             pages_per_row: result
                 .pages_per_row
                 .map_or_else(unknown, |pages| Significant(pages).to_string()),
@@ -352,56 +352,6 @@ fn comparison(generic: &PlanResult, custom: &PlanResult) -> (String, Role) {
     (format!("↳ {text}"), role)
 }
 
-fn mode(result: &PlanResult) -> String {
-    match (result.plan_mode, result.generic_shape) {
-        (PlanMode::Custom, GenericShape::Same) => "both".to_owned(),
-        (PlanMode::Custom, GenericShape::None) => "single".to_owned(),
-        (mode, _) if result.auto_plan == Some(mode) => format!("{}*", mode.name()),
-        (mode, _) => mode.name().to_owned(),
-    }
-}
-
-fn legend(results: &[PlanResult], is_limited: bool) -> Vec<(&'static str, &'static str)> {
-    let any = |occurs: fn(&PlanResult) -> bool| results.iter().any(occurs);
-    let marks = [
-        (
-            any(|result| result.plan_mode == PlanMode::Generic),
-            "↳",
-            "the generic plan, where its shape differs from the custom one's, if only in the place of a condition",
-        ),
-        (
-            any(|result| mode(result) == "both"),
-            "both",
-            "the generic plan has the same shape",
-        ),
-        (
-            any(|result| mode(result) == "single"),
-            "single",
-            "no parameters, hence one plan",
-        ),
-        (
-            any(|result| mode(result).ends_with('*')),
-            "*",
-            "PostgreSQL settles on this plan by itself",
-        ),
-        (
-            any(|result| result.execution_ms.p95.is_none()),
-            "p95",
-            "needs 20 samples",
-        ),
-        (
-            is_limited,
-            NOT_COMPARABLE,
-            "not comparable with other servers, see the limitations",
-        ),
-    ];
-    marks
-        .into_iter()
-        .filter(|(occurs, ..)| *occurs)
-        .map(|(_, mark, meaning)| (mark, meaning))
-        .collect()
-}
-
 impl Units {
     fn of(results: &[PlanResult]) -> Self {
         let executions = results
@@ -413,6 +363,7 @@ impl Units {
                 results.iter().filter_map(|result| result.planning_ms.p50),
             ),
             execution: TimeUnit::of_column(executions.flatten()),
+            more_when_sent: results.iter().any(marks::reads_when_sent),
         }
     }
 }

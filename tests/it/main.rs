@@ -14,6 +14,7 @@ mod given_server;
 mod in_place;
 mod in_schema;
 mod installing;
+mod output;
 mod own_queue;
 mod own_server;
 mod place;

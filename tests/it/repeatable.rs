@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pgq_analyze::run::plan_result::OutputCounts;
 use pgq_analyze::run::{PlanResult, Run};
 
 use crate::place::Place;
@@ -10,14 +11,16 @@ use crate::program::measured;
 /// What has to be equal, by what was measured.
 type Counts = BTreeMap<String, Count>;
 
-/// Shape, digest, rows, pages and WAL records; and what the planner's choice rests on.
+/// Shape, digest, rows, pages, WAL records and what was sent; and what the planner's choice rests on.
 #[derive(Debug, PartialEq)]
 struct Count {
     shape: String,
     digest: String,
     rows: u64,
+    rows_removed: Option<u64>,
     pages: u64,
     wal_records: u64,
+    output: Option<OutputCounts>,
     chosen: String,
 }
 
@@ -31,8 +34,10 @@ fn counts(run: &Run) -> Counts {
         shape: one.shape.clone(),
         digest: one.digest.clone(),
         rows: one.rows,
+        rows_removed: one.rows_removed,
         pages: one.buffers.total,
         wal_records: one.wal.records,
+        output: one.output,
         chosen: format!("{:?} {:?}", one.generic_shape, one.auto_plan),
     };
     let counts: Counts = run
@@ -60,8 +65,12 @@ pub(crate) fn assert_same_counts(first: &Run, second: &Run) {
 #[track_caller]
 fn assert_same(first: &Run, second: &Run) {
     assert_same_counts(first, second);
-    let statistics = |run: &Run| run.environment.server.statistics.clone();
-    assert_eq!(statistics(first), statistics(second));
+    let (first, second) = (&first.environment, &second.environment);
+    assert_eq!(first.server.statistics, second.server.statistics);
+    assert_eq!(first.server.catalogs, second.server.catalogs);
+    // Wherever the cluster lies, whoever made it.
+    assert_eq!(first.server.settings, second.server.settings);
+    assert_eq!(first.statements, second.statements);
 }
 
 /// Measures `arguments` twice on one cache, then `alone` out of it, then all again on a new cache.

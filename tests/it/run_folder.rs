@@ -4,7 +4,7 @@ use std::fs;
 
 use pgq_analyze::plan::{Plan, digest};
 use pgq_analyze::run::{FORMAT_VERSION, Run, RunKind, RunStatus, store};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::place::Place;
 use crate::processes::servers_in;
@@ -21,10 +21,13 @@ const WHAT: [&str; 8] = [
     "completed-1",
 ];
 
-const RUN_KEYS: &str = "format_version run_id kind status command environment timing peak_rss_bytes results failures skipped";
-const ENVIRONMENT_KEYS: &str = "program_version server_version settings profile cpu clock_cost_ns seed queues fixtures statistics limitations other_servers build block_size";
+const WHAT_VARIANTS: [&str; 2] = ["batch-1*", "completed-1"];
+
+const RUN_KEYS: &str = "format_version run_id kind status command environment timing peak_rss_bytes results failures skipped interleaved_with";
+const ENVIRONMENT_KEYS: &str = "program_version server_version settings profile cpu clock_cost_ns seed queues fixtures statistics limitations other_servers build block_size \
+     tables statements selection catalogs";
 const RESULT_KEYS: &str = "postgres queue fixture operation variant statement plan_mode auto_plan generic_shape shape digest rows \
-     buffers wal pages_per_row planning_ms execution_ms findings dump";
+     rows_removed buffers wal pages_per_row output planning_ms execution_ms findings dump";
 const SUMMARY_KEYS: &str = "n min p50 p95 p99 max samples";
 const FINDING_KEYS: &str = "rule severity message help node evidence";
 
@@ -65,6 +68,7 @@ fn run_json_holds_what_the_contract_promises() {
     assert_keys(&json["environment"], ENVIRONMENT_KEYS);
     assert_eq!(json["environment"]["profile"], "plans");
     assert_eq!(json["environment"]["settings"]["fsync"], "off");
+    assert_subject_matter(&json["environment"]);
     assert_keys(&json["timing"], "clone_ms execute_ms total_ms");
     let results = json["results"].as_array().expect("a list");
     assert!(results.len() >= 12, "{} results", results.len());
@@ -72,6 +76,7 @@ fn run_json_holds_what_the_contract_promises() {
         assert_keys(result, RESULT_KEYS);
         assert_keys(&result["buffers"], "hit read dirtied written temp total");
         assert_keys(&result["wal"], "records fpi bytes");
+        assert_keys(&result["output"], "bytes pages");
         assert_keys(&result["planning_ms"], SUMMARY_KEYS);
         assert_keys(&result["execution_ms"], SUMMARY_KEYS);
     }
@@ -84,6 +89,47 @@ fn run_json_holds_what_the_contract_promises() {
     assert!(findings.next().is_some(), "a finding was made");
 
     assert_results(&store::read(&folder).expect("it reads back"), &folder);
+}
+
+/// What was asked for, of which statements and tables.
+#[track_caller]
+fn assert_subject_matter(environment: &Value) {
+    assert_keys(&environment["selection"], "operations variants");
+    assert_eq!(environment["selection"]["variants"], json!(WHAT_VARIANTS));
+    let queues = "status-partial natural-mistake";
+    for key in ["queues", "tables", "statements"] {
+        assert_keys(&environment[key], queues);
+    }
+    let statements = &environment["statements"]["status-partial"];
+    let mixed = "complete-mixed/completed complete-mixed/failed complete-mixed/released";
+    let measured = format!("fetch fetch-cte complete complete-unnest {mixed}");
+    let found = statements.as_object().expect("an object").keys();
+    let known: Vec<&str> = measured.split_whitespace().collect();
+    let mut unknown = found.filter(|name| !known.contains(&name.as_str()));
+    assert_eq!(unknown.next(), None);
+    let fetch = statements["fetch"].as_str().expect("SQL");
+    assert!(
+        fetch.starts_with("update job\nset state = 'running'"),
+        "{fetch}"
+    );
+    assert!(fetch.ends_with("locked_at, payload"), "{fetch}");
+
+    assert_keys(&environment["catalogs"], "heavy-single-queue");
+    let catalogs = &environment["catalogs"]["heavy-single-queue"];
+    assert_keys(catalogs, queues);
+    let job = &catalogs["status-partial"]["relations"][0];
+    assert_keys(job, "name pages rows indexes");
+    assert_eq!(
+        (&job["name"], &job["rows"]),
+        (&json!("job"), &json!(20_000))
+    );
+    let indexes = job["indexes"].as_array().expect("a list");
+    assert!(indexes.len() >= 4, "{indexes:?}");
+    for index in indexes {
+        assert_keys(index, "name relation columns definition predicate pages");
+        let definition = index["definition"].as_str().expect("SQL");
+        assert!(definition.starts_with("CREATE "), "{definition}");
+    }
 }
 
 /// What the numbers have to satisfy among themselves, and the plans they name.
@@ -106,6 +152,9 @@ fn assert_results(run: &Run, folder: &std::path::Path) {
         assert_eq!(one.buffers.total, one.buffers.hit + one.buffers.read);
         let per_row = (one.rows > 0).then(|| one.buffers.total as f64 / one.rows as f64);
         assert_eq!(one.pages_per_row, per_row);
+        // The built-in fixtures' payloads are short: nothing is stored out of line.
+        let output = one.output.expect("it is recorded");
+        assert_eq!((output.bytes > 0, output.pages), (one.rows > 0, 0));
         let summary = &one.execution_ms;
         assert_eq!(summary.n, summary.samples.len());
         assert!(summary.n >= 1 && summary.p50.is_some());

@@ -253,6 +253,74 @@ set jit = off;
 explain (analyze, timing off, format json) select id from job where id < 5;
 \o
 
+-- Rows chosen by a limit first and locked afterwards: in a join, over a CTE, by an array.
+begin;
+\o :out/lock-after-limit-in.json
+explain (analyze, buffers, wal, format json)
+update job set state = 'running' where id = any(array(select id from job where id in (select id from job where queue = 'q1'
+    and state = 'ready' and run_at <= now() order by priority, run_at, id limit 10) for update skip locked)) returning id;
+\o
+\o :out/lock-after-limit-cte.json
+explain (analyze, buffers, wal, format json)
+with next as materialized (select id from job where queue = 'q1' and state = 'ready' and run_at <= now()
+    order by priority, run_at, id limit 10),
+  locked as materialized (select job.id from job join next using (id) where job.state = 'ready' for update of job skip locked)
+update job set state = 'running' from locked where job.id = locked.id returning job.id;
+\o
+\o :out/lock-after-limit-array.json
+explain (analyze, buffers, wal, format json)
+select id, payload from job where id = any(array(select id from job where queue = 'q1' and state = 'ready' and run_at <= now()
+    order by priority, run_at, id limit 10)) for update skip locked;
+\o
+rollback;
+
+-- The limit chooses whose rows are locked, not which: nothing is wrong with it.
+begin;
+\o :out/lock-of-chosen-queue.json
+explain (analyze, buffers, wal, format json)
+select id from job where queue = (select queue from job where state = 'ready' order by run_at limit 1) and state = 'ready'
+    order by priority, run_at, id limit 10 for update skip locked;
+\o
+rollback;
+
+-- Rows chosen by a limit and written without a lock.
+begin;
+\o :out/fetch-without-lock.json
+explain (analyze, buffers, wal, format json)
+update job set state = 'running' where id = any(array(select id from job where queue = 'q1' and state = 'ready' and run_at <= now()
+    order by priority, run_at, id limit 10)) returning id;
+\o
+\o :out/fetch-without-lock-in.json
+explain (analyze, buffers, wal, format json)
+update job set state = 'running' where id in (select id from job where queue = 'q1' and state = 'ready' and run_at <= now()
+    order by priority, run_at, id limit 10) and state = 'ready' returning id;
+\o
+\o :out/fetch-without-lock-delete.json
+explain (analyze, buffers, wal, format json)
+delete from later where id = (select id from later where run_at <= '2020-01-01' order by id limit 1) returning id;
+\o
+rollback;
+
+-- An OR hides the partial index; a key the other way round makes its order useless.
+begin;
+\o :out/fetch-or.json
+explain (analyze, buffers, wal, format json)
+update job set state = 'running' where id = any(array(select id from job where queue = 'q1'
+    and (state = 'ready' or state = 'failed' and priority > 3) and run_at <= now() order by priority, run_at, id limit 10
+    for update skip locked)) returning id;
+\o
+\o :out/fetch-or-queue.json
+explain (analyze, buffers, wal, format json)
+update job set state = 'running' where id = any(array(select id from job where (queue = 'q1' or queue = 'all')
+    and state = 'ready' and run_at <= now() order by priority, run_at, id limit 10 for update skip locked)) returning id;
+\o
+\o :out/fetch-flipped.json
+explain (analyze, buffers, wal, format json)
+update job set state = 'running' where id = any(array(select id from job where queue = 'q1' and state = 'ready' and run_at <= now()
+    order by priority desc, run_at, id limit 10 for update skip locked)) returning id;
+\o
+rollback;
+
 \if :from_15
 begin;
 \o :out/merge.json

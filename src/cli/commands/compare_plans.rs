@@ -1,33 +1,97 @@
 //! `compare-plans`: measure every statement's plan on every fixture.
 
-use std::time::Instant;
+mod judged;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 
+use self::judged::Judge;
 use super::listing;
 use crate::cli::args::{Common, ComparePlans};
 use crate::cli::exit::{self, Exit};
-use crate::cli::interrupt::{Interrupted, Interrupts};
+use crate::cli::interrupt::Interrupted;
+use crate::cli::measuring::{Measuring, Outcome, Version};
 use crate::cli::server::{self, Choice};
 use crate::cli::{one_database, progress, selection};
 use crate::definition::Library;
-use crate::experiment::cost::Workload;
-use crate::experiment::environment;
-use crate::experiment::plans::{PlansExperiment, Request, save};
-use crate::explain::sample::Sampling;
-use crate::postgres::conninfo::redact;
-use crate::postgres::workspace::Workspace;
+use crate::experiment::plans::Request;
+use crate::explain::sample::{LEAST_SAMPLES, Sampling};
 use crate::report::{self, Format};
-use crate::run::event::Events;
 use crate::run::store::RunStore;
-use crate::run::{Failure, Run, RunKind, RunStatus};
+use crate::run::{Run, RunKind};
 
 /// Runs the command.
 ///
 /// # Errors
 /// If the server does not start, or the run folder cannot be written.
 pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Exit> {
-    let started = Instant::now();
+    // Whatever is wrong with what is printed is said now, not after minutes of measuring.
+    let printed = match judged::judge(arguments, common)? {
+        Some(judge) => Printed::Comparison(judge),
+        None => Printed::Run(arguments.format()?),
+    };
+    let request = request(arguments, common, LEAST_SAMPLES)?;
+    let choices = choices(arguments, common, request.in_place.is_some())?;
+    // Outputs are opened first: a run is not lost for want of a place to keep it.
+    let store = RunStore::create(&arguments.out, RunKind::Plans, jiff::Timestamp::now())?;
+    let version = Version {
+        request: &request,
+        store: &store,
+    };
+    let workload = one_database::workload(&request);
+    let mut measuring = Measuring::new(vec![version], workload, arguments.what.scale.seed);
+    let outcome = measuring.on_each(&choices, common).await;
+    let Some(run) = measuring.finish(&outcome)?.pop() else {
+        return outcome.map(|_| Exit::Interrupted);
+    };
+    let printed = match printed {
+        Printed::Comparison(judge) => judge.conclude(&run, store.folder(), common),
+        Printed::Run(format) => print(format, common, &run, &store),
+    };
+    both(ended(outcome, &run), printed)
+}
+
+/// What is printed in the end.
+enum Printed<'a> {
+    /// The run.
+    Run(Format),
+    /// How it compares, and nothing else.
+    Comparison(Judge<'a>),
+}
+
+/// How the program ends, by how the run did and by what became of printing it.
+fn both(ended: anyhow::Result<Exit>, printed: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    match (ended, printed) {
+        (Ok(ended), Ok(printed)) => Ok(ended.min(printed)),
+        // What ended the run is told last: the program ends by it.
+        (ended @ (Ok(Exit::Interrupted) | Err(_)), Err(error)) => {
+            progress::tell(&format!("error: {}", exit::message(&error)));
+            ended
+        }
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+    }
+}
+
+/// How a run ended by itself.
+fn ended(outcome: Outcome, run: &Run) -> anyhow::Result<Exit> {
+    match outcome? {
+        Err(Interrupted) => Ok(Exit::Interrupted),
+        Ok(()) if run.results.is_empty() && !run.skipped.is_empty() => {
+            Err(anyhow!("nothing was measured: {}", only_writes(run)))
+        }
+        Ok(()) if run.failures.is_empty() => Ok(Exit::Done),
+        Ok(()) => Ok(Exit::Failed),
+    }
+}
+
+/// What the options ask to be measured, with at least so many samples of each plan.
+///
+/// # Errors
+/// If they name something that there is not, or that cannot be read.
+pub(super) fn request(
+    arguments: &ComparePlans,
+    common: &Common,
+    least: usize,
+) -> anyhow::Result<Request> {
     let in_place = one_database::in_place(&arguments.one_database, common)?;
     let library = Library::built_in();
     let scale = arguments.what.scale.on_server(server::is_given(common)?);
@@ -36,55 +100,37 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
         None => selection::select(&library, &arguments.what, scale)?,
     };
     selected.tell_warnings(common.quiet);
-    let request = Request {
+    Ok(Request {
         queues: selected.queues,
         fixtures: selected.fixtures,
         selection: selected.selection,
         sampling: Sampling {
             samples: usize::try_from(arguments.samples).unwrap_or(usize::MAX),
+            least,
             budget: arguments.budget,
         },
         in_place,
-    };
-    let workload = one_database::workload(&request);
-    let mut choices = server::choices(common, "compare-plans")?;
+    })
+}
+
+/// The servers to measure on.
+///
+/// # Errors
+/// As [`server::choices`].
+pub(super) fn choices(
+    arguments: &ComparePlans,
+    common: &Common,
+    in_place: bool,
+) -> anyhow::Result<Vec<Choice>> {
+    let choices = server::choices(common, "compare-plans")?;
     let schema = arguments.one_database.in_schema.as_ref();
-    if in_place.is_some() || schema.is_some() {
-        choices = choices
-            .into_iter()
-            .map(|choice| choice.within_one_database(schema))
-            .collect();
+    if !in_place && schema.is_none() {
+        return Ok(choices);
     }
-    // Outputs are opened first: a run is not lost for want of a place to keep it.
-    let store = RunStore::create(&arguments.out, RunKind::Plans, jiff::Timestamp::now())?;
-    let mut comparison = Comparison {
-        request: &request,
-        workload,
-        seed: arguments.what.scale.seed,
-        store: &store,
-        started,
-        run: None,
-        unstarted: Vec::new(),
-    };
-    let outcome = comparison.on_each(&choices, common).await;
-    let Some(mut run) = comparison.run else {
-        return outcome.map(|_| Exit::Interrupted);
-    };
-    run.status = match &outcome {
-        Ok(Ok(())) => RunStatus::Complete,
-        Ok(Err(Interrupted)) => RunStatus::Interrupted,
-        Err(_) => RunStatus::Failed,
-    };
-    save(&mut run, &store, started)?;
-    print(arguments.format()?, common, &run, &store)?;
-    match outcome? {
-        Err(Interrupted) => Ok(Exit::Interrupted),
-        Ok(()) if run.results.is_empty() && !run.skipped.is_empty() => {
-            Err(anyhow!("nothing was measured: {}", only_writes(&run)))
-        }
-        Ok(()) if run.failures.is_empty() => Ok(Exit::Done),
-        Ok(()) => Ok(Exit::Failed),
-    }
+    let within = choices.into_iter();
+    Ok(within
+        .map(|choice| choice.within_one_database(schema))
+        .collect())
 }
 
 fn only_writes(run: &Run) -> &'static str {
@@ -93,99 +139,6 @@ fn only_writes(run: &Run) -> &'static str {
     } else {
         "some statements write (--allow-writes measures them), the others failed"
     }
-}
-
-/// One run on one or several servers.
-struct Comparison<'c> {
-    request: &'c Request,
-    workload: Workload,
-    seed: Option<u64>,
-    store: &'c RunStore,
-    started: Instant,
-    /// Begun with the first server that starts.
-    run: Option<Run>,
-    /// Servers that failed before there was a run to record them in.
-    unstarted: Vec<Failure>,
-}
-
-impl Comparison<'_> {
-    /// Measures on one server after the other. One that fails does not take the others with it.
-    async fn on_each(
-        &mut self,
-        choices: &[Choice],
-        common: &Common,
-    ) -> anyhow::Result<Result<(), Interrupted>> {
-        let interrupts = Interrupts::listen().context("cannot listen for signals")?;
-        let events = progress::listener(common.quiet);
-        let workload = self.workload.clone();
-        for choice in choices {
-            let work = async |workspace: &Workspace, events: &Events| {
-                self.measure(workspace, events).await
-            };
-            match server::on_server(choice, &interrupts, &events, &workload, work).await {
-                Ok(Ok(())) => {}
-                Ok(Err(interrupted)) => return Ok(Err(interrupted)),
-                Err(error) if choices.len() == 1 => return Err(error),
-                Err(error) => self.record_failure(choice, &error),
-            }
-        }
-        match (&self.run, self.unstarted.first()) {
-            (None, Some(failure)) => Err(anyhow!(
-                "none of the servers could be used: {}",
-                failure.message
-            )),
-            _ => Ok(Ok(())),
-        }
-    }
-
-    async fn measure(&mut self, workspace: &Workspace, events: &Events) -> anyhow::Result<()> {
-        let server = environment::describe_server(workspace).await?;
-        let run = match &mut self.run {
-            Some(run) => {
-                run.environment.other_servers.push(server);
-                run
-            }
-            None => {
-                let environment = environment::describe(server, self.seed);
-                let mut run =
-                    Run::begin(self.store.run_id(), RunKind::Plans, command(), environment);
-                run.failures.append(&mut self.unstarted);
-                self.run.insert(run)
-            }
-        };
-        let experiment = PlansExperiment {
-            workspace,
-            request: self.request,
-            store: self.store,
-            started: self.started,
-            events,
-        };
-        Ok(experiment.measure(run).await?)
-    }
-
-    fn record_failure(&mut self, choice: &Choice, error: &anyhow::Error) {
-        let message = exit::message(error);
-        progress::tell(&format!("failed: PostgreSQL {}: {message}", choice.name()));
-        let failures = self
-            .run
-            .as_mut()
-            .map_or(&mut self.unstarted, |run| &mut run.failures);
-        failures.push(Failure {
-            postgres: choice.name(),
-            queue: None,
-            fixture: None,
-            statement: None,
-            variant: None,
-            message,
-        });
-    }
-}
-
-/// The command line, for the run's record: without the passwords in it.
-fn command() -> Vec<String> {
-    std::env::args_os()
-        .map(|word| redact(&word.to_string_lossy()))
-        .collect()
 }
 
 fn print(format: Format, common: &Common, run: &Run, store: &RunStore) -> anyhow::Result<Exit> {

@@ -21,6 +21,7 @@ pub(super) const VARIANTS: &[(&str, &str)] = &[
 /// Only the first execution counts.
 const NO_TIMES: Sampling = Sampling {
     samples: 0,
+    least: 0,
     budget: Duration::ZERO,
 };
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::explain::ExplainError;
 use crate::explain::ground::Ground;
-use crate::explain::sample::{Explainer, Sampling, Target};
+use crate::explain::sample::{Explainer, LEAST_SAMPLES, Sampling, Target};
 use crate::explain::variant::{Subject, make_ready};
 use crate::postgres::version::Version;
 use crate::run::selftest::{FalseAlarms, Times};
@@ -47,6 +47,7 @@ pub(super) async fn time(
     explainer.plan_only().await?;
     let sampling = Sampling {
         samples: PER_COPY,
+        least: LEAST_SAMPLES,
         budget: deadline.saturating_duration_since(Instant::now()),
     };
     Ok(explainer.measure(sampling, deadline).await?.execution_ms)

@@ -64,6 +64,22 @@ impl GoldenCase {
         self
     }
 
+    /// Puts a partial index in front of the relation's others.
+    pub(super) fn with_index_first(mut self, relation: &str, name: &str, condition: &str) -> Self {
+        let index = Index {
+            name: name.to_owned(),
+            relation: relation.to_owned(),
+            columns: vec!["run_at".to_owned()],
+            predicate: Some(condition.to_owned()),
+            ..Index::default()
+        };
+        let mut relations = self.catalog.relations.iter_mut();
+        if let Some(found) = relations.find(|found| found.name == relation) {
+            found.indexes.insert(0, index);
+        }
+        self
+    }
+
     pub(super) fn case(&self) -> Case<'_> {
         let view = |plan, work| PlanView {
             plan,

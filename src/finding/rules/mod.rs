@@ -1,5 +1,8 @@
 //! The rules, one a file; `RULES` is the list everything else is derived from.
 
+mod fetch_without_lock;
+mod fetch_without_skip_locked;
+mod lock_after_limit;
 mod pages_per_row;
 mod partial_index_lost;
 mod selective_seq_scan;
@@ -32,6 +35,9 @@ pub static RULES: &[Rule] = &[
     sort_in_fetch::RULE,
     selective_seq_scan::RULE,
     partial_index_lost::RULE,
+    fetch_without_lock::RULE,
+    lock_after_limit::RULE,
+    fetch_without_skip_locked::RULE,
     pages_per_row::RULE,
     work_after_root::RULE,
 ];
@@ -59,7 +65,7 @@ fn lower(finding: &mut Finding) {
     finding.severity = Severity::Note;
     finding
         .message
-        .push_str("; only in the generic plan, which is never chosen here");
+        .push_str("; in the generic plan, which is never chosen here");
 }
 
 impl Rule {

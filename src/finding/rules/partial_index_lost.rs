@@ -19,8 +19,8 @@
 //!
 //! # Thresholds
 //! The scan that takes the index's place reads at least 64 pages and, where the custom plan is known, twice as many as that plan's scans
-//! of the relation. Where nothing compares the column with a parameter, it also reads more than 8 pages for each row it keeps. A warning
-//! below ten times the custom plan's pages.
+//! of the relation. Where nothing compares the column with a parameter, it also reads more than 8 pages for each row it keeps, or that a
+//! Limit above an OR leaves of it. A warning below ten times the custom plan's pages.
 //!
 //! # Source
 //! pgqueuer#607 (an OR: 10,000 jobs a second became 330); PostgreSQL's manual, "Partial Indexes".
@@ -30,10 +30,10 @@ use serde_json::json;
 use super::{Rule, page};
 use crate::finding::access::{Access, accesses};
 use crate::finding::case::{Case, Index, PlanView};
-use crate::finding::predicate::{Comparison, comparisons, conjuncts};
+use crate::finding::predicate::{Comparison, alternatives, comparisons, conjuncts, without_alias};
 use crate::finding::wording::{count, evidence};
 use crate::finding::{Finding, Severity};
-use crate::plan::PlanMode;
+use crate::plan::{PlanMode, PlanNode, PlanTree};
 
 pub(super) const RULE: Rule = Rule {
     id: "partial-index-lost",
@@ -59,9 +59,27 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
         .flat_map(|relation| &relation.indexes);
     let unused = indexes
         .filter(|index| index.predicate.is_some() && !scans.iter().any(|scan| scan.uses(index)));
+    let custom_scans = case
+        .custom
+        .as_ref()
+        .filter(|_| case.mode == PlanMode::Generic)
+        .map(accesses);
+    let mut candidates: Vec<Candidate<'_>> = unused
+        .map(|index| Candidate {
+            index,
+            custom_pages: custom_scans
+                .as_ref()
+                .map(|scans| relation_pages(scans, index)),
+            custom_uses: custom_scans
+                .as_ref()
+                .is_some_and(|scans| scans.iter().any(|scan| scan.uses(index))),
+        })
+        .collect();
+    // Several indexes may have a condition on the same column: the one that was made for the statement is the one its custom plan uses.
+    candidates.sort_by_key(|candidate| !candidate.custom_uses);
     let mut findings: Vec<Finding> = Vec::new();
-    for index in unused {
-        if let Some(finding) = lost(case, &view, &scans, index)
+    for candidate in candidates {
+        if let Some(finding) = lost(case, &view, &scans, &candidate)
             && findings.iter().all(|known| known.node != finding.node)
         {
             findings.push(finding);
@@ -70,12 +88,23 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
     findings
 }
 
+/// A partial index that the plan does not use.
+struct Candidate<'a> {
+    index: &'a Index,
+    /// Pages the custom plan reads of its relation; none where the custom plan is judged, or not known.
+    custom_pages: Option<u64>,
+    /// Whether the custom plan uses it.
+    custom_uses: bool,
+}
+
 /// How the statement comes to miss the index.
 enum Cause<'a> {
     /// It states the index's condition only through a parameter.
     Parameter(Comparison<'a>),
     /// The custom plan uses the index, this generic one does not.
     Generic,
+    /// It states the condition as one side of an OR.
+    Disjunction(String),
     /// It states the condition in so many words, and yet the index is not used.
     Unused,
 }
@@ -84,25 +113,15 @@ fn lost(
     case: &Case<'_>,
     view: &PlanView<'_>,
     scans: &[Access<'_>],
-    index: &Index,
+    candidate: &Candidate<'_>,
 ) -> Option<Finding> {
+    let (index, custom_pages) = (candidate.index, candidate.custom_pages);
     let predicate = index.predicate.as_deref()?;
-    let custom_scans = case
-        .custom
-        .as_ref()
-        .filter(|_| case.mode == PlanMode::Generic)
-        .map(accesses);
-    let custom_uses = custom_scans
-        .as_ref()
-        .is_some_and(|scans| scans.iter().any(|scan| scan.uses(index)));
     let on_relation = scans.iter().filter(|scan| scan.relation == index.relation);
     let (scan, cause) = on_relation
-        .filter_map(|scan| Some((scan, cause(scan, predicate, custom_uses)?)))
+        .filter_map(|scan| Some((scan, cause(scan, predicate, candidate.custom_uses)?)))
         .max_by_key(|(scan, _)| scan.pages)?;
     let pages = relation_pages(scans, index);
-    let custom_pages = custom_scans
-        .as_ref()
-        .map(|scans| relation_pages(scans, index));
     if !weighs(view, scan, &cause, custom_pages, pages) {
         return None;
     }
@@ -149,10 +168,18 @@ fn cause<'a>(scan: &Access<'a>, predicate: &str, custom_uses: bool) -> Option<Ca
     if custom_uses {
         return Some(Cause::Generic);
     }
-    // Only a condition made of nothing but comparisons can be recognised word by word.
-    let is_stated = wanted.len() == conjuncts(predicate).len()
-        && wanted.iter().all(|want| scan.comparisons.contains(want));
-    is_stated.then_some(Cause::Unused)
+    if scan.states(predicate) {
+        return Some(Cause::Unused);
+    }
+    let states_it = |side: &&str| {
+        let have = comparisons(side);
+        wanted.len() == conjuncts(predicate).len() && wanted.iter().all(|want| have.contains(want))
+    };
+    let disjunction = scan
+        .disjunctions()
+        .find(|either| alternatives(either).iter().any(states_it))?;
+    let shown = without_alias(disjunction, scan.node.alias.as_deref());
+    Some(Cause::Disjunction(shown))
 }
 
 fn weighs(
@@ -169,11 +196,22 @@ fn weighs(
     }
     let is_dear = match cause {
         Cause::Unused => scan.pages as f64 > PAGES_PER_ROW * (scan.rows + 1.0),
+        Cause::Disjunction(_) => scan.pages as f64 > PAGES_PER_ROW * (rows_kept(view, scan) + 1.0),
         Cause::Parameter(_) | Cause::Generic => {
             custom_pages.is_none_or(|custom| pages >= custom.saturating_mul(2))
         }
     };
     scan.pages >= LEAST_PAGES && is_dear
+}
+
+/// The rows of a scan that a Limit above leaves, or all of them.
+fn rows_kept(view: &PlanView<'_>, scan: &Access<'_>) -> f64 {
+    let tree = PlanTree::new(view.plan);
+    let limit = tree
+        .ancestors(scan.index)
+        .map(|ancestor| tree.node(ancestor))
+        .find(|ancestor| ancestor.node_type == "Limit");
+    limit.map_or(scan.rows, PlanNode::total_rows)
 }
 
 fn relation_pages(scans: &[Access<'_>], index: &Index) -> u64 {
@@ -198,6 +236,9 @@ fn message(
             "{} {} {} does not imply its condition {predicate}",
             part.column, part.operator, part.value
         ),
+        Cause::Disjunction(either) => {
+            format!("{either} does not imply its condition {predicate}")
+        }
         Cause::Generic => format!("without the values nothing implies its condition {predicate}"),
         Cause::Unused => format!("although the statement states its condition {predicate}"),
     };
@@ -219,6 +260,9 @@ fn help(cause: &Cause<'_>, index: &Index, predicate: &str) -> String {
                 part.column
             )
         }
+        Cause::Disjunction(_) => format!(
+            "take the OR apart: state {predicate} alone, in the words of the index, and write another statement for the other side"
+        ),
         Cause::Generic => format!(
             "write {predicate} into the statement as a literal, or let the client force custom plans"
         ),
@@ -256,6 +300,42 @@ mod tests {
                     > findings[0].evidence["pages_custom"].as_u64()
             );
             assert_eq!(findings[0].node.as_deref(), Some("Seq Scan job"));
+        }
+    }
+
+    #[test]
+    fn the_index_of_the_custom_plan_is_the_one_that_is_lost() {
+        let golden = GoldenCase::read(15, "fetch-parameter-generic")
+            .mode(PlanMode::Generic)
+            .custom(15, "fetch-parameter-custom")
+            .with_index_first("job", "job_done", "(state = 'completed'::text)");
+        let findings = super::check(&golden.case());
+        assert_eq!(findings.len(), 1);
+        assert!(
+            findings[0].message.starts_with("job_ready is not used"),
+            "{findings:?}"
+        );
+    }
+
+    #[test]
+    fn an_or_hides_the_index_that_one_side_is_made_for() {
+        for version in [14, 15, 16, 17, 18] {
+            let golden = GoldenCase::read(version, "fetch-or").with_index_first(
+                "job",
+                "job_done",
+                "(state = 'completed'::text)",
+            );
+            let findings = super::check(&golden.case());
+            assert_eq!(findings.len(), 1, "pg{version}");
+            assert!(
+                findings[0].message.starts_with(
+                    "job_ready is not used: (state = 'ready'::text) OR ((state = 'failed'::text) AND (priority > 3)) does not imply its \
+                     condition (state = 'ready'::text); Seq Scan job reads "
+                ),
+                "{}",
+                findings[0].message
+            );
+            assert!(findings[0].help.starts_with("take the OR apart"));
         }
     }
 

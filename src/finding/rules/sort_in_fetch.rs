@@ -2,8 +2,7 @@
 //!
 //! # Why it hurts
 //! Without an index in the order of the fetch, PostgreSQL reads every row that might be due, sorts them all and throws away all but
-//! the first few. The fetch costs as much as the backlog is deep, so a queue that has fallen behind falls behind faster; and with
-//! `FOR UPDATE` without `SKIP LOCKED`, workers do all that work one after the other.
+//! the first few. The fetch costs as much as the backlog is deep, so a queue that has fallen behind falls behind faster.
 //!
 //! # Example
 //! ```text
@@ -17,7 +16,8 @@
 //! An index whose columns are those compared for equality, then the sort keys in their order: the scan then stops after the rows
 //! asked for. Where the status is written as a literal in the statement, make it the condition of a partial index, which also keeps
 //! finished jobs out of it; where it is a parameter, write it as a literal first. Where such an index exists and is not used, analyse
-//! the table and look at the conditions: an `OR`, a cast or a parameter in place of the literal hides it. Lock with `SKIP LOCKED`.
+//! the table and look at the conditions: an `OR`, a cast or a parameter in place of the literal hides it. An index serves an order and
+//! its exact reverse; one key the other way round is another order.
 //!
 //! # Thresholds
 //! The operation is `fetch`, or is not known and the plan locks rows. A Limit stands above the Sort; at least 100 rows are sorted, and
@@ -30,8 +30,9 @@ use serde_json::json;
 
 use super::{Rule, page};
 use crate::finding::access::{Access, accesses};
-use crate::finding::case::{Case, Index, PlanView};
-use crate::finding::statement_text::waits_for_locked_rows;
+use crate::finding::case::{Case, PlanView};
+use crate::finding::claim::is_fetch;
+use crate::finding::order::{Nearest, nearest};
 use crate::finding::wording::{
     count, evidence, first_word, index_keys, index_to_create, listed, rows,
 };
@@ -57,11 +58,7 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     let tree = PlanTree::new(view.plan);
-    let locks = tree
-        .positions()
-        .iter()
-        .any(|position| position.node.node_type == "LockRows");
-    if case.operation != "fetch" && !(case.operation.is_empty() && locks) {
+    if !is_fetch(case, &tree) {
         return Vec::new();
     }
     let sorts = tree
@@ -105,7 +102,7 @@ fn look_at(
         .max_by(|one, other| one.rows.total_cmp(&other.rows));
     let relation = scan.map_or("its input", |scan| scan.relation);
     let order = index_keys(&details.keys).unwrap_or_else(|| details.keys.clone());
-    let existing = scan.and_then(|scan| existing_index(case, scan, &details.keys));
+    let nearest = scan.and_then(|scan| nearest(case, scan, &index_keys(&details.keys)?));
     let spilled = spill(details).map_or(String::new(), |kilobytes| {
         format!(" and spills {} kB to disk", count(kilobytes))
     });
@@ -120,11 +117,11 @@ fn look_at(
             "sorts {} rows of {relation} to return {}{spilled}: {}, so a fetch reads all that is due{} ({} pages)",
             rows(sorted),
             rows(kept),
-            cause(case, scan, &order, existing),
+            cause(case, scan, &order, nearest),
             alike(details),
             count(pages)
         ),
-        help: help(case, tree, scan, details, existing),
+        help: help(case, scan, &details.keys, nearest),
         node: Some(node_label(node)),
         evidence: evidence([
             ("rows_sorted", json!(sorted.round() as u64)),
@@ -156,14 +153,29 @@ fn cause(
     case: &Case<'_>,
     scan: Option<&Access<'_>>,
     order: &[String],
-    existing: Option<&Index>,
+    nearest: Option<Nearest<'_>>,
 ) -> String {
     let order_text = order.join(", ");
-    if let Some(index) = existing {
-        return format!(
-            "index {} has the order {order_text} but is not used",
-            index.name
-        );
+    match nearest {
+        Some(Nearest::Unused(index)) => {
+            return format!(
+                "index {} has the order {order_text} but is not used",
+                index.name
+            );
+        }
+        Some(Nearest::OtherDirection(index, column)) => {
+            return format!(
+                "no index gives the order {order_text} (in {} {column} goes the other way)",
+                index.name
+            );
+        }
+        Some(Nearest::SeveralValues(index, column)) => {
+            return format!(
+                "no index gives the order {order_text} ({} does for one {column}, and the statement asks for several)",
+                index.name
+            );
+        }
+        None => (),
     }
     let single = scan.map_or(Vec::new(), |scan| single_column_indexes(case, scan, order));
     match single.as_slice() {
@@ -195,81 +207,41 @@ fn single_column_indexes<'a>(case: &Case<'a>, scan: &Access<'_>, order: &[String
 
 fn help(
     case: &Case<'_>,
-    tree: &PlanTree<'_>,
-    scan: Option<&Access<'_>>,
-    sort: &Sort,
-    existing: Option<&Index>,
-) -> String {
-    let index = index_help(case, scan, &sort.keys, existing);
-    let locks = tree
-        .positions()
-        .iter()
-        .any(|position| position.node.node_type == "LockRows");
-    if locks && waits_for_locked_rows(case.statement_text) {
-        format!(
-            "{index}\nadd skip locked to the locking clause: without it every worker waits for the one that locked these rows first"
-        )
-    } else {
-        index
-    }
-}
-
-fn index_help(
-    case: &Case<'_>,
     scan: Option<&Access<'_>>,
     keys: &[String],
-    existing: Option<&Index>,
+    nearest: Option<Nearest<'_>>,
 ) -> String {
-    if let (Some(index), Some(scan)) = (existing, scan) {
-        let condition = index.predicate.as_ref().map_or(String::new(), |predicate| {
-            format!(
-                " and state its condition {predicate} in the statement as a literal, in those words"
-            )
-        });
-        return format!(
-            "analyze {}{condition}; then the scan of {} stops after the rows asked for",
-            scan.relation, index.name
-        );
+    if let (Some(Nearest::Unused(index)), Some(scan)) = (nearest, scan) {
+        let first = match index.predicate.as_deref() {
+            Some(predicate) if !scan.states(predicate) => format!(
+                "state its condition {predicate} in the statement as a literal, in those words"
+            ),
+            _ => format!("analyze {}", scan.relation),
+        };
+        let name = &index.name;
+        return format!("{first}; then the scan of {name} stops after the rows asked for");
     }
-    let index = scan
+    let create = scan
         .zip(index_keys(keys))
         .and_then(|(scan, order)| index_to_create(case, scan, &order));
-    match index {
+    let create = match create {
         Some(index) => format!("{index}; with it the scan stops after the rows asked for"),
         None => format!(
             "create an index in the order {}, led by the columns compared for equality",
             keys.join(", ")
         ),
-    }
-}
-
-/// An index of the relation that gives the order once the columns compared for equality are set aside.
-fn existing_index<'a>(case: &Case<'a>, scan: &Access<'_>, keys: &[String]) -> Option<&'a Index> {
-    let order = index_keys(keys)?;
-    let is_fixed = |column: &str| {
-        scan.comparisons
-            .iter()
-            .any(|part| part.is_equality() && part.column == first_word(column))
     };
-    let indexes = case
-        .catalog
-        .relation(scan.relation)
-        .map_or(&[][..], |relation| &relation.indexes);
-    indexes
-        .iter()
-        .filter(|index| !scan.uses(index))
-        .find(|index| {
-            let rest: Vec<String> = index
-                .columns
-                .iter()
-                .skip_while(|column| is_fixed(column))
-                .map(|column| column.to_lowercase())
-                .collect();
-            let wanted: Vec<&String> = order.iter().filter(|key| !is_fixed(key)).collect();
-            !wanted.is_empty()
-                && rest.len() >= wanted.len()
-                && rest.iter().zip(wanted).all(|(have, want)| have == want)
-        })
+    match nearest {
+        Some(Nearest::OtherDirection(index, column)) => format!(
+            "{create}\nor turn {column} round again: {} gives its own order and its exact reverse",
+            index.name
+        ),
+        Some(Nearest::SeveralValues(index, column)) => format!(
+            "{create}\nor ask for one {column} at a time, which the scan of {} serves in order",
+            index.name
+        ),
+        _ => create,
+    }
 }
 
 #[cfg(test)]
@@ -357,13 +329,69 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_waits_is_named() {
-        let help = |text| {
-            let golden = GoldenCase::read(15, "natural-mistake").statement_text(text);
-            super::check(&golden.case())[0].help.clone()
-        };
-        assert!(help("select … limit 10 for update").contains("\nadd skip locked"));
-        assert!(!help("select … limit 10 for update skip locked").contains("skip locked"));
+    fn a_key_the_other_way_round_is_named() {
+        for version in [14, 15, 16, 17, 18] {
+            let golden = GoldenCase::read(version, "fetch-flipped").statement_text(
+                "update job set state = 'running' … where queue = $1 and state = 'ready' …",
+            );
+            let findings = super::check(&golden.case());
+            assert_eq!(findings.len(), 1, "pg{version}");
+            assert!(
+                findings[0].message.contains(
+                    "no index gives the order priority desc, run_at, id (in job_ready priority goes the other way)"
+                ),
+                "{}",
+                findings[0].message
+            );
+            assert!(
+                findings[0].help.starts_with(
+                    "create index on job (queue, priority desc, run_at, id) where state = 'ready';"
+                ) && findings[0].help.contains("\nor turn priority round again"),
+                "{}",
+                findings[0].help
+            );
+        }
+    }
+
+    #[test]
+    fn several_values_in_front_of_the_order_are_named() {
+        for version in [14, 15, 16, 17, 18] {
+            let findings = super::check(&GoldenCase::read(version, "fetch-or-queue").case());
+            assert_eq!(findings.len(), 1, "pg{version}");
+            assert!(
+                findings[0]
+                    .message
+                    .contains("(job_ready does for one queue, and the statement asks for several)"),
+                "pg{version}: {}",
+                findings[0].message
+            );
+            assert!(
+                findings[0]
+                    .help
+                    .contains("\nor ask for one queue at a time")
+            );
+        }
+    }
+
+    #[test]
+    fn an_index_hidden_by_an_or_is_named() {
+        for version in [14, 15, 16, 17, 18] {
+            let findings = super::check(&GoldenCase::read(version, "fetch-or").case());
+            assert!(
+                findings[0]
+                    .message
+                    .contains("index job_ready has the order priority, run_at, id but is not used"),
+                "{}",
+                findings[0].message
+            );
+            assert!(
+                findings[0]
+                    .help
+                    .starts_with("state its condition (state = 'ready'::text)"),
+                "{}",
+                findings[0].help
+            );
+        }
     }
 
     #[test]

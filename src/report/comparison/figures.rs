@@ -63,8 +63,8 @@ impl Counted {
         match self {
             Counted::Pages => "pages",
             Counted::Wal => "WAL",
-            Counted::OutputPages => "pages to send",
-            Counted::RowsRemoved => "rows thrown away",
+            Counted::OutputPages => "output pages",
+            Counted::RowsRemoved => "rows removed",
         }
     }
 
@@ -151,7 +151,10 @@ pub(super) fn figure(plan: &ComparedPlan, counted: Counted) -> Figure {
             [Some(first), Some(second)] => change(first, second),
             _ => String::new(),
         },
-        role: role(plan, counted.cause()),
+        role: match counted.both(plan) {
+            [first, second] if first == second => Role::Quiet,
+            _ => role(plan, counted.cause()),
+        },
     }
 }
 
@@ -259,7 +262,8 @@ pub(super) fn worst_factor(plan: &ComparedPlan) -> Option<f64> {
         // A shape is worse for the pages that come with it.
         let counts = is_worse(counted.cause())
             || counted == Counted::Pages && is_worse(Cause::Shape) && second > first;
-        counts.then(|| second / first.max(f64::MIN_POSITIVE))
+        // What was none before has no factor.
+        (counts && first > 0.0).then(|| second / first)
     });
     factors.reduce(f64::max)
 }

@@ -2,8 +2,12 @@
 
 mod figures;
 mod json;
+mod junit;
+mod markdown;
 mod nodes;
 mod places;
+#[cfg(test)]
+mod sample;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -26,7 +30,8 @@ pub(super) fn render(
     match format {
         ComparisonFormat::Table => table::render(comparison, layout),
         ComparisonFormat::Json => json::render(comparison),
-        ComparisonFormat::Markdown | ComparisonFormat::Junit => json::render(comparison),
+        ComparisonFormat::Markdown => markdown::render(comparison, layout),
+        ComparisonFormat::Junit => junit::render(comparison),
     }
 }
 

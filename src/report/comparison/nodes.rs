@@ -2,7 +2,7 @@
 
 use crate::plan::{NodeChange, OutlineNode};
 use crate::report::palette::Role;
-use crate::report::text::{elide, inert, width};
+use crate::report::text::{elide, inert, width, wrap};
 use crate::units::Count;
 
 /// Runs of nodes that are the same are folded from this length on.
@@ -10,6 +10,9 @@ const FOLDED: usize = 4;
 
 /// Nodes deeper than this are not indented further: a line has to hold them.
 const DEEPEST: usize = 12;
+
+/// Lines that a condition takes at most.
+const CONDITION_LINES: usize = 4;
 
 /// Columns a node's name gets at least.
 const LEAST_NAME: usize = 24;
@@ -44,7 +47,8 @@ pub(super) fn tree(nodes: &[NodeChange], columns: usize, most: usize) -> Vec<(Ro
 }
 
 /// What the marks of a tree mean.
-pub(super) const LEGEND: &str = "- only before   + only after   ~ changed   each with the rows it returned and the pages it touched by itself";
+pub(super) const LEGEND: &str =
+    "- only before   + only after   ~ changed; rows returned and pages touched by the node itself";
 
 fn mark(node: &NodeChange) -> char {
     match (&node.first, &node.second) {
@@ -141,7 +145,7 @@ fn label(node: &OutlineNode) -> String {
 fn removed(first: Option<&OutlineNode>, second: Option<&OutlineNode>) -> Option<String> {
     let [before, after] = [first, second].map(|node| node.map(|node| node.rows_removed));
     let differs = before.unwrap_or(0) != after.unwrap_or(0);
-    differs.then(|| format!("rows thrown away: {}", both(before, after)))
+    differs.then(|| format!("rows removed: {}", both(before, after)))
 }
 
 /// A count before and after; once where it is the same.
@@ -196,10 +200,28 @@ fn laid_out(lines: &[Line], columns: usize) -> Vec<(Role, String)> {
                 shown.push((role, elide(&format!("    rows {of_rows}"), columns)));
                 shown.push((role, elide(&format!("    pages {of_pages}"), columns)));
             }
-            None => shown.push((role, elide(&text, columns))),
+            None => shown.extend(wrapped(line, columns).into_iter().map(|text| (role, text))),
         }
     }
     shown
+}
+
+/// A line that is no node: a condition may be longer than a line.
+fn wrapped(line: &Line, columns: usize) -> Vec<String> {
+    let indent = line.indent + 2;
+    let mut texts = wrap(&line.text, columns.saturating_sub(indent).max(1));
+    if texts.len() > CONDITION_LINES {
+        texts.truncate(CONDITION_LINES);
+        let last = texts.pop();
+        texts.extend(last.map(|last| last + "…"));
+    }
+    let mut mark = line.mark;
+    let lines = texts.into_iter().map(|text| {
+        let lead = " ".repeat(line.indent);
+        let line = format!("{} {lead}{text}", std::mem::replace(&mut mark, ' '));
+        elide(&line, columns)
+    });
+    lines.collect()
 }
 
 fn role(mark: char) -> Role {

@@ -9,7 +9,7 @@ use crate::report::findings::severity_name;
 use crate::report::page::Page;
 use crate::report::palette::Role;
 use crate::report::text::{elide, inert, width};
-use crate::run::comparison::{Comparison, QueueChange, Verdict};
+use crate::run::comparison::{Comparison, Effect, QueueChange, Verdict};
 
 /// Columns before the text of a labelled line such as `before`.
 const LABEL_WIDTH: usize = 10;
@@ -154,20 +154,31 @@ fn one_entry(page: &mut Page, entry: &Entry<'_>) {
         page.labelled(
             INDENT + LABEL_WIDTH,
             (Role::Quiet, label),
-            reason.role,
+            reason_role(reason.effect),
             &reason.text,
         );
     }
     findings(page, entry);
     digests(page, entry);
     if entry.verdict != Verdict::Improved {
-        page.blank();
         let lines = tree(&entry.worst.nodes, page.width - INDENT, TREE_LINES);
+        if !lines.is_empty() {
+            page.blank();
+        }
         for (role, line) in lines {
             indented(page, INDENT, role, &line);
         }
     }
     page.blank();
+}
+
+/// Words are read where figures catch the eye.
+fn reason_role(effect: Effect) -> Role {
+    match effect {
+        Effect::Worse | Effect::Better => Role::Plain,
+        Effect::Unknown => Role::Warning,
+        Effect::Neutral => Role::Quiet,
+    }
 }
 
 /// Figures below each other: what, before, after, by how much.

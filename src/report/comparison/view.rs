@@ -4,12 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::figures::{Figure, effect_role, figures, worst_factor};
+use super::figures::{Figure, figures, worst_factor};
 use super::places::{place, places};
 use super::words::{self, Headline};
 use crate::finding::Severity;
 use crate::report::findings::without_figures;
-use crate::report::palette::Role;
 use crate::report::text::inert;
 use crate::run::comparison::{
     Cause, ComparedPlan, Comparison, Effect, QueueChange, Reason, Verdict,
@@ -77,8 +76,6 @@ pub(super) struct ReasonLine {
     pub(super) what: Cause,
     /// What it is worth.
     pub(super) effect: Effect,
-    /// What the text is worth in colour.
-    pub(super) role: Role,
     /// In words.
     pub(super) text: String,
 }
@@ -242,8 +239,8 @@ impl<'a> Entry<'a> {
             others: places(&others, several_servers),
             figures: figures(worst),
             reasons: reasons(worst, &others, several_servers),
-            came: findings(plans, |plan| &plan.findings_came),
-            went: findings(plans, |plan| &plan.findings_went),
+            came: findings(worst, &others, |plan| &plan.findings_came),
+            went: findings(worst, &others, |plan| &plan.findings_went),
         })
     }
 
@@ -294,7 +291,6 @@ impl ReasonLine {
         ReasonLine {
             what: reason.what,
             effect: reason.effect,
-            role: effect_role(reason.effect),
             text,
         }
     }
@@ -312,13 +308,15 @@ impl ReasonLine {
     }
 }
 
-/// The findings of some plans, each rule once, worst first.
+/// The findings of some plans, each rule once, worst first; as the first plan has it, unless it matters more in another.
 fn findings<'a>(
-    plans: &[&'a ComparedPlan],
+    worst: &'a ComparedPlan,
+    others: &[&'a ComparedPlan],
     of: impl Fn(&'a ComparedPlan) -> &'a [crate::run::baseline::BaselineFinding],
 ) -> Vec<Finding> {
     let mut rules: BTreeMap<&str, Finding> = BTreeMap::new();
-    for found in plans.iter().flat_map(|plan| of(plan)) {
+    let plans = [worst].into_iter().chain(others.iter().copied());
+    for found in plans.flat_map(of) {
         let finding = || Finding {
             severity: found.severity,
             rule: inert(&found.rule),

@@ -181,7 +181,7 @@ pub(super) fn remarks(comparison: &Comparison) -> Vec<(&'static str, String)> {
     for unlike in &comparison.unlike {
         let [what, first, second] =
             [&unlike.what, &unlike.first, &unlike.second].map(|one| inert(one));
-        remarks.push(("unequal", format!("{what}: {first} → {second}")));
+        remarks.push(("unequal", format!("{what} {first} → {second}")));
     }
     for renamed in &comparison.renamed {
         let (first, second) = (inert(&renamed.first), inert(&renamed.second));

@@ -3,9 +3,10 @@
 //! What does not fit is given up in one fixed order, the least important first; all tables of a report share the outcome.
 
 use super::super::findings::severity_name;
+use super::super::marks::NOT_COMPARABLE;
 use super::super::palette::Role;
 use super::super::text::{elide, width, wrap};
-use super::super::view::{NOT_COMPARABLE, Row, Units, View};
+use super::super::view::{Row, Units, View};
 use crate::finding::Severity;
 use crate::units::TimeUnit;
 

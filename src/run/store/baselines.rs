@@ -306,3 +306,6 @@ pub fn save(path: &Path, baseline: &Baseline, replace: Replace) -> Result<(), Ba
         _ => failed(error),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -265,3 +265,6 @@ fn steps_back(name: &str) -> Option<usize> {
     // What is too long for a number is farther back than any run.
     is_number.then(|| digits.parse().unwrap_or(usize::MAX))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! Every selected statement on every fixture: of one version of the queues, or of several in turns.
+
+use super::plans::{PlansError, PlansExperiment, Request, record_subject_matter, save};
+use super::site::{Site, SiteError};
+use crate::definition::Fixture;
+use crate::explain::turns;
+use crate::explain::variant::Subject;
+use crate::run::Run;
+use crate::run::event::RunEvent;
+
+/// One version of the queues: what is measured of it, and the run that keeps it.
+#[derive(Debug)]
+pub struct Side<'s, 'e> {
+    /// What is measured, and where.
+    pub experiment: &'s PlansExperiment<'e>,
+    /// What is found.
+    pub run: &'s mut Run,
+}
+
+/// Measures everything asked for, in all versions. They are on the same server and have the same fixtures; their queues correspond by
+/// place, and have the same name. What cannot be measured is recorded among the failures of its run, and the rest goes on.
+///
+/// # Errors
+/// If a run folder cannot be written, or the server is gone; what was measured before is in the runs.
+pub async fn measure(sides: &mut [Side<'_, '_>]) -> Result<(), PlansError> {
+    let Some(shared) = sides.last().map(|side| side.experiment) else {
+        return Ok(());
+    };
+    let requests: Vec<&Request> = sides.iter().map(|side| side.experiment.request).collect();
+    let queues = 0..shared.request.queues.len();
+    let pairs = shared.request.fixtures.iter();
+    let pairs = pairs.flat_map(|fixture| queues.clone().map(move |queue| (fixture, queue)));
+    let pairs: Vec<(&Fixture, Vec<Step<'_>>)> = pairs
+        .map(|(fixture, queue)| (fixture, steps(&requests, fixture, queue)))
+        .filter(|(_, steps)| !steps.is_empty())
+        .collect();
+    shared.events.emit(RunEvent::VariantsPlanned {
+        total: pairs.iter().map(|(_, steps)| steps.len()).sum(),
+    });
+    for side in sides.iter_mut() {
+        record_subject_matter(side.experiment.request, side.run);
+    }
+    for (fixture, steps) in &pairs {
+        measure_pair(sides, fixture, steps).await?;
+    }
+    Ok(())
+}
+
+/// A statement of a variant, in the versions that have it.
+#[derive(Debug)]
+struct Step<'d> {
+    /// By version.
+    subjects: Vec<Option<Subject<'d>>>,
+}
+
+/// What is measured of a queue on a fixture, in the order of the last version; what only earlier ones have comes after that.
+fn steps<'d>(requests: &[&'d Request], fixture: &Fixture, queue: usize) -> Vec<Step<'d>> {
+    let mut steps: Vec<Step<'d>> = Vec::new();
+    for (side, request) in requests.iter().enumerate().rev() {
+        let queue = request.queues.get(queue);
+        for subject in queue.map_or(Vec::new(), |queue| {
+            request.selection.subjects(queue, fixture)
+        }) {
+            let same = |step: &&mut Step<'_>| {
+                let mut others = step.subjects.iter().flatten();
+                others.any(|other| is_same(other, &subject))
+            };
+            if let Some(step) = steps.iter_mut().find(same) {
+                step.subjects[side] = Some(subject);
+            } else {
+                let mut subjects = vec![None; requests.len()];
+                subjects[side] = Some(subject);
+                steps.push(Step { subjects });
+            }
+        }
+    }
+    steps
+}
+
+fn is_same(one: &Subject<'_>, other: &Subject<'_>) -> bool {
+    one.variant.name == other.variant.name && one.statement_name() == other.statement_name()
+}
+
+/// Measures a queue on a fixture.
+async fn measure_pair(
+    sides: &mut [Side<'_, '_>],
+    fixture: &Fixture,
+    steps: &[Step<'_>],
+) -> Result<(), PlansError> {
+    let mut sites = Vec::new();
+    let mut not_built = None;
+    for (position, side) in sides.iter_mut().enumerate() {
+        let Side { experiment, run } = side;
+        let subjects = steps.iter().filter_map(|step| step.subjects[position]);
+        let subjects: Vec<Subject<'_>> = subjects.collect();
+        let Some(first) = subjects.first() else {
+            sites.push(None);
+            continue;
+        };
+        let site = experiment.site(first.queue, fixture, subjects.len(), run);
+        match site.await {
+            Ok(site) => sites.push(Some(site)),
+            Err(SiteError::NotBuilt(error)) => {
+                let message = error.to_string();
+                experiment.fail(run, first.queue, fixture, None, &message);
+                save(run, experiment.store, experiment.started)?;
+                not_built.get_or_insert(message);
+                sites.push(None);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    for step in steps {
+        let error = measure_step(sides, &mut sites, fixture, step).await?;
+        if let Some(side) = sides.last() {
+            let error = error.or_else(|| not_built.take());
+            let PlansExperiment {
+                workspace, events, ..
+            } = side.experiment;
+            events.emit(RunEvent::VariantFinished { error });
+            if workspace.databases().session().is_closed() {
+                return Err(PlansError::ServerGone {
+                    hint: workspace.log_hint(),
+                });
+            }
+        }
+    }
+    for (side, site) in sides.iter_mut().zip(&mut sites) {
+        if let Some(site) = site {
+            side.experiment.leave(site, side.run).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Measures a subject in the versions that have it and a place for it; gives what is to be said of the first that failed.
+async fn measure_step(
+    sides: &mut [Side<'_, '_>],
+    sites: &mut [Option<Site<'_>>],
+    fixture: &Fixture,
+    step: &Step<'_>,
+) -> Result<Option<String>, PlansError> {
+    let mut versions = Vec::new();
+    for (site, subject) in sites.iter_mut().zip(&step.subjects) {
+        if let (Some(site), Some(subject)) = (site, *subject) {
+            let grounds = &mut site.grounds;
+            versions.push(turns::Side { grounds, subject });
+        }
+    }
+    let first = versions.first().map(|version| version.subject);
+    let (Some(side), Some(subject)) = (sides.last(), first) else {
+        return Ok(None);
+    };
+    let PlansExperiment {
+        workspace,
+        request,
+        events,
+        ..
+    } = side.experiment;
+    events.emit(RunEvent::VariantStarted {
+        stage: "measuring",
+        queue: subject.queue.name.clone(),
+        fixture: fixture.name.clone(),
+        variant: format!("{} {}", subject.statement_name(), subject.variant.name),
+    });
+    let outcomes = turns::measure(&mut versions, workspace.version(), request.sampling).await;
+    let mut outcomes = outcomes.into_iter();
+    let mut first_error = None;
+    for ((side, site), subject) in sides.iter_mut().zip(sites).zip(&step.subjects) {
+        if let (Some(site), Some(subject)) = (site, *subject)
+            && let Some(outcome) = outcomes.next()
+        {
+            let Side { experiment, run } = side;
+            let error = experiment.record(subject, fixture, outcome, site, run)?;
+            first_error = first_error.or(error);
+        }
+    }
+    Ok(first_error)
+}

@@ -1,0 +1,166 @@
+//! `fetch-without-skip-locked`: a fetch waits for rows that other workers have locked.
+//!
+//! # Why it hurts
+//! Workers that fetch at the same time choose the same rows, the first that are due. Without `SKIP LOCKED` all but one of them wait
+//! until that one commits, then look again: they fetch one after the other, however many there are, and a worker that dawdles in its
+//! transaction stops them all. A single session shows nothing of it: pages, WAL and times are the same with and without.
+//!
+//! # Example
+//! ```text
+//! select id from job where state = 'ready' order by run_at limit 10 for update
+//! Limit (rows=10)
+//!   -> LockRows (rows=10)     waits here while another worker holds one of the rows
+//!     -> Index Scan using job_ready
+//! ```
+//!
+//! # Fix
+//! `for update skip locked`: a worker passes over what others hold and takes the next rows. What has to be locked in a fixed order, or
+//! by one worker only, is better locked by a row or an advisory lock of its own.
+//!
+//! # Thresholds
+//! The operation is `fetch`, its plan locks rows, and its text has a `for update` or `for no key update` with neither `skip locked` nor
+//! `nowait`. Where the operation is not known, a warning, if a Limit stands above the lock. Quiet where an advisory lock decides who gets
+//! a row. A rescue or prune that waits is left alone: one process runs it now and then.
+//!
+//! # Source
+//! PostgreSQL's manual, "The Locking Clause" of SELECT; common to first attempts at a queue.
+
+use serde_json::json;
+
+use super::{Rule, page};
+use crate::finding::case::Case;
+use crate::finding::claim::{Feeds, is_by_advisory_lock, is_fetch, is_limited, locks};
+use crate::finding::statement_text::waits_for_locked_rows;
+use crate::finding::wording::{evidence, listed, rows};
+use crate::finding::{Finding, Severity};
+use crate::plan::{PlanTree, node_label};
+
+pub(super) const RULE: Rule = Rule {
+    id: "fetch-without-skip-locked",
+    summary: "a fetch waits for rows that other workers have locked",
+    severity: Severity::Critical,
+    check,
+    page: page(include_str!("fetch_without_skip_locked.rs")),
+};
+
+fn check(case: &Case<'_>) -> Vec<Finding> {
+    let Some(view) = case.judged() else {
+        return Vec::new();
+    };
+    let tree = PlanTree::new(view.plan);
+    if !is_fetch(case, &tree)
+        || !waits_for_locked_rows(case.statement_text)
+        || is_by_advisory_lock(case, &tree)
+    {
+        return Vec::new();
+    }
+    // The plan does not say which lock waits where there are several: one finding for the statement, at the first.
+    let is_known = !case.operation.is_empty();
+    let lock = locks(&tree).find(|lock| is_known || is_limited(&tree, *lock));
+    lock.map(|lock| finding(&tree, lock, is_known))
+        .into_iter()
+        .collect()
+}
+
+fn finding(tree: &PlanTree<'_>, lock: usize, is_known: bool) -> Finding {
+    let node = tree.node(lock);
+    let mut relations: Vec<&str> = Feeds::of(tree)
+        .reaching(lock)
+        .into_iter()
+        .filter_map(|index| tree.node(index).relation_name.as_deref())
+        .collect();
+    relations.sort_unstable();
+    relations.dedup();
+    let relations = listed(&relations);
+    let locked = node.total_rows();
+    let same = if locked == 0.0 {
+        "the same rows".to_owned()
+    } else {
+        format!("the same {}", rows(locked))
+    };
+    Finding {
+        rule: RULE.id.to_owned(),
+        severity: if is_known {
+            RULE.severity
+        } else {
+            Severity::Warning
+        },
+        message: format!(
+            "locks rows of {relations} without skip locked and waits where another worker holds one: workers that fetch at the same \
+             time choose {same} and take turns"
+        ),
+        help: "add skip locked to the locking clause, for update skip locked: a worker then passes over rows that others hold and \
+               takes the next ones"
+            .to_owned(),
+        node: Some(node_label(node)),
+        evidence: evidence([
+            ("relation", json!(relations)),
+            ("rows_locked", json!(locked.round() as u64)),
+        ]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::finding::Severity;
+    use crate::finding::rules::golden_case::GoldenCase;
+
+    const WAITS: &str =
+        "select id, payload from task where queue = 'q1' order by id limit 10 for update";
+
+    #[test]
+    fn a_lock_that_waits_fires_on_every_version() {
+        for version in [14, 15, 16, 17, 18] {
+            let golden = GoldenCase::read(version, "natural-mistake").statement_text(WAITS);
+            let findings = super::check(&golden.case());
+            assert_eq!(findings.len(), 1, "pg{version}");
+            assert_eq!(findings[0].severity, Severity::Critical);
+            assert!(
+                findings[0]
+                    .message
+                    .starts_with("locks rows of task without skip locked")
+                    && findings[0]
+                        .message
+                        .ends_with("choose the same 10 and take turns"),
+                "{findings:?}"
+            );
+            assert!(findings[0].help.contains("for update skip locked"));
+            assert_eq!(findings[0].node.as_deref(), Some("LockRows"));
+        }
+    }
+
+    #[test]
+    fn an_unknown_operation_is_warned_of_if_a_limit_chooses() {
+        let with = |name| {
+            let golden = GoldenCase::read(15, name)
+                .operation("")
+                .statement_text(WAITS);
+            super::check(&golden.case())
+                .first()
+                .map(|finding| finding.severity)
+        };
+        assert_eq!(with("natural-mistake"), Some(Severity::Warning));
+        assert_eq!(with("lock-after-limit-array"), None);
+    }
+
+    #[test]
+    fn it_is_quiet_where_nobody_waits_or_nothing_is_fetched() {
+        let quiet = |name, operation, text| {
+            let golden = GoldenCase::read(15, name)
+                .operation(operation)
+                .statement_text(text);
+            assert_eq!(super::check(&golden.case()), [], "{name}: {text}");
+        };
+        let fetch = "natural-mistake";
+        quiet(fetch, "fetch", "select 1 limit 10 for update skip locked");
+        quiet(fetch, "fetch", "select 1 limit 10 for update nowait");
+        quiet(
+            fetch,
+            "fetch",
+            "select 1 where pg_try_advisory_xact_lock(id) limit 10 for update",
+        );
+        quiet(fetch, "fetch", "");
+        quiet(fetch, "prune", WAITS);
+        quiet("fetch-without-lock", "fetch", WAITS);
+    }
+}
