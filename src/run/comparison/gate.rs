@@ -1,8 +1,13 @@
 //! What a comparison has to satisfy for a command to succeed, and how much a count may grow.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
+use super::counts::Count;
 use super::{Comparison, Verdict};
+use crate::definition::nearest;
+use crate::finding::wording::listed;
 
 /// By which share a count may grow before it counts as worse: 0.01 is 1 %.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +30,91 @@ impl Default for Tolerances {
             output_pages_per_row: 0.01,
             rows_removed_per_row: 0.01,
         }
+    }
+}
+
+/// No count may be allowed to grow by more than this many percent: who wants that wants no gate.
+const GREATEST_PERCENT: f64 = 1_000.0;
+
+/// How much one count may grow, as given on the command line: `pages_per_row=5`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tolerance {
+    count: Count,
+    share: f64,
+}
+
+/// Why a text is no tolerance.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ToleranceError {
+    /// It is not of the form.
+    #[error("`{text}` is no tolerance; write COUNT=PERCENT, for example pages_per_row=5")]
+    Form {
+        /// What was given.
+        text: String,
+    },
+    /// There is no such count.
+    #[error("there is no count `{name}`; {help}")]
+    Count {
+        /// What was given.
+        name: String,
+        /// The nearest one, or all of them.
+        help: String,
+    },
+    /// The share is no number, or out of bounds.
+    #[error(
+        "`{percent}` is no tolerance for {count}; give a percentage from 0 to 1000, for example {count}=5"
+    )]
+    Percent {
+        /// What was given.
+        percent: String,
+        /// The count.
+        count: &'static str,
+    },
+}
+
+impl FromStr for Tolerance {
+    type Err = ToleranceError;
+
+    /// Reads `COUNT=PERCENT`; a `%` may follow.
+    fn from_str(text: &str) -> Result<Tolerance, ToleranceError> {
+        let Some((name, percent)) = text.split_once('=') else {
+            return Err(ToleranceError::Form {
+                text: text.to_owned(),
+            });
+        };
+        let (name, percent) = (name.trim(), percent.trim());
+        let Some(count) = Count::ALL.into_iter().find(|count| count.key() == name) else {
+            let keys = Count::ALL.map(Count::key);
+            let help = match nearest(name, keys) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("the counts are {}", listed(&keys)),
+            };
+            let name = name.to_owned();
+            return Err(ToleranceError::Count { name, help });
+        };
+        let number = percent.strip_suffix('%').unwrap_or(percent).trim_end();
+        match number.parse::<f64>() {
+            Ok(number) if (0.0..=GREATEST_PERCENT).contains(&number) => Ok(Tolerance {
+                count,
+                share: number / 100.0,
+            }),
+            _ => Err(ToleranceError::Percent {
+                percent: percent.to_owned(),
+                count: count.key(),
+            }),
+        }
+    }
+}
+
+impl Tolerances {
+    /// The default with some replaced; of several for one count the last one holds.
+    #[must_use]
+    pub fn with(given: &[Tolerance]) -> Tolerances {
+        let mut tolerances = Tolerances::default();
+        for tolerance in given {
+            *tolerance.count.tolerance_of(&mut tolerances) = tolerance.share;
+        }
+        tolerances
     }
 }
 
