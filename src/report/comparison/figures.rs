@@ -59,12 +59,16 @@ impl Counted {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// Its name per row and of all rows, as reasons have it.
+    fn names(self) -> [&'static str; 2] {
         match self {
-            Counted::Pages => "pages",
-            Counted::Wal => "WAL",
-            Counted::OutputPages => "output pages",
-            Counted::RowsRemoved => "rows removed",
+            Counted::Pages => ["pages per row", "pages"],
+            Counted::Wal => ["WAL per row", "WAL"],
+            Counted::OutputPages => [
+                "pages read per row to send the rows",
+                "pages read to send rows",
+            ],
+            Counted::RowsRemoved => ["rows thrown away per row", "rows thrown away"],
         }
     }
 
@@ -95,8 +99,8 @@ impl Counted {
     /// As it is shown: label and both values.
     fn texts(self, plan: &ComparedPlan) -> [String; 3] {
         let both = self.both(plan);
-        let per_row = if is_per_row(plan) { " per row" } else { "" };
-        let label = format!("{}{per_row}", self.name());
+        let [per_row, total] = self.names();
+        let label = if is_per_row(plan) { per_row } else { total };
         let unit = ByteUnit::of_column(both.into_iter().flatten());
         let text = |number: Option<f64>| match (number, self) {
             (None, _) => UNKNOWN.to_owned(),
@@ -105,7 +109,7 @@ impl Counted {
         };
         let label = match self {
             Counted::Wal => format!("{label}, {}", unit.name()),
-            _ => label,
+            _ => label.to_owned(),
         };
         let [first, second] = both.map(text);
         [label, first, second]
