@@ -8,10 +8,11 @@ mod plan_words;
 mod queue_change;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod statement_change;
 #[cfg(test)]
 mod tests;
 mod times;
-mod unlike;
+pub mod unlike;
 mod verdict;
 
 use serde::{Deserialize, Serialize};
@@ -361,6 +362,37 @@ impl Side {
     }
 }
 
+/// What two runs differ in besides what is compared, where that is allowed. The second need not have measured anything yet.
+///
+/// # Errors
+/// [`ComparisonError::Unlike`], where it is not allowed.
+pub fn check_alike(
+    first: (&str, &Baseline),
+    second: (&str, &Baseline),
+    options: &Options,
+) -> Result<Vec<Unlike>, ComparisonError> {
+    alike(first, second, &Pairing::of(first.1, second.1), options)
+}
+
+fn alike(
+    first: (&str, &Baseline),
+    second: (&str, &Baseline),
+    pairing: &Pairing<'_>,
+    options: &Options,
+) -> Result<Vec<Unlike>, ComparisonError> {
+    let differences = Differences::of(first.1, second.1, pairing);
+    if options.allow_different || differences.unlike.is_empty() {
+        return Ok(differences.unlike);
+    }
+    let renewed = options.first_is_baseline.then_some(first.0);
+    Err(ComparisonError::Unlike {
+        first: first.0.to_owned(),
+        second: second.0.to_owned(),
+        hint: differences.hint(renewed),
+        unlike: differences.unlike,
+    })
+}
+
 /// Compares two runs, named as the user named them: `first` is what `second` is judged by.
 ///
 /// # Errors
@@ -378,16 +410,7 @@ pub fn compare(
             reason,
         });
     }
-    let differences = Differences::of(first.1, second.1, &pairing);
-    if !options.allow_different && !differences.unlike.is_empty() {
-        let renewed = options.first_is_baseline.then_some(first.0);
-        return Err(ComparisonError::Unlike {
-            first: first.0.to_owned(),
-            second: second.0.to_owned(),
-            hint: differences.hint(renewed),
-            unlike: differences.unlike,
-        });
-    }
+    let unlike = alike(first, second, &pairing, options)?;
     let changes = QueueChanges::of(first.1, second.1, &pairing);
     let judge = Judge {
         limitations: pairing.limitations(first.1, second.1),
@@ -405,7 +428,7 @@ pub fn compare(
         first: Side::of(first),
         second: Side::of(second),
         tolerances: options.tolerances,
-        unlike: differences.unlike,
+        unlike,
         renamed: pairing.renamed(),
         changes: changes.listed(),
         verdicts: VerdictCounts::of(&plans),
