@@ -33,6 +33,34 @@ pub struct Milliseconds(pub f64);
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Significant(pub f64);
 
+/// How much a number grew or shrank, for example `81×`, `2.4×`, `+24 %`, `−66 %`; `from none` where there was nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Growth {
+    /// What it was.
+    pub before: f64,
+    /// What it is.
+    pub after: f64,
+}
+
+impl fmt::Display for Growth {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ratio = self.after / self.before;
+        if self.before == 0.0 || !ratio.is_finite() {
+            return formatter.pad("from none");
+        }
+        if ratio >= 9.95 {
+            return write!(formatter, "{}×", grouped(&format!("{ratio:.0}")));
+        }
+        if ratio >= 2.0 {
+            return write!(formatter, "{ratio:.1}×");
+        }
+        let percent = (ratio - 1.0).abs() * 100.0;
+        let sign = if ratio < 1.0 { '−' } else { '+' };
+        let decimals = usize::from(percent < 9.95 || percent > 99.0);
+        write!(formatter, "{sign}{percent:.decimals$} %")
+    }
+}
+
 impl fmt::Display for Count {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(&grouped(&self.0.to_string()))
@@ -256,7 +284,7 @@ impl TimeUnit {
 
 #[cfg(test)]
 mod tests {
-    use super::{ByteUnit, Bytes, Count, Milliseconds, Pages, Rows, Significant, TimeUnit};
+    use super::{ByteUnit, Bytes, Count, Growth, Milliseconds, Pages, Rows, Significant, TimeUnit};
 
     #[test]
     fn counts_are_printed_in_full() {
@@ -316,6 +344,25 @@ mod tests {
         ];
         for (value, text) in printed {
             assert_eq!(Milliseconds(value).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn growth_is_a_factor_or_a_share() {
+        let printed = [
+            (15.0, 1_210.0, "81×"),
+            (1.0, 24_494.0, "24,494×"),
+            (10.0, 24.0, "2.4×"),
+            (100.0, 124.0, "+24 %"),
+            (100.0, 101.25, "+1.2 %"),
+            (100.0, 34.0, "−66 %"),
+            (1_210.0, 1.0, "−99.9 %"),
+            (0.0, 3.0, "from none"),
+            (3.0, 0.0, "−100.0 %"),
+            (f64::NAN, 1.0, "from none"),
+        ];
+        for (before, after, text) in printed {
+            assert_eq!(Growth { before, after }.to_string(), text);
         }
     }
 

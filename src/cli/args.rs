@@ -19,7 +19,7 @@ pub use comparing::{Compare, FailOn, Gate, Runs, RunsAction, RunsFolder};
 pub use definitions::{Fixtures, FixturesAction, Init, Queues, QueuesAction, Rules, RulesAction};
 pub use keeping::{Clean, Postgres, PostgresAction};
 pub use measuring::{ComparePlans, ExtractQueries, OneDatabase, ScaleOptions, Selftest, What};
-pub use values::{FormatName, Tolerance, ToleratedCount};
+pub use values::{FormatName, format_names};
 
 const OVERVIEW: &str = "\
 {before-help}{about}

@@ -1,6 +1,6 @@
 //! Gates: what the options ask of a comparison, and how the program ends by it.
 
-use super::args::{self, Gate, ToleratedCount};
+use super::args::{self, Gate};
 use super::exit::Exit;
 use crate::run::comparison::gate::Outcome;
 use crate::run::comparison::{Comparison, FailOn, Options, Tolerances};
@@ -8,19 +8,10 @@ use crate::run::comparison::{Comparison, FailOn, Options, Tolerances};
 /// How to compare.
 #[must_use]
 pub fn options(gate: &Gate) -> Options {
-    let mut tolerances = Tolerances::default();
-    for given in &gate.tolerance {
-        let tolerance = match given.count {
-            ToleratedCount::PagesPerRow => &mut tolerances.pages_per_row,
-            ToleratedCount::WalPerRow => &mut tolerances.wal_per_row,
-            ToleratedCount::OutputPagesPerRow => &mut tolerances.output_pages_per_row,
-            ToleratedCount::RowsRemovedPerRow => &mut tolerances.rows_removed_per_row,
-        };
-        *tolerance = given.share;
-    }
     Options {
-        tolerances,
+        tolerances: Tolerances::with(&gate.tolerance),
         allow_different: gate.allow_different,
+        ..Options::default()
     }
 }
 

@@ -11,7 +11,7 @@ use super::{exit, progress};
 use crate::experiment::cost::Workload;
 use crate::experiment::environment;
 use crate::experiment::in_turns::{self, Side};
-use crate::experiment::plans::{PlansExperiment, Request, save};
+use crate::experiment::plans::{PlansExperiment, Request, record_subject_matter, save};
 use crate::postgres::conninfo::redact;
 use crate::postgres::workspace::Workspace;
 use crate::run::event::Events;
@@ -40,7 +40,12 @@ pub struct Measuring<'m> {
     started: Instant,
     /// Servers that failed before there was a run to record them in.
     unstarted: Vec<Failure>,
+    /// Judges a run that has measured nothing yet.
+    check: Option<Box<Check<'m>>>,
 }
+
+/// Says why a run that has measured nothing yet need not be begun.
+type Check<'m> = dyn Fn(&Run) -> anyhow::Result<()> + 'm;
 
 impl<'m> Measuring<'m> {
     /// Nothing is measured yet. Where there are two versions, their samples are taken in turns; `workload` is what all of it asks of a
@@ -54,7 +59,15 @@ impl<'m> Measuring<'m> {
             seed,
             started: Instant::now(),
             unstarted: Vec::new(),
+            check: None,
         }
+    }
+
+    /// Asks `check` before anything is measured, with the first server and all that is to be measured in the run.
+    #[must_use]
+    pub fn checked_by(mut self, check: impl Fn(&Run) -> anyhow::Result<()> + 'm) -> Measuring<'m> {
+        self.check = Some(Box::new(check));
+        self
     }
 
     /// Measures on one server after the other. One that fails does not take the others with it.
@@ -113,7 +126,14 @@ impl<'m> Measuring<'m> {
                 run.interleaved_with = ids.find(|other| *other != id).map(str::to_owned);
                 run
             });
-            self.runs = begun.collect();
+            let mut begun: Vec<Run> = begun.collect();
+            if let Some(check) = &self.check {
+                for (run, version) in begun.iter_mut().zip(&self.versions) {
+                    record_subject_matter(version.request, run);
+                    check(run)?;
+                }
+            }
+            self.runs = begun;
         } else {
             for run in &mut self.runs {
                 run.environment.other_servers.push(server.clone());

@@ -1,5 +1,6 @@
 //! Arguments, progress, printing and exit codes.
 
+pub mod against;
 pub mod args;
 pub mod commands;
 pub mod consent;

@@ -102,6 +102,15 @@ pub fn queue(library: &Library, name: &str) -> anyhow::Result<Queue> {
     library.queue(name).map_err(as_usage)
 }
 
+/// Finds a queue by its path, as a revision of its git repository has it.
+///
+/// # Errors
+/// If there is no such path or revision, or its files there cannot be read or parsed.
+pub fn queue_at_revision(library: &Library, name: &str, revision: &str) -> anyhow::Result<Queue> {
+    let found = library.queue_at_revision(name, revision);
+    found.map_err(as_usage)
+}
+
 /// Finds a fixture by name or path and scales it.
 ///
 /// # Errors
@@ -132,7 +141,7 @@ fn names(given: &[String], all: bool, every: &[&str], default: &[&str]) -> Vec<S
 }
 
 fn as_usage(error: LibraryError) -> anyhow::Error {
-    if error.is_unknown_name() {
+    if error.is_wrong_name() {
         Usage(error.to_string()).into()
     } else {
         error.into()

@@ -75,10 +75,15 @@ pub enum LibraryError {
 }
 
 impl LibraryError {
-    /// Whether a name was asked for that no built-in definition has.
+    /// Whether a name was asked for that no built-in definition has, or that names no revision.
     #[must_use]
-    pub fn is_unknown_name(&self) -> bool {
-        matches!(self, LibraryError::Unknown { .. })
+    pub fn is_wrong_name(&self) -> bool {
+        use RevisionError::{BuiltIn, NoRevision};
+        matches!(
+            self,
+            LibraryError::Unknown { .. }
+                | LibraryError::Revision(BuiltIn { .. } | NoRevision { .. })
+        )
     }
 }
 

@@ -75,6 +75,36 @@ impl Workload {
             besides: Vec::new(),
         }
     }
+
+    /// The same of two versions of the queues, which correspond by place: where their tables are equal, one fixture serves both.
+    #[must_use]
+    pub fn in_turns(
+        [first, second]: [&[Queue]; 2],
+        fixtures: &[Fixture],
+        selection: &Selection,
+    ) -> Workload {
+        let pairs = fixtures.iter().flat_map(|fixture| {
+            let both = first.iter().zip(second);
+            both.map(move |(one, other)| (one, other, fixture))
+        });
+        let variants = |queue, fixture| selection.subjects(queue, fixture).len() as u64;
+        let pieces = pairs.flat_map(|(one, other, fixture)| {
+            let (few, more) = (variants(one, fixture), variants(other, fixture));
+            if fills_the_same_tables(one, other) {
+                vec![piece(other, fixture, few + more)]
+            } else {
+                vec![piece(one, fixture, few), piece(other, fixture, more)]
+            }
+        });
+        Workload {
+            pieces: pieces.filter(|piece| piece.variants > 0).collect(),
+            besides: Vec::new(),
+        }
+    }
+}
+
+fn fills_the_same_tables(one: &Queue, other: &Queue) -> bool {
+    one.tables_digest() == other.tables_digest() && one.options == other.options
 }
 
 fn piece(queue: &Queue, fixture: &Fixture, variants: u64) -> Piece {

@@ -271,7 +271,7 @@ fn what_failed(measured: &Measured) -> Vec<String> {
 }
 
 /// Notes beforehand what will be measured, so that a run that stops half-way tells what is missing.
-pub(super) fn record_subject_matter(request: &Request, run: &mut Run) {
+pub fn record_subject_matter(request: &Request, run: &mut Run) {
     let environment = &mut run.environment;
     environment.selection = Some(request.selection.record());
     for queue in &request.queues {

@@ -44,6 +44,15 @@ pub struct OutlineNode {
     pub wal_bytes: u64,
 }
 
+impl OutlineNode {
+    /// Whether it writes rows: `Insert`, `Update`, `Delete`, `Merge`.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        let written = ["Insert", "Update", "Delete", "Merge"];
+        written.contains(&self.node.as_str())
+    }
+}
+
 fn is_zero(count: &u64) -> bool {
     *count == 0
 }

@@ -9,6 +9,7 @@ mod marks;
 mod naming;
 mod page;
 mod palette;
+mod self_check;
 mod selftest;
 mod status;
 mod table;
@@ -20,6 +21,7 @@ use std::path::Path;
 
 use crate::run::Run;
 use crate::run::comparison::Comparison;
+use crate::run::self_check::SelfCheck;
 use crate::run::selftest::SelfTest;
 
 /// A format that a run is printed in.
@@ -116,6 +118,12 @@ pub fn render_comparison(
     layout: Layout<'_>,
 ) -> String {
     comparison::render(comparison, format, layout)
+}
+
+/// Prints a self-check for people at a terminal. What holds for the text of [`render`] holds for this.
+#[must_use]
+pub fn render_self_check(found: &SelfCheck, layout: Layout<'_>) -> String {
+    self_check::render(found, layout)
 }
 
 /// Prints a self-test for people at a terminal. What holds for the text of [`render`] holds for this.

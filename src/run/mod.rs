@@ -7,6 +7,7 @@ pub mod event;
 pub mod plan_result;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod self_check;
 pub mod selftest;
 pub mod store;
 

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::values::{Tolerance, comparison_format, format, name, place, tolerance};
+use super::values::{comparison_format, format, name, place};
 use crate::report::{ComparisonFormat, Format};
+use crate::run::comparison::Tolerance;
 
 /// What a comparison has to satisfy.
 #[derive(Clone, Debug, Default, Args)]
@@ -13,9 +14,9 @@ pub struct Gate {
     /// End with exit code 3 if a plan regressed, or if any plan differs; with 5 if some could not be judged
     #[arg(long, value_enum, value_name = "WHAT", help_heading = "Comparing")]
     pub fail_on: Option<FailOn>,
-    /// How much a count may grow, as pages_per_row=5%; counts: pages_per_row, wal_per_row, output_pages_per_row, rows_removed_per_row
-    /// (repeatable) [default: 1% each]
-    #[arg(long, value_name = "COUNT=PERCENT", value_parser = tolerance, help_heading = "Comparing")]
+    /// How much a count may grow, as pages_per_row=5; counts: pages_per_row, wal_per_row, output_pages_per_row, rows_removed_per_row
+    /// (repeatable) [default: 1 each]
+    #[arg(long, value_name = "COUNT=PERCENT", help_heading = "Comparing")]
     pub tolerance: Vec<Tolerance>,
     /// Compare runs although fixtures, seeds, settings or versions differ; what differs is listed
     #[arg(long, help_heading = "Comparing")]

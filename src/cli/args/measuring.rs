@@ -92,6 +92,14 @@ pub struct ComparePlans {
         help_heading = "Comparing"
     )]
     pub update_baseline: bool,
+    /// Measure another version of the queue too, sample by sample in turns, and print only how this one compares with it: a folder, or
+    /// git:REV for the queue's own folder as a revision has it; here times count too
+    #[arg(long, value_name = "DIR|git:REV", value_parser = name, conflicts_with = "baseline", help_heading = "Comparing")]
+    pub against: Option<String>,
+    /// Measure every queue against itself and print how often a comparison would have cried wolf; ends with 3 if counts differ, 5 if
+    /// times do in more than 1 of 100 plans
+    #[arg(long, conflicts_with_all = ["baseline", "against", "fail_on", "tolerance", "allow_different"], help_heading = "Comparing")]
+    pub self_check: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub gate: Gate,
@@ -147,7 +155,7 @@ impl ComparePlans {
         let json = self.json.then_some(Format::Json);
         named.or(json).ok_or_else(|| {
             Usage(
-                "--format junit is for a comparison: name what to compare with, by --baseline"
+                "--format junit is for a comparison: name what to compare with, by --baseline or --against"
                     .to_owned(),
             )
         })

@@ -94,6 +94,15 @@ pub struct FormatName {
     pub of_comparison: Option<ComparisonFormat>,
 }
 
+/// The names of all of them, each once.
+#[must_use]
+pub fn format_names() -> Vec<&'static str> {
+    let mut names = Format::ALL.map(Format::name).to_vec();
+    let more = ComparisonFormat::ALL.map(ComparisonFormat::name);
+    names.extend(more.into_iter().filter(|name| format(name).is_err()));
+    names
+}
+
 /// A format that runs or comparisons have.
 pub(super) fn any_format(text: &str) -> Result<FormatName, String> {
     let named = FormatName {
@@ -101,93 +110,14 @@ pub(super) fn any_format(text: &str) -> Result<FormatName, String> {
         of_comparison: comparison_format(text).ok(),
     };
     if named.of_run.is_none() && named.of_comparison.is_none() {
-        let mut known: Vec<&str> = Format::ALL.map(Format::name).to_vec();
-        let more = ComparisonFormat::ALL.map(ComparisonFormat::name);
-        known.extend(more.into_iter().filter(|name| format(name).is_err()));
-        return Err(format!("`{text}` is none of {}", known.join(", ")));
+        return Err(format!("`{text}` is none of {}", format_names().join(", ")));
     }
     Ok(named)
-}
-
-/// A count that may grow by some share.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tolerance {
-    /// Which.
-    pub count: ToleratedCount,
-    /// By how much: 0.01 is 1 %.
-    pub share: f64,
-}
-
-/// A count that has a tolerance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ToleratedCount {
-    /// Pages per row.
-    PagesPerRow,
-    /// WAL bytes per row.
-    WalPerRow,
-    /// Pages read per row to send the rows.
-    OutputPagesPerRow,
-    /// Rows read and thrown away per row.
-    RowsRemovedPerRow,
-}
-
-/// Their names.
-const TOLERATED: [(&str, ToleratedCount); 4] = [
-    ("pages_per_row", ToleratedCount::PagesPerRow),
-    ("wal_per_row", ToleratedCount::WalPerRow),
-    ("output_pages_per_row", ToleratedCount::OutputPagesPerRow),
-    ("rows_removed_per_row", ToleratedCount::RowsRemovedPerRow),
-];
-
-/// `pages_per_row=5%`, with or without the sign.
-pub(super) fn tolerance(text: &str) -> Result<Tolerance, String> {
-    let example = "write COUNT=PERCENT, as pages_per_row=5%";
-    let (count, percent) = text
-        .split_once('=')
-        .ok_or_else(|| format!("`{text}` is no tolerance: {example}"))?;
-    let found = TOLERATED.iter().find(|(name, _)| *name == count);
-    let Some((_, count)) = found else {
-        let names = TOLERATED.map(|(name, _)| name).join(", ");
-        return Err(format!("`{count}` is none of {names}"));
-    };
-    let number = percent.strip_suffix('%').unwrap_or(percent).trim().parse();
-    match number {
-        Ok(percent @ 0.0..=1_000_000.0) => Ok(Tolerance {
-            count: *count,
-            share: percent / 100.0,
-        }),
-        _ => Err(format!(
-            "`{percent}` is no number of percent from 0 to 1000000: {example}"
-        )),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_tolerance_is_a_count_and_a_percentage() {
-        let wal = |share| Tolerance {
-            count: ToleratedCount::WalPerRow,
-            share,
-        };
-        assert_eq!(tolerance("wal_per_row=5"), Ok(wal(0.05)));
-        assert_eq!(tolerance("wal_per_row=0.5%"), Ok(wal(0.005)));
-        assert_eq!(tolerance("wal_per_row=0"), Ok(wal(0.0)));
-        for wrong in [
-            "",
-            "wal_per_row",
-            "wal=5",
-            "wal_per_row=-1",
-            "wal_per_row=x",
-            "wal_per_row=NaN",
-            "wal_per_row=inf",
-        ] {
-            assert!(tolerance(wrong).is_err(), "{wrong}");
-        }
-        assert!(tolerance("pages=1").unwrap_err().contains("pages_per_row"));
-    }
 
     #[test]
     fn a_format_is_that_of_a_run_or_of_a_comparison() {

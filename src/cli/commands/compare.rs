@@ -8,7 +8,7 @@ use crate::cli::exit::{Exit, Usage};
 use crate::cli::{gate, progress};
 use crate::report;
 use crate::run::baseline::Baseline;
-use crate::run::comparison::compare;
+use crate::run::comparison::{Options, compare};
 use crate::run::store::baselines::{self, Kept};
 use crate::run::store::names::{BASELINES, NameError, Places};
 
@@ -23,10 +23,14 @@ pub fn run(arguments: &Compare, common: &Common) -> anyhow::Result<Exit> {
     let (one, other) = (first.baseline(), second.baseline());
     tell_lost_plans(&arguments.first, one, common);
     tell_lost_plans(&arguments.second, other, common);
+    let options = Options {
+        first_is_baseline: matches!(first, Kept::Baseline(_)),
+        ..gate::options(&arguments.gate)
+    };
     let comparison = compare(
         (&arguments.first, one),
         (&arguments.second, other),
-        &gate::options(&arguments.gate),
+        &options,
     )?;
     let layout = listing::layout(common, None);
     let text = report::render_comparison(&comparison, arguments.format(), layout);

@@ -11,7 +11,7 @@ use crate::cli::exit::{self, Exit};
 use crate::cli::interrupt::Interrupted;
 use crate::cli::measuring::{Measuring, Outcome, Version};
 use crate::cli::server::{self, Choice};
-use crate::cli::{one_database, progress, selection};
+use crate::cli::{against, one_database, progress, selection};
 use crate::definition::Library;
 use crate::experiment::plans::Request;
 use crate::explain::sample::{LEAST_SAMPLES, Sampling};
@@ -24,6 +24,12 @@ use crate::run::{Run, RunKind};
 /// # Errors
 /// If the server does not start, or the run folder cannot be written.
 pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Exit> {
+    if let Some(other) = &arguments.against {
+        return against::run(arguments, common, other).await;
+    }
+    if arguments.self_check {
+        return against::self_check(arguments, common).await;
+    }
     // Whatever is wrong with what is printed is said now, not after minutes of measuring.
     let printed = match judged::judge(arguments, common)? {
         Some(judge) => Printed::Comparison(judge),
@@ -39,6 +45,9 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
     };
     let workload = one_database::workload(&request);
     let mut measuring = Measuring::new(vec![version], workload, arguments.what.scale.seed);
+    if let Printed::Comparison(judge) = &printed {
+        measuring = measuring.checked_by(|run| judge.check(run, choices.len() > 1));
+    }
     let outcome = measuring.on_each(&choices, common).await;
     let Some(run) = measuring.finish(&outcome)?.pop() else {
         return outcome.map(|_| Exit::Interrupted);
@@ -59,7 +68,10 @@ enum Printed<'a> {
 }
 
 /// How the program ends, by how the run did and by what became of printing it.
-fn both(ended: anyhow::Result<Exit>, printed: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+pub(in crate::cli) fn both(
+    ended: anyhow::Result<Exit>,
+    printed: anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
     match (ended, printed) {
         (Ok(ended), Ok(printed)) => Ok(ended.min(printed)),
         // What ended the run is told last: the program ends by it.
@@ -87,7 +99,7 @@ fn ended(outcome: Outcome, run: &Run) -> anyhow::Result<Exit> {
 ///
 /// # Errors
 /// If they name something that there is not, or that cannot be read.
-pub(super) fn request(
+pub(in crate::cli) fn request(
     arguments: &ComparePlans,
     common: &Common,
     least: usize,
@@ -117,7 +129,7 @@ pub(super) fn request(
 ///
 /// # Errors
 /// As [`server::choices`].
-pub(super) fn choices(
+pub(in crate::cli) fn choices(
     arguments: &ComparePlans,
     common: &Common,
     in_place: bool,

@@ -5,11 +5,11 @@ use clap::{Arg, Command, CommandFactory};
 use clap_complete::Shell;
 
 use super::listing;
-use crate::cli::args::Arguments;
+use crate::cli::args::{self, Arguments};
 use crate::cli::exit::Exit;
 use crate::definition::{Library, Operation};
 use crate::finding::rules::RULES;
-use crate::report::Format;
+use crate::report::{ComparisonFormat, Format};
 
 /// Runs the command.
 ///
@@ -33,16 +33,17 @@ fn script(shell: Shell) -> String {
 /// The command with the names that its arguments may have, for the script alone: the command line that is parsed takes paths as well,
 /// and patterns.
 fn with_values(command: Command) -> Command {
+    let name = command.get_name().to_owned();
     command
-        .mut_args(|argument| match values(&argument) {
+        .mut_args(|argument| match values(&name, &argument) {
             Some(values) => argument.value_parser(PossibleValuesParser::new(values)),
             None => argument,
         })
         .mut_subcommands(with_values)
 }
 
-/// The names that an argument takes; none where it takes anything else.
-fn values(argument: &Arg) -> Option<Vec<&'static str>> {
+/// The names that an argument of a command takes; none where it takes anything else.
+fn values(command: &str, argument: &Arg) -> Option<Vec<&'static str>> {
     let library = Library::built_in();
     match argument.get_id().as_str() {
         "queue" => Some(library.queue_names()),
@@ -52,7 +53,11 @@ fn values(argument: &Arg) -> Option<Vec<&'static str>> {
             .then(|| library.fixture_names()),
         "from" => Some([library.queue_names(), library.fixture_names()].concat()),
         "operation" => Some(Operation::ALL.map(Operation::name).to_vec()),
-        "format" => Some(Format::ALL.iter().map(|format| format.name()).collect()),
+        "format" => Some(match command {
+            "compare" => ComparisonFormat::ALL.map(ComparisonFormat::name).to_vec(),
+            "compare-plans" => args::format_names(),
+            _ => Format::ALL.map(Format::name).to_vec(),
+        }),
         "rule" => Some(RULES.iter().map(|rule| rule.id).collect()),
         _ => None,
     }
@@ -77,10 +82,22 @@ mod tests {
             }
             // Elvish and PowerShell complete options, not their values.
             let completes_values = matches!(shell, Shell::Bash | Shell::Zsh | Shell::Fish);
-            let names = ["natural-mistake", "deep-history", "step-load", "markdown"];
+            let names = ["natural-mistake", "deep-history", "step-load"];
             for name in names {
                 assert_eq!(text.contains(name), completes_values, "{shell}: {name}");
             }
+        }
+    }
+
+    #[test]
+    fn a_comparison_is_not_printed_as_csv() {
+        let text = script(Shell::Bash);
+        for formats in [
+            "table json markdown csv",
+            "table json markdown junit",
+            "table json markdown csv junit",
+        ] {
+            assert!(text.contains(&format!("\"{formats}\"")), "{formats}");
         }
     }
 

@@ -1,10 +1,19 @@
 //! Two runs side by side, as data: what each plan came to, why, and whether that passes a gate.
 
+mod counts;
+mod finding_change;
 pub mod gate;
-pub mod pairing;
+mod pairing;
+mod plan_words;
+mod queue_change;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod statement_change;
+#[cfg(test)]
+mod tests;
+mod times;
 pub mod unlike;
-pub mod verdict;
+mod verdict;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +22,12 @@ use super::baseline::{Baseline, BaselineFinding};
 use super::plan_result::{OutputCounts, PlanMode, WalCounts};
 use crate::plan::NodeChange;
 
-pub use gate::{FailOn, Tolerances};
+pub use gate::{FailOn, Tolerance, Tolerances};
+use pairing::Pairing;
+use queue_change::QueueChanges;
+use unlike::Differences;
 pub use unlike::Unlike;
+use verdict::Judge;
 
 /// The version of a comparison's JSON that this program writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -287,13 +300,15 @@ pub struct Options {
     pub tolerances: Tolerances,
     /// Whether runs are compared although they differ in more than what is compared.
     pub allow_different: bool,
+    /// Whether the first run is a baseline file, which can be renewed; an error then says how.
+    pub first_is_baseline: bool,
 }
 
 /// Why two runs are not compared.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ComparisonError {
     /// They differ in more than what is compared.
-    #[error("{first} and {second} cannot be compared: {}; --allow-different compares them all the same", unlike::listed(.unlike))]
+    #[error("{first} and {second} cannot be compared, they differ in {}; {hint}, or compare them all the same with --allow-different", unlike::listed(.unlike))]
     Unlike {
         /// The first run.
         first: String,
@@ -301,6 +316,8 @@ pub enum ComparisonError {
         second: String,
         /// What they differ in.
         unlike: Vec<Unlike>,
+        /// What to do about it.
+        hint: String,
     },
     /// There is nothing to compare.
     #[error("{first} and {second} have no variant in common: {reason}")]
@@ -314,6 +331,69 @@ pub enum ComparisonError {
     },
 }
 
+impl VerdictCounts {
+    /// Counts the verdicts of plans.
+    #[must_use]
+    pub fn of(plans: &[ComparedPlan]) -> VerdictCounts {
+        let mut counts = VerdictCounts::default();
+        for plan in plans {
+            *match plan.verdict {
+                Verdict::Regressed => &mut counts.regressed,
+                Verdict::Inconclusive => &mut counts.inconclusive,
+                Verdict::Improved => &mut counts.improved,
+                Verdict::Appeared => &mut counts.appeared,
+                Verdict::Vanished => &mut counts.vanished,
+                Verdict::Unchanged => &mut counts.unchanged,
+            } += 1;
+        }
+        counts
+    }
+}
+
+impl Side {
+    fn of((name, run): (&str, &Baseline)) -> Side {
+        let servers = run.servers.iter();
+        Side {
+            name: name.to_owned(),
+            run_id: run.run_id.clone(),
+            servers: servers
+                .map(|server| unlike::version(&server.server_version).to_owned())
+                .collect(),
+        }
+    }
+}
+
+/// What two runs differ in besides what is compared, where that is allowed. The second need not have measured anything yet.
+///
+/// # Errors
+/// [`ComparisonError::Unlike`], where it is not allowed.
+pub fn check_alike(
+    first: (&str, &Baseline),
+    second: (&str, &Baseline),
+    options: &Options,
+) -> Result<Vec<Unlike>, ComparisonError> {
+    alike(first, second, &Pairing::of(first.1, second.1), options)
+}
+
+fn alike(
+    first: (&str, &Baseline),
+    second: (&str, &Baseline),
+    pairing: &Pairing<'_>,
+    options: &Options,
+) -> Result<Vec<Unlike>, ComparisonError> {
+    let differences = Differences::of(first.1, second.1, pairing);
+    if options.allow_different || differences.unlike.is_empty() {
+        return Ok(differences.unlike);
+    }
+    let renewed = options.first_is_baseline.then_some(first.0);
+    Err(ComparisonError::Unlike {
+        first: first.0.to_owned(),
+        second: second.0.to_owned(),
+        hint: differences.hint(renewed),
+        unlike: differences.unlike,
+    })
+}
+
 /// Compares two runs, named as the user named them: `first` is what `second` is judged by.
 ///
 /// # Errors
@@ -323,6 +403,37 @@ pub fn compare(
     second: (&str, &Baseline),
     options: &Options,
 ) -> Result<Comparison, ComparisonError> {
-    let _ = (first, second, options);
-    todo!("the comparison")
+    let pairing = Pairing::of(first.1, second.1);
+    if let Some(reason) = pairing.nothing_in_common(first.1, second.1) {
+        return Err(ComparisonError::NothingInCommon {
+            first: first.0.to_owned(),
+            second: second.0.to_owned(),
+            reason,
+        });
+    }
+    let unlike = alike(first, second, &pairing, options)?;
+    let changes = QueueChanges::of(first.1, second.1, &pairing);
+    let judge = Judge {
+        limitations: pairing.limitations(first.1, second.1),
+        changes: &changes,
+        tolerances: options.tolerances,
+    };
+    let mut plans: Vec<ComparedPlan> = pairing.pairs.iter().map(|pair| judge.plan(pair)).collect();
+    times::judge(&mut plans, &pairing.pairs, (first.1, second.1));
+    for plan in &mut plans {
+        plan.settle();
+    }
+    Ok(Comparison {
+        format_version: FORMAT_VERSION,
+        kind: second.1.kind,
+        first: Side::of(first),
+        second: Side::of(second),
+        tolerances: options.tolerances,
+        unlike,
+        renamed: pairing.renamed(),
+        changes: changes.listed(),
+        verdicts: VerdictCounts::of(&plans),
+        plans,
+        unpaired: pairing.unpaired,
+    })
 }

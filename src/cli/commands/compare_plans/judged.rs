@@ -11,7 +11,7 @@ use crate::cli::exit::{Exit, Usage};
 use crate::cli::{gate, progress};
 use crate::report::{self, ComparisonFormat};
 use crate::run::baseline::Baseline;
-use crate::run::comparison::{Comparison, Options, compare};
+use crate::run::comparison::{Comparison, Options, check_alike, compare};
 use crate::run::store::baselines::{self, Kept, Replace};
 use crate::run::store::names::Places;
 use crate::run::{Run, RunStatus};
@@ -39,7 +39,7 @@ pub(super) fn judge<'a>(
         return match gate::given(&arguments.gate) {
             None => Ok(None),
             Some(option) => Err(Usage(format!(
-                "{option} is about a comparison: name what to compare with, by --baseline"
+                "{option} is about a comparison: name what to compare with, by --baseline or --against"
             ))
             .into()),
         };
@@ -86,6 +86,29 @@ impl Judge<'_> {
         Ok(())
     }
 
+    /// Refuses to measure what could not be compared then: on another server, on other fixtures, with another program.
+    ///
+    /// # Errors
+    /// Names what is different, unless that is allowed.
+    pub(super) fn check(&self, begun: &Run, several_servers: bool) -> anyhow::Result<()> {
+        let Some(kept) = &self.baseline else {
+            return Ok(());
+        };
+        let mut expected = kept.baseline().clone();
+        let mut known = Baseline::of(begun, |_| Vec::new());
+        if several_servers {
+            // Which of them correspond shows when all are known.
+            expected.servers.clear();
+            known.servers.clear();
+        }
+        check_alike(
+            (self.name, &expected),
+            ("this run", &known),
+            &self.options(),
+        )?;
+        Ok(())
+    }
+
     /// Compares the run that is kept in `folder` and prints that; renews the baseline if it is to be. Says how the program ends by it.
     ///
     /// # Errors
@@ -126,6 +149,7 @@ impl Judge<'_> {
         Options {
             // Another version of the server is a reason to renew a baseline.
             allow_different: options.allow_different || self.renewed.is_some(),
+            first_is_baseline: matches!(self.baseline, Some(Kept::Baseline(_))),
             ..options
         }
     }

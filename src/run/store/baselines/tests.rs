@@ -145,7 +145,7 @@ fn what_cannot_be_compared_is_named_with_the_reason_and_the_next_step() {
         other.starts_with("the baseline PATH has version 9, this program reads 1: use the program that wrote it, or renew it"),
         "{other}"
     );
-    let lacking = said(&whole.replacen("\"plans\"", "\"planes\"", 1));
+    let lacking = said(&whole.replacen("\n  \"plans\"", "\n  \"planes\"", 1));
     assert!(
         lacking.contains("is damaged") && lacking.contains("missing field `plans`"),
         "{lacking}"

@@ -1,0 +1,92 @@
+//! Execution times of both sides. They are shown; only samples taken in turns say anything, and then only together.
+
+use super::pairing::{Found, Pair};
+use super::{Cause, ComparedPlan, Effect, Reason, TimeTest, Times};
+use crate::run::baseline::{Baseline, BaselinePlan};
+use crate::stats::change::Change;
+use crate::stats::holm;
+use crate::stats::spread::median;
+use crate::units::{Growth, Milliseconds};
+
+/// Fewer samples a side than this are not tested.
+const LEAST_SAMPLES: usize = 20;
+
+/// Gives every plan its times. Where the two runs took their samples in turns, tests them, with Holm's correction over all plans, and
+/// adds a reason where a time has changed.
+pub(super) fn judge(plans: &mut [ComparedPlan], pairs: &[Pair<'_>], runs: (&Baseline, &Baseline)) {
+    let interleaved = are_interleaved(runs);
+    let mut tested: Vec<(usize, Change)> = Vec::new();
+    for (at, (plan, pair)) in plans.iter_mut().zip(pairs).enumerate() {
+        let Found::Both(first, second) = pair.found else {
+            continue;
+        };
+        plan.times = times(first, second);
+        if interleaved && is_testable(first, second) {
+            let change = Change::between(&first.execution_ms, &second.execution_ms);
+            tested.extend(change.map(|change| (at, change)));
+        }
+    }
+    let p_values: Vec<f64> = tested.iter().map(|(_, change)| change.p_value).collect();
+    for ((at, change), p_adjusted) in tested.into_iter().zip(holm::adjusted(&p_values)) {
+        apply(&mut plans[at], change, p_adjusted);
+    }
+}
+
+/// Whether either run names the other.
+fn are_interleaved((first, second): (&Baseline, &Baseline)) -> bool {
+    first.interleaved_with.as_ref() == Some(&second.run_id)
+        && second.interleaved_with.as_ref() == Some(&first.run_id)
+}
+
+fn times(first: &BaselinePlan, second: &BaselinePlan) -> Option<Times> {
+    Some(Times {
+        first_p50: median(&first.execution_ms)?,
+        second_p50: median(&second.execution_ms)?,
+        test: None,
+    })
+}
+
+/// A custom plan that stands for a generic one was not executed in turns with it.
+fn is_testable(first: &BaselinePlan, second: &BaselinePlan) -> bool {
+    first.plan_mode == second.plan_mode
+        && first.execution_ms.len().min(second.execution_ms.len()) >= LEAST_SAMPLES
+}
+
+fn apply(plan: &mut ComparedPlan, change: Change, p_adjusted: f64) {
+    let adjusted = Change {
+        p_value: p_adjusted,
+        ..change
+    };
+    let real = adjusted.is_real();
+    if let Some(times) = &mut plan.times {
+        times.test = Some(TimeTest {
+            p_value: change.p_value,
+            p_adjusted,
+            shift_ms: change.shift.estimate,
+            low_ms: change.shift.low,
+            high_ms: change.shift.high,
+            real,
+        });
+    }
+    if !real {
+        return;
+    }
+    let slower = change.shift.estimate > 0.0;
+    let growth = Growth {
+        before: change.median_ms,
+        after: change.second_median_ms,
+    };
+    plan.reasons.push(Reason {
+        what: Cause::Time,
+        effect: if slower {
+            Effect::Worse
+        } else {
+            Effect::Better
+        },
+        message: format!(
+            "execution time {} → {} ({growth})",
+            Milliseconds(change.median_ms),
+            Milliseconds(change.second_median_ms)
+        ),
+    });
+}

@@ -1,0 +1,146 @@
+//! What comparing queues with themselves found: every difference is a false alarm.
+
+use serde::Serialize;
+
+use super::comparison::{Cause, ComparedPlan, Comparison, Effect, Times};
+use super::selftest::FalseAlarms;
+use crate::stats::change::{LEAST_MS, LEAST_SHARE, SIGNIFICANCE};
+
+/// The version of what `compare-plans --self-check --json` prints.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// False alarms by time that are borne: one in so many comparisons.
+pub const BORNE: usize = 100;
+
+/// The plain rule that nobody should use: medians that lie further apart than this share.
+pub const NAIVE_SHARE: f64 = 0.05;
+
+/// How often a comparison would have cried wolf, by rule.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SelfCheck {
+    /// Version of this format; [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// Versions of the servers.
+    pub servers: Vec<String>,
+    /// Ids of the two runs.
+    pub runs: [String; 2],
+    /// Samples of a plan on each side, at least; 0 without plans.
+    pub samples: usize,
+    /// By counts, as a gate judges.
+    pub counts: FalseAlarms,
+    /// By times, as a gate judges: the rank test with Holm's correction, and an interval beyond 10 % and 0.1 ms.
+    pub times: FalseAlarms,
+    /// The same without Holm's correction.
+    pub without_correction: FalseAlarms,
+    /// The rank test alone, without a least effect and without correction.
+    pub rank_test_alone: FalseAlarms,
+    /// Medians that lie more than 5 % apart.
+    pub naive: FalseAlarms,
+    /// The plans that a gate would have found different.
+    pub alarms: Vec<Alarm>,
+}
+
+/// A plan that was found different from itself.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Alarm {
+    /// Server version.
+    pub postgres: String,
+    /// Queue.
+    pub queue: String,
+    /// Fixture.
+    pub fixture: String,
+    /// Statement.
+    pub statement: String,
+    /// Variant.
+    pub variant: String,
+    /// Name of the plan mode.
+    pub plan_mode: &'static str,
+    /// Whether it was by time; else by counts.
+    pub by_time: bool,
+    /// What was said of it.
+    pub message: String,
+}
+
+impl SelfCheck {
+    /// Counts the alarms in a comparison of two runs that measured the same; `samples` is the least number of samples of a plan.
+    #[must_use]
+    pub fn of(comparison: &Comparison, samples: usize) -> SelfCheck {
+        let plans = || comparison.plans.iter();
+        let times: Vec<&Times> = plans().filter_map(|plan| plan.times.as_ref()).collect();
+        let tested = |is_alarm: fn(&Times) -> Option<bool>| {
+            let judged: Vec<bool> = times.iter().filter_map(|times| is_alarm(times)).collect();
+            FalseAlarms {
+                comparisons: judged.len(),
+                alarms: judged.iter().filter(|alarm| **alarm).count(),
+            }
+        };
+        SelfCheck {
+            format_version: FORMAT_VERSION,
+            servers: comparison.second.servers.clone(),
+            runs: [&comparison.first, &comparison.second].map(|side| side.run_id.clone()),
+            samples,
+            counts: FalseAlarms {
+                comparisons: comparison.plans.len(),
+                alarms: plans().filter(|plan| !by_counts(plan).is_empty()).count(),
+            },
+            times: tested(|times| Some(times.test?.real)),
+            without_correction: tested(|times| {
+                let (test, least) = (times.test?, least_ms(times));
+                let beyond = test.low_ms > least || test.high_ms < -least;
+                Some(test.p_value < SIGNIFICANCE && beyond)
+            }),
+            rank_test_alone: tested(|times| Some(times.test?.p_value < SIGNIFICANCE)),
+            naive: tested(|times| {
+                times.test?;
+                let apart = (times.second_p50 - times.first_p50).abs();
+                Some(apart > times.first_p50 * NAIVE_SHARE)
+            }),
+            alarms: plans().flat_map(alarms).collect(),
+        }
+    }
+
+    /// Whether times gave more false alarms than are borne.
+    #[must_use]
+    pub fn cries_wolf(&self) -> bool {
+        self.times.alarms * BORNE > self.times.comparisons
+    }
+}
+
+/// The least effect that counts.
+fn least_ms(times: &Times) -> f64 {
+    (times.first_p50 * LEAST_SHARE).max(LEAST_MS)
+}
+
+/// What is said of a plan that is not about its time, if anything is.
+fn by_counts(plan: &ComparedPlan) -> Vec<String> {
+    let reasons = plan.reasons.iter();
+    let reasons = reasons.filter(|reason| reason.what != Cause::Time);
+    reasons.map(|reason| reason.message.clone()).collect()
+}
+
+fn alarms(plan: &ComparedPlan) -> Vec<Alarm> {
+    let mut alarms = Vec::new();
+    let mut alarm = |by_time, message| {
+        alarms.push(Alarm {
+            postgres: plan.postgres.clone(),
+            queue: plan.queue.clone(),
+            fixture: plan.fixture.clone(),
+            statement: plan.statement.clone(),
+            variant: plan.variant.clone(),
+            plan_mode: plan.plan_mode.name(),
+            by_time,
+            message,
+        });
+    };
+    let counts = by_counts(plan);
+    if !counts.is_empty() {
+        alarm(false, counts.join("; "));
+    }
+    let timed = |effect: Effect| matches!(effect, Effect::Worse | Effect::Better);
+    let times = plan.reasons.iter();
+    let times = times.filter(|reason| reason.what == Cause::Time && timed(reason.effect));
+    for reason in times {
+        alarm(true, reason.message.clone());
+    }
+    alarms
+}
