@@ -4,7 +4,7 @@ use crate::finding::Severity;
 use crate::plan::{NodeChange, OutlineNode};
 use crate::run::RunKind;
 use crate::run::baseline::BaselineFinding;
-use crate::run::comparison::unlike::Unlike;
+use crate::run::comparison::Unlike;
 use crate::run::comparison::{
     Cause, ComparedPlan, Comparison, Effect, FORMAT_VERSION, Figures, QueueChange, Reason, Renamed,
     Side, StatementChange, Times, Tolerances, Unpaired, Verdict, VerdictCounts,
