@@ -11,6 +11,7 @@ mod comparing;
 mod connecting;
 mod definitions;
 mod findings;
+mod gating;
 mod given_server;
 mod in_place;
 mod in_schema;

@@ -197,7 +197,7 @@ impl Case<'_> {
             if beyond || effect == Effect::Neutral {
                 figure.name.to_owned()
             } else {
-                format!("{} ({})", figure.name, figure.change())
+                format!("{}, {}", figure.name, figure.change())
             }
         });
         let mut words = plan_words::changes(&self.first.plan, &self.second.plan, self.indexes);
