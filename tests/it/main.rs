@@ -3,9 +3,11 @@
 //! They need a PostgreSQL server's binaries, as the program does, and fail with the program's own message where there are none.
 //! Everything they make lies in one directory that goes when this process ends, however it ends (see [`place`]).
 
+mod against;
 mod bad_input;
 mod built_in;
 mod cleaning;
+mod comparing;
 mod connecting;
 mod definitions;
 mod findings;

@@ -34,7 +34,8 @@ create index task_waiting on task (number) where waiting;
     ("complete.sql", COMPLETE),
 ];
 
-const FETCH: &str = "-- Takes the first tasks.
+/// Its fetch.
+pub(crate) const FETCH: &str = "-- Takes the first tasks.
 -- operation: fetch
 -- param batch_size int
 -- variant batch-1: batch_size = 1
