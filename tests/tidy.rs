@@ -349,6 +349,31 @@ fn the_page_of_the_run_format_names_every_key_and_column() {
 }
 
 #[test]
+fn the_page_about_comparing_names_every_key() {
+    let page = read("docs/comparing.md");
+    let mut complaints = Vec::new();
+    for path in [
+        "src/run/baseline.rs",
+        "src/run/comparison/mod.rs",
+        "src/run/comparison/gate.rs",
+        "src/run/comparison/unlike.rs",
+        "src/plan/difference.rs",
+        "src/plan/outline.rs",
+    ] {
+        let text = read(path);
+        // What follows is how to compare, not what came of it.
+        let data = text.split("\npub struct Options").next().unwrap_or(&text);
+        let missing = public_fields(data)
+            .into_iter()
+            .filter(|field| !has_word(&page, field));
+        complaints.extend(
+            missing.map(|field| format!("docs/comparing.md does not name {field} of {path}")),
+        );
+    }
+    nothing_wrong(complaints);
+}
+
+#[test]
 fn links_between_the_pages_lead_somewhere() {
     let mut pages = texts(&["docs", "to-analyse"], "md");
     pages.extend(

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Instant;
 
+use crate::explain::options;
 use crate::postgres::database::DatabaseError;
+use crate::postgres::version::Version;
 use crate::postgres::workspace::Workspace;
-use crate::run::environment::{Cpu, Environment, ServerRecord};
+use crate::run::environment::{Cpu, Environment, Limitation, ServerRecord};
 
 /// Clock readings that are averaged.
 const CLOCK_READINGS: u32 = 10_000;
@@ -19,7 +21,7 @@ const SETTINGS: &str = "select name, current_setting(name) from pg_settings \
 
 /// Its version, what it was built for and with, and the size of its pages.
 const SERVER: &str = "select current_setting('server_version'), coalesce(substring(version() from ' on (.*)'), ''), \
-     current_setting('block_size')::bigint";
+     current_setting('block_size')::bigint, current_setting('track_counts')::bool";
 
 /// Describes this machine and its first server; queues and fixtures are added as they are measured.
 #[must_use]
@@ -52,6 +54,8 @@ pub async fn describe_server(workspace: &Workspace) -> Result<ServerRecord, Data
     let client = workspace.databases().session();
     let version = client.query_one(SERVER, &[]).await.map_err(failed)?;
     let settings = client.query(SETTINGS, &[]).await.map_err(failed)?;
+    let mut limitations = workspace.limitations();
+    limitations.extend(without_counters(workspace.version(), version.get(3)));
     Ok(ServerRecord {
         server_version: version.get(0),
         build: version.get(1),
@@ -63,7 +67,16 @@ pub async fn describe_server(workspace: &Workspace) -> Result<ServerRecord, Data
         profile: workspace.profile().to_owned(),
         statistics: BTreeMap::new(),
         catalogs: BTreeMap::new(),
-        limitations: workspace.limitations(),
+        limitations,
+    })
+}
+
+/// What is lost where EXPLAIN does not tell what sending rows reads, and the server does not count it either.
+fn without_counters(version: Version, track_counts: bool) -> Option<Limitation> {
+    (!track_counts && !options::serializes(version)).then(|| Limitation {
+        capability: "track_counts".to_owned(),
+        not_comparable: vec!["output.pages".to_owned()],
+        message: "track_counts is off: pages read to send rows are not counted and show as 0; turn it on for the role that measures, by a superuser: alter role … set track_counts = on".to_owned(),
     })
 }
 
@@ -97,4 +110,19 @@ pub fn peak_rss_bytes() -> u64 {
         .and_then(|rest| rest.trim().strip_suffix("kB"))
         .and_then(|number| number.trim().parse::<u64>().ok());
     kilobytes.unwrap_or(0) * 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uncounted_pages_are_told_where_explain_does_not_count_them() {
+        let version = |major| Version { major, minor: 0 };
+        assert_eq!(without_counters(version(16), true), None);
+        assert_eq!(without_counters(version(17), false), None);
+        let limitation = without_counters(version(16), false).expect("a limitation");
+        assert_eq!(limitation.unknown_keys(), [""; 0]);
+        assert!(limitation.covers("output.pages") && !limitation.covers("output.bytes"));
+    }
 }

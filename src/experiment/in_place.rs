@@ -67,11 +67,15 @@ pub(super) fn named_by(queue: &Queue, catalog: &Catalog) -> Catalog {
 
 /// Everything in a script that may be the name of a table, as the catalogs would have it.
 fn identifiers(sql: &str) -> impl Iterator<Item = String> {
-    tokens(sql).into_iter().filter_map(|token| {
+    tokens(sql).filter_map(|token| {
         let text = &sql[token.span];
         match token.kind {
             TokenKind::Word => Some(text.to_lowercase()),
-            TokenKind::QuotedIdentifier => Some(text.trim_matches('"').replace("\"\"", "\"")),
+            TokenKind::QuotedIdentifier => {
+                let (_, name) = text.split_once('"')?;
+                let name = name.strip_suffix('"').unwrap_or(name);
+                Some(name.replace("\"\"", "\""))
+            }
             _ => None,
         }
     })
@@ -112,8 +116,8 @@ pub fn limitation(in_place: InPlace) -> Limitation {
 /// `variants` at most.
 #[must_use]
 pub fn left_behind(access: Access, variants: usize, samples: usize) -> Vec<String> {
-    // Counts once in each plan mode.
-    let times = Count(samples.saturating_add(1).saturating_mul(2) as u64);
+    // In each plan mode once for the counts, and up to three times for what the rows amount to.
+    let times = Count(samples.saturating_add(4).saturating_mul(2) as u64);
     let often = match variants {
         1 => format!("1 variant will be executed up to {times} times"),
         _ => format!(

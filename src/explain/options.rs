@@ -32,9 +32,15 @@ pub fn explain(options: &str) -> String {
     format!("explain ({options}) ")
 }
 
+/// Whether EXPLAIN can convert the rows as for a client, and counts what that reads.
+#[must_use]
+pub fn serializes(version: Version) -> bool {
+    version.major >= 17
+}
+
 /// From 17 the rows can be converted as for a client (binary, as drivers ask for), which shows the cost of large values.
 fn newer(version: Version) -> &'static str {
-    if version.major >= 17 {
+    if serializes(version) {
         ", serialize binary, memory"
     } else {
         ""

@@ -14,9 +14,6 @@ use super::{ExplainError, options};
 use crate::plan::{Buffers, Plan};
 use crate::run::plan_result::OutputCounts;
 
-/// The first version whose EXPLAIN can serialise the rows.
-const SERIALIZES_SINCE: u32 = 17;
-
 /// What this backend has read so far of tables for values stored out of line: pages, and values, each of which takes a scan of such a
 /// table's index. The system's own tables are left out: planning reads them.
 const OUT_OF_LINE: &str = "select coalesce(sum(pg_stat_get_xact_blocks_fetched(c.oid)), 0)::bigint, \
@@ -40,7 +37,7 @@ impl Explainer<'_> {
         if query.columns() == 0 {
             return Ok(OutputCounts::default());
         }
-        let (bytes, pages) = if self.version.major >= SERIALIZES_SINCE {
+        let (bytes, pages) = if options::serializes(self.version) {
             let bytes = self.sample(self.receive(&query)).await?;
             (bytes, self.serialized(counted).await?)
         } else {

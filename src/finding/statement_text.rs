@@ -4,7 +4,8 @@
 //! No more than queues need: `column = value` anywhere in the text, `set column = …`, and the locking clause. A text that is not
 //! known is empty and tells nothing.
 
-use crate::sql::token::{TokenKind, tokens};
+use crate::sql::part::{Part, parts};
+use crate::sql::token::TokenKind;
 
 /// What a column is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,40 +48,66 @@ pub enum LockPolicy {
 /// What each clause does that locks rows to change them: `for update` and `for no key update`, in their order.
 #[must_use]
 pub fn lock_policies(sql: &str) -> Vec<LockPolicy> {
-    let words = significant(sql);
-    let is = |at: usize, word: &str| words.get(at).is_some_and(|part| part.is_word(word));
-    let policy = |at: usize| {
-        if !is(at, "for") {
-            return None;
-        }
-        let no_key = is(at + 1, "no") && is(at + 2, "key");
-        let mut next = if no_key { at + 3 } else { at + 1 };
-        if !is(next, "update") {
-            return None;
-        }
-        next += 1;
-        if is(next, "of") {
-            // A list of names, which ends where no comma goes on.
-            next += 2;
-            while words.get(next).is_some_and(Part::goes_on) {
-                next += 2;
-            }
-        }
-        Some(if is(next, "skip") {
-            LockPolicy::Skip
-        } else if is(next, "nowait") {
-            LockPolicy::Fail
-        } else {
-            LockPolicy::Wait
-        })
-    };
-    (0..words.len()).filter_map(policy).collect()
+    let parts = parts(sql);
+    let locks = (0..parts.len()).filter_map(|at| RowLock::at_start_of(&parts[at..]));
+    locks
+        .filter(|lock| lock.to_change)
+        .map(|lock| lock.policy)
+        .collect()
 }
 
 /// Whether a clause that locks rows to change them waits where another transaction was faster.
 #[must_use]
 pub fn waits_for_locked_rows(sql: &str) -> bool {
     lock_policies(sql).contains(&LockPolicy::Wait)
+}
+
+/// A locking clause: `for update of job skip locked`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowLock {
+    /// Whether rows are locked to change them (`update`, `no key update`), not to keep others from it.
+    pub to_change: bool,
+    /// What it does where another transaction was faster.
+    pub policy: LockPolicy,
+    /// How many parts the clause takes without the words for that: `for update of job`.
+    pub length: usize,
+}
+
+impl RowLock {
+    /// The locking clause that `parts` begin with, if they begin with one.
+    #[must_use]
+    pub fn at_start_of(parts: &[Part<'_>]) -> Option<RowLock> {
+        let strengths: [(bool, &[&str]); 4] = [
+            (true, &["for", "update"]),
+            (true, &["for", "no", "key", "update"]),
+            (false, &["for", "share"]),
+            (false, &["for", "key", "share"]),
+        ];
+        let is = |at: usize, word: &str| parts.get(at).is_some_and(|part| part.is_word(word));
+        let (to_change, words) = strengths
+            .into_iter()
+            .find(|(_, words)| words.iter().enumerate().all(|(at, word)| is(at, word)))?;
+        let mut length = words.len();
+        if is(length, "of") {
+            // A list of names, which ends where no comma goes on.
+            length += 2;
+            while parts.get(length).is_some_and(goes_on) {
+                length += 2;
+            }
+        }
+        let policy = if is(length, "skip") {
+            LockPolicy::Skip
+        } else if is(length, "nowait") {
+            LockPolicy::Fail
+        } else {
+            LockPolicy::Wait
+        };
+        Some(RowLock {
+            to_change,
+            policy,
+            length: length.min(parts.len()),
+        })
+    }
 }
 
 /// Whether a function is called that takes an advisory lock: `pg_try_advisory_xact_lock(…)` and its kin.
@@ -94,40 +121,22 @@ pub fn names_advisory_lock(sql: &str) -> bool {
                 .any(|prefix| name.starts_with(prefix))
             && !name.starts_with("pg_advisory_unlock")
     };
-    significant(sql).iter().any(takes_one)
+    parts(sql).iter().any(takes_one)
 }
 
-/// A token that is neither space nor comment.
-struct Part<'a> {
-    kind: TokenKind,
-    text: &'a str,
+/// Whether a list or a qualified name goes on behind it.
+fn goes_on(part: &Part<'_>) -> bool {
+    matches!(part.kind, TokenKind::Comma | TokenKind::Dot)
 }
 
-impl Part<'_> {
-    fn is_name(&self) -> bool {
-        matches!(self.kind, TokenKind::Word | TokenKind::QuotedIdentifier)
-    }
-
-    fn is_word(&self, word: &str) -> bool {
-        self.kind == TokenKind::Word && self.text.eq_ignore_ascii_case(word)
-    }
-
-    /// Whether a list or a qualified name goes on behind it.
-    fn goes_on(&self) -> bool {
-        matches!(self.kind, TokenKind::Comma | TokenKind::Dot)
-    }
-
-    fn operand(&self) -> Option<Operand> {
-        match self.kind {
-            TokenKind::String | TokenKind::DollarQuoted | TokenKind::Number => {
-                Some(Operand::Literal)
-            }
-            TokenKind::Word if self.is_word("true") || self.is_word("false") => {
-                Some(Operand::Literal)
-            }
-            TokenKind::Parameter | TokenKind::PositionalParameter => Some(Operand::Parameter),
-            _ => None,
-        }
+/// What a part of a statement is as one side of a comparison; none if it is neither a literal nor a parameter.
+#[must_use]
+pub fn operand(part: &Part<'_>) -> Option<Operand> {
+    match part.kind {
+        TokenKind::String | TokenKind::DollarQuoted | TokenKind::Number => Some(Operand::Literal),
+        TokenKind::Word if part.is_word("true") || part.is_word("false") => Some(Operand::Literal),
+        TokenKind::Parameter | TokenKind::PositionalParameter => Some(Operand::Parameter),
+        _ => None,
     }
 }
 
@@ -138,18 +147,8 @@ struct Equation<'a> {
     operand: Option<Operand>,
 }
 
-fn significant(sql: &str) -> Vec<Part<'_>> {
-    tokens(sql)
-        .filter(|token| !token.kind.is_trivia())
-        .map(|token| Part {
-            kind: token.kind,
-            text: &sql[token.span],
-        })
-        .collect()
-}
-
 fn equations(sql: &str) -> Vec<Equation<'_>> {
-    let parts = significant(sql);
+    let parts = parts(sql);
     let mut found = Vec::new();
     let (mut depth, mut assignments_at) = (0_i64, None);
     for (at, part) in parts.iter().enumerate() {
@@ -187,7 +186,7 @@ fn equations(sql: &str) -> Vec<Equation<'_>> {
                 .unwrap_or_default()
                 .iter()
                 .find(|part| part.kind != TokenKind::Open)
-                .and_then(Part::operand),
+                .and_then(operand),
         });
     }
     found

@@ -29,6 +29,16 @@ pub fn rows(number: f64) -> String {
     count(number.round() as u64)
 }
 
+/// Rows of a relation: `10 rows of job`; without a number where there were none, or nothing was executed.
+#[must_use]
+pub fn rows_of(number: f64, relation: &str) -> String {
+    if number.round() < 1.0 {
+        format!("rows of {relation}")
+    } else {
+        format!("{} rows of {relation}", rows(number))
+    }
+}
+
 /// The figures behind a message.
 #[must_use]
 pub fn evidence<const N: usize>(figures: [(&str, Value); N]) -> BTreeMap<String, Value> {
@@ -179,6 +189,14 @@ mod tests {
         assert_eq!(
             ["0", "999", "1,000", "18,000", "1,234,567"],
             [0, 999, 1_000, 18_000, 1_234_567].map(count)
+        );
+    }
+
+    #[test]
+    fn no_rows_are_not_counted() {
+        assert_eq!(
+            [rows_of(0.0, "job"), rows_of(12_000.4, "job")],
+            ["rows of job", "12,000 rows of job"]
         );
     }
 

@@ -198,7 +198,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::run::sample;
+    use crate::run::{Run, sample};
 
     #[test]
     fn the_keys_a_limitation_may_name_are_those_of_a_result() {
@@ -224,6 +224,41 @@ mod tests {
         }
         keys.sort();
         assert_eq!(keys, RESULT_KEYS);
+    }
+
+    /// What a program that did not know them yet has not recorded.
+    #[test]
+    fn a_run_without_the_later_keys_still_reads() {
+        let mut run = serde_json::to_value(sample::run()).expect("serializes");
+        let environment = [
+            "other_servers",
+            "tables",
+            "statements",
+            "selection",
+            "build",
+            "block_size",
+            "statistics",
+            "catalogs",
+        ];
+        for (object, later) in [
+            ("", &["interleaved_with", "skipped"][..]),
+            ("/environment", &environment),
+            ("/results/0", &["rows_removed", "output"]),
+        ] {
+            let object = run.pointer_mut(object).and_then(Value::as_object_mut);
+            let object = object.expect("an object");
+            for key in later {
+                assert!(object.remove(*key).is_some(), "{key}");
+            }
+        }
+        let read: Run = serde_json::from_value(run).expect("reads");
+        assert_eq!((&read.interleaved_with, &read.skipped), (&None, &vec![]));
+        let result = &read.results[0];
+        assert_eq!((result.rows_removed, result.output), (None, None));
+        let environment = &read.environment;
+        assert_eq!(environment.selection, None);
+        assert!(environment.tables.is_empty() && environment.statements.is_empty());
+        assert!(environment.server.catalogs.is_empty());
     }
 
     #[test]

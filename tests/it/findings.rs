@@ -43,6 +43,17 @@ fn the_natural_mistake_reads_twenty_times_the_pages_and_is_told_why() {
         "{worst:?}"
     );
 
+    let waits = mistake
+        .findings
+        .iter()
+        .find(|finding| finding.rule == "fetch-without-skip-locked");
+    let waits = waits.expect("a finding no count shows");
+    assert_eq!(waits.severity, Severity::Critical, "{waits:?}");
+    assert!(
+        waits.help.contains("for update skip locked") && !worst.help.contains("skip locked"),
+        "{waits:?} {worst:?}"
+    );
+
     let of_reference = run
         .results
         .iter()

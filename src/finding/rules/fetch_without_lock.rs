@@ -30,7 +30,7 @@ use super::{Rule, page};
 use crate::finding::case::{Case, PlanView};
 use crate::finding::claim::{Feeds, UnlockedChoice, is_by_advisory_lock, is_lock, second_worker};
 use crate::finding::statement_text::LockPolicy;
-use crate::finding::wording::{evidence, rows};
+use crate::finding::wording::{evidence, rows_of};
 use crate::finding::{Finding, Severity};
 use crate::plan::{Operation, PlanTree, node_label};
 
@@ -78,9 +78,9 @@ fn finding(
         rule: RULE.id.to_owned(),
         severity: RULE.severity,
         message: format!(
-            "chooses {} rows of {relation} without locking them ({}), then writes them ({}): workers that fetch at the same time choose \
+            "chooses {} without locking them ({}), then writes them ({}): workers that fetch at the same time choose \
              the same, {}",
-            rows(chosen),
+            rows_of(chosen, relation),
             choice.label(tree),
             node_label(tree.node(write)),
             second_worker(Some(LockPolicy::Wait), twice)

@@ -37,7 +37,7 @@ use crate::finding::claim::{
     Feeds, UnlockedChoice, is_by_advisory_lock, is_fetch, is_limited, locks, second_worker,
 };
 use crate::finding::statement_text::lock_policies;
-use crate::finding::wording::{evidence, rows};
+use crate::finding::wording::{evidence, rows_of};
 use crate::finding::{Finding, Severity};
 use crate::plan::{PlanTree, node_label};
 
@@ -86,9 +86,9 @@ fn finding(
         rule: RULE.id.to_owned(),
         severity: RULE.severity,
         message: format!(
-            "chooses {} rows of {relation} first ({}) and locks them afterwards ({} above {}): workers that fetch at the same time choose \
+            "chooses {} first ({}) and locks them afterwards ({} above {}): workers that fetch at the same time choose \
              the same, {}",
-            rows(chosen),
+            rows_of(chosen, relation),
             choice.label(tree),
             node_label(node),
             node_label(tree.node(choice.found_by)),

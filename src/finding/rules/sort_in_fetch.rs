@@ -183,6 +183,10 @@ fn cause(
             "no index gives the order {order_text} ({} have one column each)",
             listed(&single)
         ),
+        // All of the relation's indexes were looked at.
+        _ if scan.is_some_and(|scan| case.catalog.relation(scan.relation).is_some()) => {
+            format!("no index gives the order {order_text}")
+        }
         _ => format!("no index used gives the order {order_text}"),
     }
 }

@@ -11,7 +11,7 @@ use super::nodes::{LEGEND, tree};
 use super::words::verdict_name;
 use crate::report::naming::position_or_push;
 use crate::report::text::inert;
-use crate::run::comparison::{ComparedPlan, Comparison, Verdict};
+use crate::run::comparison::{ComparedPlan, Comparison, QueueChange, Verdict};
 
 /// Columns of a tree of nodes: it is read on a web page that shows it as it is.
 const COLUMNS: usize = 120;
@@ -26,6 +26,7 @@ const NAME: &str = "pgq-analyze compare";
 pub(super) fn render(comparison: &Comparison) -> String {
     let mut document = Document {
         writer: Writer::new_with_indent(Vec::new(), b' ', 2),
+        changes: &comparison.changes,
     };
     document.write(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)));
     let all: Vec<&ComparedPlan> = comparison.plans.iter().collect();
@@ -79,11 +80,12 @@ fn seconds(milliseconds: f64) -> String {
 }
 
 /// XML being written.
-struct Document {
+struct Document<'c> {
     writer: Writer<Vec<u8>>,
+    changes: &'c [QueueChange],
 }
 
-impl Document {
+impl Document<'_> {
     /// Writing into memory does not fail.
     fn write(&mut self, event: Event<'_>) {
         let _ = self.writer.write_event(event);
@@ -147,7 +149,7 @@ impl Document {
             _ => {
                 let kind = ("type", verdict_name(plan.verdict).to_owned());
                 self.open(outcome, &[("message", message), kind]);
-                self.lines(&body(plan));
+                self.lines(&body(plan, self.changes));
                 self.close(outcome);
             }
         }
@@ -179,28 +181,51 @@ fn allowed(text: &str) -> String {
 }
 
 /// Everything there is to say of a plan, in lines.
-fn body(plan: &ComparedPlan) -> Vec<String> {
-    let mut lines: Vec<String> = plan
-        .reasons
-        .iter()
-        .map(|reason| reason.message.clone())
-        .collect();
+fn body(plan: &ComparedPlan, changes: &[QueueChange]) -> Vec<String> {
+    let reasons = plan.reasons.iter().map(|reason| reason.message.clone());
+    let mut lines: Vec<String> = reasons.collect();
     for finding in &plan.findings_came {
-        lines.push(format!("finding {}: {}", finding.rule, finding.message));
+        if !lines.iter().any(|line| line.contains(&finding.message)) {
+            lines.push(format!("new finding {}: {}", finding.rule, finding.message));
+        }
         lines.extend(finding.help.lines().map(|line| format!("  {line}")));
     }
-    let sides = [("before", &plan.first), ("after", &plan.second)];
-    for (label, side) in sides {
-        lines.extend(
-            side.iter()
-                .map(|figures| format!("{label}: {}", figures.digest)),
-        );
+    lines.extend(in_files(plan, changes));
+    if let (Some(first), Some(second)) = (&plan.first, &plan.second)
+        && first.digest != second.digest
+    {
+        lines.push(format!("before: {}", first.digest));
+        lines.push(format!("after: {}", second.digest));
     }
     let tree = tree(&plan.nodes, COLUMNS, TREE_LINES);
     if !tree.is_empty() {
         lines.push(String::new());
         lines.extend(tree.into_iter().map(|(_, line)| line));
         lines.push(LEGEND.to_owned());
+    }
+    lines
+}
+
+/// What changed in the queue's files that may be the cause.
+fn in_files(plan: &ComparedPlan, changes: &[QueueChange]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for change in changes.iter().filter(|change| change.queue == plan.queue) {
+        lines.extend(
+            change
+                .indexes_gone
+                .iter()
+                .map(|index| format!("index gone: {index}")),
+        );
+        lines.extend(
+            change
+                .indexes_new
+                .iter()
+                .map(|index| format!("index new: {index}")),
+        );
+        let mut statements = change.statements.iter();
+        let own = statements.find(|statement| statement.statement == plan.statement);
+        let words = own.into_iter().flat_map(|statement| &statement.words);
+        lines.extend(words.map(|words| format!("in the statement: {words}")));
     }
     lines
 }

@@ -14,9 +14,13 @@ use crate::report::Layout;
 use crate::report::markdown::text::{cell, code, escaped, fenced, prose};
 use crate::report::text::inert;
 use crate::run::comparison::{Cause, Comparison, Effect, Verdict};
+use crate::units::UNKNOWN;
 
 /// Rows of the table; the rest is counted.
 const TABLE_ROWS: usize = 10;
+
+/// Differences between the runs that are listed.
+const CAVEATS: usize = 6;
 
 /// Characters of the reason in the table.
 const WHY_CHARACTERS: usize = 200;
@@ -29,6 +33,7 @@ pub(super) fn render(comparison: &Comparison, layout: Layout<'_>) -> String {
     let view = View::of(comparison);
     let mut comment = Comment::new(&details::footer(comparison, &view, layout));
     comment.push(&headline(&view));
+    comment.push(&caveats(&view));
     let entries = view.entries();
     table(&mut comment, &view, &entries);
     causes(&mut comment, &view, &entries);
@@ -42,6 +47,25 @@ fn headline(view: &View<'_>) -> String {
         "## Query plans compared\n\n**{}: {}**\n",
         capitalised(view.headline.verdict),
         escaped(&text)
+    )
+}
+
+/// What makes the figures doubtful, for everybody to see.
+fn caveats(view: &View<'_>) -> String {
+    if view.unlike.is_empty() {
+        return String::new();
+    }
+    let rest = view.unlike.len().saturating_sub(CAVEATS);
+    let mut unlike: Vec<String> = view
+        .unlike
+        .iter()
+        .take(CAVEATS)
+        .map(|one| escaped(&shortened(one, 200)))
+        .collect();
+    unlike.extend((rest > 0).then(|| format!("{rest} more")));
+    format!(
+        "\n> The runs differ in more than what is compared, so the figures may differ for that reason: {}.\n",
+        unlike.join("; ")
     )
 }
 
@@ -116,6 +140,9 @@ fn before_after(figure: &Figure, unit: &str) -> String {
     if figure.first == figure.second {
         return format!("{}{unit}", figure.second);
     }
+    if figure.second == UNKNOWN {
+        return format!("{}{unit} → {UNKNOWN}", figure.first);
+    }
     let change = match figure.change.as_str() {
         "" => String::new(),
         change => format!(" ({change})"),
@@ -132,9 +159,11 @@ fn why(entry: &Entry<'_>) -> String {
         .filter(|reason| !(reason.is_figure() && in_table(reason.what)))
         .map(|reason| reason.text.as_str())
         .collect();
-    let text = match words.as_slice() {
-        [] => reasons().next().map_or("", |reason| reason.text.as_str()),
-        [first, ..] => first,
+    let text = match (words.as_slice(), &entry.worst.first, &entry.worst.second) {
+        ([first, ..], ..) => first,
+        (_, Some(first), Some(second)) if first.shape == second.shape => "the same plan",
+        (_, Some(_), Some(_)) => "another plan",
+        _ => "",
     };
     prose(&shortened(text, WHY_CHARACTERS))
 }
@@ -182,7 +211,10 @@ fn indexes(comment: &mut Comment, queue: &QueueView<'_>) {
     }
     if !text.is_empty() {
         let name = code(&shortened(&queue.name, 80));
-        comment.push_or_count("change of indexes", &format!("\nTables of {name}:\n{text}"));
+        comment.push_or_count(
+            "change of indexes",
+            &format!("\nTables of {name}:\n\n{text}"),
+        );
     }
 }
 
@@ -242,9 +274,13 @@ fn advice(stories: &[&Entry<'_>]) -> String {
             let is_sql = |line: &&String| line.starts_with(' ');
             let (sql, words): (Vec<&String>, Vec<&String>) = finding.help.iter().partition(is_sql);
             let words: Vec<String> = words.into_iter().map(|line| sentence(line)).collect();
+            let margin = sql
+                .iter()
+                .map(|line| line.len() - line.trim_start_matches(' ').len());
+            let margin = margin.min().unwrap_or(0);
             let sql: Vec<String> = sql
                 .into_iter()
-                .map(|line| shortened(line, SENTENCE_CHARACTERS))
+                .map(|line| shortened(&line[margin..], SENTENCE_CHARACTERS))
                 .collect();
             text += &format!(
                 "- **What to do**: {}\n\n{}",

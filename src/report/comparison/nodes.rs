@@ -102,13 +102,9 @@ fn push_node(lines: &mut Vec<Line>, change: &NodeChange) {
         text,
         figures: Some([both(|node| node.rows), both(|node| node.pages)]),
     });
-    let conditions =
-        |node: Option<&OutlineNode>| node.map_or_else(Vec::new, |node| node.conditions.clone());
-    let (before, after) = (conditions(first), conditions(second));
-    let gone = before.iter().filter(|one| !after.contains(one));
-    let new = after.iter().filter(|one| !before.contains(one));
-    let gone = gone.map(|condition| ('-', condition));
-    for (mark, condition) in gone.chain(new.map(|condition| ('+', condition))) {
+    let gone = change.conditions_gone().into_iter().map(|one| ('-', one));
+    let new = change.conditions_new().into_iter().map(|one| ('+', one));
+    for (mark, condition) in gone.chain(new) {
         lines.push(Line {
             mark,
             indent: indent + 4,
@@ -145,7 +141,7 @@ fn label(node: &OutlineNode) -> String {
 fn removed(first: Option<&OutlineNode>, second: Option<&OutlineNode>) -> Option<String> {
     let [before, after] = [first, second].map(|node| node.map(|node| node.rows_removed));
     let differs = before.unwrap_or(0) != after.unwrap_or(0);
-    differs.then(|| format!("rows removed: {}", both(before, after)))
+    differs.then(|| format!("rows thrown away: {}", both(before, after)))
 }
 
 /// A count before and after; once where it is the same.

@@ -4,10 +4,10 @@ use crate::finding::Severity;
 use crate::plan::{NodeChange, OutlineNode};
 use crate::run::RunKind;
 use crate::run::baseline::BaselineFinding;
-use crate::run::comparison::unlike::Unlike;
+
 use crate::run::comparison::{
     Cause, ComparedPlan, Comparison, Effect, FORMAT_VERSION, Figures, QueueChange, Reason, Renamed,
-    Side, StatementChange, Times, Tolerances, Unpaired, Verdict, VerdictCounts,
+    Side, StatementChange, Times, Tolerances, Unlike, Unpaired, Verdict, VerdictCounts,
 };
 use crate::run::plan_result::{OutputCounts, PlanMode, WalCounts};
 
@@ -58,7 +58,7 @@ pub(super) fn of(plans: Vec<ComparedPlan>) -> Comparison {
         unlike: Vec::new(),
         renamed: Vec::new(),
         changes: changes(),
-        verdicts: counts(&plans),
+        verdicts: VerdictCounts::of(&plans),
         plans,
         unpaired: vec![Unpaired {
             in_first: true,
@@ -97,19 +97,6 @@ pub(super) fn unlike() -> Comparison {
             second: "status-partial".to_owned(),
         }],
         ..quiet()
-    }
-}
-
-/// How many plans have each verdict.
-pub(super) fn counts(plans: &[ComparedPlan]) -> VerdictCounts {
-    let count = |verdict| plans.iter().filter(|plan| plan.verdict == verdict).count();
-    VerdictCounts {
-        regressed: count(Verdict::Regressed),
-        inconclusive: count(Verdict::Inconclusive),
-        improved: count(Verdict::Improved),
-        appeared: count(Verdict::Appeared),
-        vanished: count(Verdict::Vanished),
-        unchanged: count(Verdict::Unchanged),
     }
 }
 

@@ -32,6 +32,10 @@ pub(super) fn render(comparison: &Comparison, layout: Layout<'_>) -> String {
     for (label, side) in ["  first", "  second"].into_iter().zip(&view.sides) {
         page.labelled(LABEL_WIDTH, (Role::Quiet, label), Role::Plain, side);
     }
+    for unlike in &view.unlike {
+        let label = (Role::Quiet, "  unequal");
+        page.labelled(LABEL_WIDTH, label, Role::Warning, unlike);
+    }
     page.blank();
     for queue in &view.queues {
         one_queue(&mut page, queue);
@@ -204,12 +208,9 @@ fn figures(page: &mut Page, figures: &[Figure]) {
 
 fn findings(page: &mut Page, entry: &Entry<'_>) {
     for finding in &entry.came {
-        let is_told = entry
-            .reasons
-            .iter()
-            .any(|reason| reason.text.contains(&finding.message));
-        let message = if is_told { "" } else { &finding.message };
-        one_finding(page, "  came", finding, message);
+        if !entry.tells(finding) {
+            one_finding(page, "  came", finding);
+        }
         for (position, line) in finding.help.iter().enumerate() {
             // What wraps stays under its own line's indentation, so that SQL keeps its look.
             let own = (line.len() - line.trim_start_matches(' ').len()).min(LABEL_WIDTH);
@@ -222,19 +223,18 @@ fn findings(page: &mut Page, entry: &Entry<'_>) {
             );
         }
     }
-    for finding in &entry.went {
-        one_finding(page, "  went", finding, &finding.message);
+    for finding in entry.went.iter().filter(|finding| !entry.tells(finding)) {
+        one_finding(page, "  went", finding);
     }
 }
 
-fn one_finding(page: &mut Page, label: &str, finding: &Finding, message: &str) {
-    let colon = if message.is_empty() { "" } else { ": " };
+fn one_finding(page: &mut Page, label: &str, finding: &Finding) {
     let (severity, rule) = (severity_name(finding.severity), &finding.rule);
     page.labelled(
         INDENT + LABEL_WIDTH,
         (Role::Quiet, label),
         Role::Plain,
-        &format!("{severity} {rule}{colon}{message}"),
+        &format!("{severity} {rule}: {}", finding.message),
     );
 }
 

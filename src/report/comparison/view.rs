@@ -26,7 +26,9 @@ pub(super) struct View<'a> {
     pub(super) sides: [String; 2],
     /// The queues in which something changed, worst first.
     pub(super) queues: Vec<QueueView<'a>>,
-    /// What was not compared, and what else the runs differ in: kind and sentence.
+    /// What the runs differ in besides what is compared, which was allowed.
+    pub(super) unlike: Vec<String>,
+    /// What was not compared, and what has another name: kind and sentence.
     pub(super) remarks: Vec<(&'static str, String)>,
     /// How many plans have each verdict, in a line.
     pub(super) closing: String,
@@ -108,6 +110,7 @@ impl<'a> View<'a> {
             headline: words::headline(comparison),
             sides: [&comparison.first, &comparison.second].map(words::side),
             queues,
+            unlike: words::unlike(comparison),
             remarks: words::remarks(comparison),
             closing: words::closing(&comparison.verdicts),
             times_decide: times.clone().any(|times| times.test.is_some()),
@@ -123,14 +126,6 @@ impl<'a> View<'a> {
             .collect();
         entries.sort_by(|(_, one), (_, other)| one.rank().cmp(&other.rank()));
         entries
-    }
-
-    /// The plans in which nothing changed.
-    pub(super) fn unchanged(comparison: &Comparison) -> Vec<&ComparedPlan> {
-        let plans = comparison.plans.iter();
-        plans
-            .filter(|plan| plan.verdict == Verdict::Unchanged)
-            .collect()
     }
 }
 
@@ -286,6 +281,17 @@ fn reasons(
     lines
 }
 
+impl Entry<'_> {
+    /// Whether a reason says what a finding says.
+    pub(super) fn tells(&self, finding: &Finding) -> bool {
+        let mut reasons = self.reasons.iter();
+        reasons.any(|reason| {
+            reason.what == Cause::Finding
+                && (reason.text.contains(&finding.message) || reason.text.contains(&finding.rule))
+        })
+    }
+}
+
 impl ReasonLine {
     fn of(reason: &Reason, text: String) -> ReasonLine {
         ReasonLine {
@@ -304,7 +310,12 @@ impl ReasonLine {
                 | Cause::OutputPagesPerRow
                 | Cause::RowsRemovedPerRow
         );
-        is_count && self.text.contains(" → ") && self.text.ends_with(')')
+        // What it says besides stands behind a colon or in further parentheses.
+        let figures = self.text.split_once(" → ").map(|(_, figures)| figures);
+        let is_bare = figures.is_some_and(|figures| {
+            figures.ends_with(')') && figures.matches('(').count() == 1 && !figures.contains(':')
+        });
+        is_count && is_bare
     }
 }
 

@@ -175,14 +175,19 @@ pub(super) fn side(side: &Side) -> String {
     text
 }
 
-/// What was not compared, and what else the runs differ in.
-pub(super) fn remarks(comparison: &Comparison) -> Vec<(&'static str, String)> {
-    let mut remarks = Vec::new();
-    for unlike in &comparison.unlike {
+/// What else the runs differ in, which was allowed.
+pub(super) fn unlike(comparison: &Comparison) -> Vec<String> {
+    let unlike = comparison.unlike.iter().map(|unlike| {
         let [what, first, second] =
             [&unlike.what, &unlike.first, &unlike.second].map(|one| inert(one));
-        remarks.push(("unequal", format!("{what} {first} → {second}")));
-    }
+        format!("{what} {first} → {second}")
+    });
+    unlike.collect()
+}
+
+/// What was not compared, and what has another name: kind and sentence.
+pub(super) fn remarks(comparison: &Comparison) -> Vec<(&'static str, String)> {
+    let mut remarks = Vec::new();
     for renamed in &comparison.renamed {
         let (first, second) = (inert(&renamed.first), inert(&renamed.second));
         remarks.push((

@@ -156,3 +156,85 @@ impl FailOn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        let refused = text.parse::<Tolerance>();
+        refused.expect_err("no tolerance").to_string()
+    }
+
+    #[test]
+    fn a_tolerance_names_a_count_and_a_percentage() {
+        let given = ["pages_per_row=5", "wal_per_row = 2.5 %", "pages_per_row=0%"];
+        let given = given.map(|text| text.parse().expect("reads"));
+        let wanted = Tolerances {
+            pages_per_row: 0.0,
+            wal_per_row: 0.025,
+            ..Tolerances::default()
+        };
+        assert_eq!(Tolerances::with(&given), wanted);
+        let others = ["output_pages_per_row=1000", "rows_removed_per_row=100"];
+        let others = Tolerances::with(&others.map(|text| text.parse().expect("reads")));
+        assert_eq!(
+            (others.output_pages_per_row, others.rows_removed_per_row),
+            (10.0, 1.0)
+        );
+    }
+
+    #[test]
+    fn what_is_no_tolerance_is_told_how_to_write_one() {
+        assert_eq!(
+            refusal("5"),
+            "`5` is no tolerance; write COUNT=PERCENT, for example pages_per_row=5"
+        );
+        assert_eq!(
+            refusal("page_per_row=5"),
+            "there is no count `page_per_row`; did you mean `pages_per_row`?"
+        );
+        assert_eq!(
+            refusal("time=5"),
+            "there is no count `time`; the counts are pages_per_row, wal_per_row, output_pages_per_row and rows_removed_per_row"
+        );
+        for percent in ["", "-1", "1001", "NaN", "inf", "five"] {
+            assert_eq!(
+                refusal(&format!("wal_per_row={percent}")),
+                format!(
+                    "`{percent}` is no tolerance for wal_per_row; give a percentage from 0 to 1000, for example wal_per_row=5"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn a_gate_fails_by_what_it_is_about() {
+        let mut comparison = sample::comparison();
+        assert_eq!(FailOn::Regression.judge(&comparison), Outcome::Failed);
+        let mut keep = |kept: &[Verdict]| {
+            comparison = sample::comparison();
+            comparison.plans.retain(|plan| kept.contains(&plan.verdict));
+            [FailOn::Regression, FailOn::Difference].map(|gate| gate.judge(&comparison))
+        };
+        use Outcome::{Failed, Inconclusive, Passed};
+        assert_eq!(keep(&[Verdict::Unchanged]), [Passed, Passed]);
+        assert_eq!(
+            keep(&[Verdict::Improved, Verdict::Unchanged]),
+            [Passed, Failed]
+        );
+        assert_eq!(
+            keep(&[Verdict::Vanished, Verdict::Appeared]),
+            [Passed, Failed]
+        );
+        assert_eq!(
+            keep(&[Verdict::Inconclusive, Verdict::Improved]),
+            [Inconclusive, Failed]
+        );
+        assert_eq!(
+            keep(&[Verdict::Inconclusive, Verdict::Unchanged]),
+            [Inconclusive, Inconclusive]
+        );
+    }
+}

@@ -8,10 +8,11 @@ mod plan_words;
 mod queue_change;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod statement_change;
 #[cfg(test)]
 mod tests;
 mod times;
-mod unlike;
+pub mod unlike;
 mod verdict;
 
 use serde::{Deserialize, Serialize};

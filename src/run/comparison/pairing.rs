@@ -6,7 +6,7 @@ mod entries;
 use std::collections::{BTreeMap, BTreeSet};
 
 use asked::Asked;
-use entries::{Group, Key, Names, entries, place_of};
+use entries::{Entry, Group, Key, Names, entries, place_of};
 
 use super::{Renamed, Unpaired};
 use crate::plan::PlanMode;
@@ -142,10 +142,6 @@ impl<'b> Pairing<'b> {
         let mut unpaired = [0, 0];
         for key in second.iter().chain(gone) {
             let places = sides.each_ref().map(|side| side.get(key));
-            // A plan that stands for the generic one is listed where the other side has a generic plan of its own.
-            if !places.iter().flatten().any(|entry| !entry.stands_in) {
-                continue;
-            }
             let found = match places {
                 [Some(one), Some(other)] => Some(Found::Both(one.plan, other.plan)),
                 [Some(one), None] => {
@@ -158,6 +154,9 @@ impl<'b> Pairing<'b> {
                 }
                 [None, None] => None,
             };
+            if !is_listed(key, &places, found.as_ref(), sides) {
+                continue;
+            }
             match found {
                 Some(found) => self.pairs.push(Pair {
                     found,
@@ -177,6 +176,30 @@ impl<'b> Pairing<'b> {
             }
         }
     }
+}
+
+/// Whether a plan is one of its own. A custom plan that stands for the generic one is listed where the other side has a generic plan of
+/// its own, or could make none.
+fn is_listed(
+    key: &Key<'_>,
+    places: &[Option<Entry<'_>>; 2],
+    found: Option<&Found<'_>>,
+    sides: &[Asked<'_>; 2],
+) -> bool {
+    if places.iter().flatten().any(|entry| !entry.stands_in) {
+        return true;
+    }
+    let custom = Key {
+        mode: PlanMode::Custom,
+        ..*key
+    };
+    let failed = match found {
+        Some(Found::First(_, Missing::Failed(_))) => &sides[1],
+        Some(Found::Second(_, Missing::Failed(_))) => &sides[0],
+        _ => return false,
+    };
+    // Where the custom plan failed as well, its own row says it.
+    failed.get(&custom).is_some()
 }
 
 fn unpaired_of(plan: &BaselinePlan, in_first: bool, plans: usize) -> Unpaired {
@@ -208,6 +231,7 @@ fn held(run: &Baseline) -> String {
     if queues.is_empty() {
         return "no plans".to_owned();
     }
+    let operations = distinct(|plan| &plan.operation);
     let fixtures = distinct(|plan| &plan.fixture);
     let variants = distinct(|plan| &plan.variant);
     let listed = |names: &[&str]| {
@@ -221,7 +245,8 @@ fn held(run: &Baseline) -> String {
         named.join(", ") + &more
     };
     format!(
-        "{} on {} ({})",
+        "{} of {} on {} ({})",
+        listed(&operations),
         listed(&queues),
         listed(&fixtures),
         listed(&variants)

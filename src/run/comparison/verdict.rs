@@ -65,8 +65,11 @@ impl Judge<'_> {
         };
         let mut reasons = Vec::new();
         reasons.extend(case.rows());
-        reasons.extend(case.shape());
-        reasons.extend(case.order());
+        let order = case.order();
+        // That a scan turned round is another shape, which says nothing that its order does not.
+        let is_said = |reason: &Reason| order.is_some() && reason.effect == Effect::Neutral;
+        reasons.extend(case.shape().filter(|reason| !is_said(reason)));
+        reasons.extend(order);
         reasons.extend(Count::ALL.iter().filter_map(|count| case.count(*count)));
         reasons.extend(case.auto_plan(pair));
         let findings = FindingChanges::of(
@@ -194,7 +197,7 @@ impl Case<'_> {
             if beyond || effect == Effect::Neutral {
                 figure.name.to_owned()
             } else {
-                format!("{} ({})", figure.name, figure.change())
+                format!("{}, {}", figure.name, figure.change())
             }
         });
         let mut words = plan_words::changes(&self.first.plan, &self.second.plan, self.indexes);

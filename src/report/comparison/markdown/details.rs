@@ -33,7 +33,7 @@ const TERMS: &str = "\
 - **plan**: the steps PostgreSQL takes for one statement, read from `EXPLAIN (ANALYZE)` on a prepared data set (the *fixture*) with one set of parameters (the *variant*).
 - **page**: 8 kB of a table or an index. Pages per row: how many were touched for each job that was returned or written; more pages means more work, whatever the machine.
 - **WAL**: what is written to the write-ahead log, in bytes; each index that has to be maintained adds to it.
-- **output pages**: pages read only to send the rows, for values stored out of line. **rows removed**: rows that were read and thrown away.
+- **pages read to send the rows**: for values stored out of line, on top of the plan's pages. **rows thrown away**: read, and dropped by a filter.
 - **custom, generic plan**: made for the parameters' values, or once for all values. PostgreSQL chooses between them after several executions of a prepared statement.
 - **regressed**: a count is worse than allowed, jobs are served in another order, other rows come back, or a rule found something new. **inconclusive**: could not be judged.
 ";
@@ -174,7 +174,7 @@ fn in_full((queue, entry): &Listed<'_, '_>) -> String {
         text += &format!("  - {}\n", prose(&short(&reason.text)));
     }
     for (word, findings) in [("came", &entry.came), ("went", &entry.went)] {
-        for finding in findings {
+        for finding in findings.iter().filter(|finding| !entry.tells(finding)) {
             let (severity, rule) = (severity_name(finding.severity), code(&short(&finding.rule)));
             let message = prose(&short(&finding.message));
             text += &format!("  - {word}: {severity} {rule}: {message}\n");
@@ -185,7 +185,11 @@ fn in_full((queue, entry): &Listed<'_, '_>) -> String {
 
 /// What every comment ends with: the terms, what was compared.
 pub(super) fn footer(comparison: &Comparison, view: &View<'_>, layout: Layout<'_>) -> String {
-    let mut text = folded("What the terms mean", TERMS);
+    // Where nothing changed there is nothing to explain.
+    let mut text = match view.queues.iter().any(|queue| !queue.entries.is_empty()) {
+        true => folded("What the terms mean", TERMS),
+        false => String::new(),
+    };
     let [first, second] = view
         .sides
         .each_ref()
@@ -209,8 +213,11 @@ fn tolerances(tolerances: &Tolerances) -> String {
     let shares = [
         ("pages", tolerances.pages_per_row),
         ("WAL", tolerances.wal_per_row),
-        ("output pages", tolerances.output_pages_per_row),
-        ("rows removed", tolerances.rows_removed_per_row),
+        (
+            "pages read to send the rows",
+            tolerances.output_pages_per_row,
+        ),
+        ("rows thrown away", tolerances.rows_removed_per_row),
     ];
     let percent = |share: f64| format!("{} %", (share * 10_000.0).round() / 100.0);
     if shares.iter().all(|(_, share)| *share == shares[0].1) {

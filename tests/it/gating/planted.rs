@@ -1,0 +1,256 @@
+//! Changes that make a queue worse, each as an author might well make it, and what the comment on the pull request has to say.
+
+use pgq_analyze::run::comparison::{Cause, ComparedPlan, Effect, Verdict};
+
+use super::repository::Repository;
+use super::{AFTER_THE_SET_UP, STEPS, comparison, guide, workflow};
+
+/// A change, and how it is found out.
+struct Planted {
+    name: &'static str,
+    /// File, a piece of it, and what takes its place.
+    edits: &'static [(&'static str, &'static str, &'static str)],
+    /// A statement that is worse for it.
+    statement: &'static str,
+    /// Where that is seen.
+    fixture: &'static str,
+    variant: &'static str,
+    /// What shows it.
+    cause: Cause,
+    /// What the comment names.
+    words: &'static [&'static str],
+}
+
+const FETCH: &str = "queues/jobs/fetch.sql";
+const INDEXES: &str = "queues/jobs/indexes.sql";
+
+const READY_INDEX: &str =
+    "create index job_ready_idx on job (queue, priority, run_at, id) where state = 'ready';\n";
+
+const CLAIMED: &str = "where id = any(array(
+    select id
+    from job
+    where queue = :queue
+      and state = 'ready'
+      and run_at <= :now
+      and (:task_keys::text[] is null or task_key = any(:task_keys))
+    order by priority, run_at, id
+    limit :batch_size
+    for update skip locked
+))";
+
+const LOCKED_AFTERWARDS: &str = "where id = any(array(
+    select id
+    from job
+    where id in (
+        select id
+        from job
+        where queue = :queue
+          and state = 'ready'
+          and run_at <= :now
+          and (:task_keys::text[] is null or task_key = any(:task_keys))
+        order by priority, run_at, id
+        limit :batch_size
+    )
+    for update skip locked
+))";
+
+const PLANTED: [Planted; 9] = [
+    Planted {
+        name: "a dropped index",
+        edits: &[(INDEXES, READY_INDEX, "")],
+        statement: "fetch",
+        fixture: "backlog",
+        variant: "batch-10",
+        cause: Cause::PagesPerRow,
+        words: &["job_ready_idx", "gone"],
+    },
+    Planted {
+        name: "the status made a parameter",
+        edits: &[
+            (
+                FETCH,
+                "-- param batch_size int\n",
+                "-- param batch_size int\n-- param state text = 'ready'\n",
+            ),
+            (FETCH, "and state = 'ready'", "and state = :state"),
+        ],
+        statement: "fetch",
+        fixture: "backlog",
+        variant: "batch-10",
+        cause: Cause::PagesPerRow,
+        words: &["generic", "job_ready_idx"],
+    },
+    Planted {
+        name: "one key of the order flipped",
+        edits: &[(
+            FETCH,
+            "order by priority, run_at, id",
+            "order by priority desc, run_at, id",
+        )],
+        statement: "fetch",
+        fixture: "backlog",
+        variant: "batch-10",
+        cause: Cause::PagesPerRow,
+        words: &["priority desc", "sort"],
+    },
+    Planted {
+        name: "the whole order flipped",
+        edits: &[(
+            FETCH,
+            "order by priority, run_at, id",
+            "order by priority desc, run_at desc, id desc",
+        )],
+        statement: "fetch",
+        fixture: "backlog",
+        variant: "batch-10",
+        cause: Cause::Order,
+        words: &["order", "job_ready_idx", "backward"],
+    },
+    Planted {
+        name: "an added or",
+        edits: &[(
+            FETCH,
+            "    where queue = :queue\n",
+            "    where (queue = :queue or queue = 'urgent')\n",
+        )],
+        statement: "fetch",
+        fixture: "backlog",
+        variant: "batch-10",
+        cause: Cause::PagesPerRow,
+        words: &["job_ready_idx", "or queue = 'urgent'"],
+    },
+    Planted {
+        name: "returning * on wide payloads",
+        edits: &[(
+            "queues/jobs/complete.sql",
+            "returning id;\n",
+            "returning *;\n",
+        )],
+        statement: "complete",
+        fixture: "wide-payloads",
+        variant: "completed-10",
+        cause: Cause::OutputPagesPerRow,
+        words: &["returning *"],
+    },
+    Planted {
+        name: "one more index",
+        edits: &[(
+            INDEXES,
+            READY_INDEX,
+            "create index job_ready_idx on job (queue, priority, run_at, id) where state = 'ready';
+create index job_heartbeat_idx on job (heartbeat_at);\n",
+        )],
+        statement: "heartbeat",
+        fixture: "backlog",
+        variant: "batch-10",
+        cause: Cause::WalPerRow,
+        words: &["job_heartbeat_idx"],
+    },
+    Planted {
+        name: "the row lock moved",
+        edits: &[(FETCH, CLAIMED, LOCKED_AFTERWARDS)],
+        statement: "fetch",
+        fixture: "backlog",
+        variant: "batch-10",
+        cause: Cause::Finding,
+        words: &["lock", "limit"],
+    },
+    Planted {
+        name: "skip locked dropped",
+        edits: &[(FETCH, "for update skip locked", "for update")],
+        statement: "fetch",
+        fixture: "backlog",
+        variant: "batch-10",
+        cause: Cause::Finding,
+        words: &["skip locked"],
+    },
+];
+
+impl Planted {
+    fn is_about(&self, plan: &ComparedPlan) -> bool {
+        let about = (self.statement, self.fixture, self.variant);
+        (&*plan.statement, &*plan.fixture, &*plan.variant) == about
+    }
+
+    /// What is not as it should be, after the gate has run.
+    fn complaints(&self, repository: &Repository, carried: &workflow::Carried) -> Vec<String> {
+        let mut complaints = Vec::new();
+        if carried.code != 3 {
+            complaints.push(format!("exit code {}: {}", carried.code, carried.said));
+        }
+        if carried.ran != STEPS {
+            complaints.push(format!("steps {:?}", carried.ran));
+        }
+        let found = comparison(repository);
+        let caught = found
+            .plans
+            .iter()
+            .filter(|plan| self.is_about(plan))
+            .any(|plan| {
+                let by = |reason: &&pgq_analyze::run::comparison::Reason| {
+                    reason.what == self.cause && reason.effect == Effect::Worse
+                };
+                plan.verdict == Verdict::Regressed && plan.reasons.iter().any(|reason| by(&reason))
+            });
+        if !caught {
+            let plans: Vec<_> = found
+                .plans
+                .iter()
+                .filter(|plan| self.is_about(plan))
+                .collect();
+            complaints.push(format!("not caught by {:?}: {plans:#?}", self.cause));
+        }
+        let comment = repository.comments().pop().unwrap_or_default();
+        let lower = comment.to_lowercase();
+        for word in self.words {
+            if !lower.contains(word) {
+                complaints.push(format!("the comment does not say `{word}`:\n{comment}"));
+            }
+        }
+        if !repository.read("gate/junit.xml").contains("<failure") {
+            complaints.push("no failure in gate/junit.xml".to_owned());
+        }
+        complaints
+    }
+}
+
+#[test]
+fn a_planted_change_fails_and_the_comment_names_the_cause() {
+    let repository = Repository::new();
+    guide::follow(&repository, Some(AFTER_THE_SET_UP));
+    let mut complaints = Vec::new();
+    for planted in &PLANTED {
+        for (file, from, to) in planted.edits {
+            repository.edit(file, from, to);
+        }
+        let carried = workflow::carry_out(&repository);
+        let wrong = planted.complaints(&repository, &carried);
+        complaints.extend(
+            wrong
+                .into_iter()
+                .map(|wrong| format!("{}: {wrong}", planted.name)),
+        );
+        repository.restore();
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n\n"));
+    // Each run of the workflow has renewed the one comment.
+    assert_eq!(repository.comments().len(), 1);
+
+    a_gate_that_cannot_run_says_why(&repository);
+}
+
+/// And where the comment may not be written, the summary has it.
+fn a_gate_that_cannot_run_says_why(repository: &Repository) {
+    repository.edit(FETCH, "-- operation: fetch\n", "-- operation: fletch\n");
+    repository.forbid_comments();
+    let carried = workflow::carry_out(repository);
+    assert!([1, 2].contains(&carried.code), "{}", carried.said);
+    assert_eq!(carried.ran, STEPS);
+    for part in ["could not be run", "fetch.sql", "fletch"] {
+        assert!(carried.summary.contains(part), "{}", carried.summary);
+    }
+    assert!(carried.said.contains("::warning::"), "{}", carried.said);
+    let known = repository.comments();
+    assert!(!known[0].contains("fletch"), "{known:?}");
+}
