@@ -15,7 +15,7 @@ use checks::{
     test_only, undeclared, upward_imports,
 };
 use pgq_analyze::finding::rules::RULES;
-use pgq_analyze::report::Format;
+use pgq_analyze::report::{ComparisonFormat, Format};
 
 /// The layers that compute and nothing else.
 const PURE: &[&str] = &[
@@ -234,6 +234,17 @@ fn every_rule_format_and_command_is_in_its_list() {
             in_folder("src/report/") && text.contains("\npub(super) fn render(run: &Run");
         if is_format && !Format::ALL.iter().any(|format| format.name() == name) {
             complaints.push(format!("{path}: the format is not in Format::ALL"));
+        }
+        let compares = in_folder("src/report/comparison/")
+            && text.contains("\npub(super) fn render(comparison: &Comparison");
+        if compares
+            && !ComparisonFormat::ALL
+                .iter()
+                .any(|format| format.name() == name)
+        {
+            complaints.push(format!(
+                "{path}: the format is not in ComparisonFormat::ALL"
+            ));
         }
         let is_command = in_folder("src/cli/commands/") && text.contains(" fn run(");
         if is_command && !read("src/cli/mod.rs").contains(&format!("commands::{name}::")) {

@@ -173,7 +173,7 @@ fn times(plan: &ComparedPlan) -> Option<Figure> {
     let unit = TimeUnit::of_column([times.first_p50, times.second_p50]);
     let is_real = times.test.as_ref().is_some_and(|test| test.real);
     Some(Figure {
-        label: format!("median time, {}", unit.name()),
+        label: format!("execution time, {}", unit.name()),
         first: unit.cell(times.first_p50),
         second: unit.cell(times.second_p50),
         change: match &times.test {

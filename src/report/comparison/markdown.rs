@@ -247,11 +247,17 @@ fn cause(queue: &QueueView<'_>, stories: &[&Entry<'_>]) -> String {
         let mut words: Vec<&str> = words.map(|reason| reason.text.as_str()).collect();
         words.retain(|words| !known.contains(words));
         known.extend(&words);
-        let words: Vec<String> = words.into_iter().map(sentence).collect();
-        if !words.is_empty() {
-            let place = escaped(&shortened(&entry.place, 120));
-            text += &format!("- **{place}**: {}\n", words.join("; "));
-        }
+        let place = escaped(&shortened(&entry.place, 120));
+        text += &match words.as_slice() {
+            [] => String::new(),
+            [only] => format!("- **{place}**: {}\n", sentence(only)),
+            several => {
+                let lines = several
+                    .iter()
+                    .map(|words| format!("  - {}\n", sentence(words)));
+                format!("- **{place}**:\n{}", lines.collect::<String>())
+            }
+        };
     }
     text + &advice(stories)
 }

@@ -11,6 +11,7 @@ use super::sample;
 use crate::plan::{NodeChange, OutlineNode};
 use crate::report::text::{inert, width};
 use crate::report::{ComparisonFormat, Layout, render_comparison};
+use crate::run::comparison::sample as compared;
 use crate::run::comparison::{
     Cause, ComparedPlan, Comparison, Effect, Reason, TimeTest, Times, Verdict, VerdictCounts,
 };
@@ -34,19 +35,6 @@ fn render(comparison: &Comparison, format: ComparisonFormat) -> String {
 #[test]
 fn table_of_100_columns() {
     assert_snapshot!(render(&sample::comparison(), ComparisonFormat::Table));
-}
-
-#[test]
-fn look() {
-    let comparison = crate::run::comparison::sample::comparison();
-    println!(
-        "{}",
-        render_comparison(&comparison, ComparisonFormat::Table, plain(120))
-    );
-    println!(
-        "{}",
-        render_comparison(&comparison, ComparisonFormat::Markdown, plain(120))
-    );
 }
 
 #[test]
@@ -114,8 +102,42 @@ fn what_is_unchanged_is_said_in_few_lines() {
 fn runs_that_differ_otherwise_say_so() {
     assert_snapshot!(render(&sample::unlike(), ComparisonFormat::Table));
     let text = render(&sample::unlike(), ComparisonFormat::Markdown);
-    let caveat = "\n> The runs differ in more than what is compared, so the figures may differ for that reason: setting work\\_mem 4MB → 64MB; PostgreSQL 17.10 → 18.4.\n";
+    let caveat = "\n> The runs differ in more than what is compared, so the figures may differ for that reason: setting work\\_mem: 4MB → 64MB; PostgreSQL: 17.10 → 18.4.\n";
     assert!(text.contains(caveat), "{text}");
+}
+
+#[test]
+fn every_reason_that_compare_gives_is_told() {
+    let comparison = compared::comparison();
+    let said = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let table = said(&render(&comparison, ComparisonFormat::Table));
+    let junit = render(&comparison, ComparisonFormat::Junit);
+    let is_worse = |reason: &&Reason| reason.effect == Effect::Worse;
+    let reasons: Vec<&Reason> = comparison
+        .plans
+        .iter()
+        .flat_map(|plan| plan.reasons.iter().filter(is_worse))
+        .collect();
+    assert!(reasons.len() > 5, "{reasons:?}");
+    for reason in reasons {
+        let escaped = quick_xml::escape::escape(reason.message.as_str());
+        assert!(
+            junit.contains(escaped.as_ref()),
+            "{} in {junit}",
+            reason.message
+        );
+        // Bare figures stand in columns.
+        if !matches!(
+            reason.what,
+            Cause::PagesPerRow | Cause::WalPerRow | Cause::RowsRemovedPerRow | Cause::Time
+        ) {
+            assert!(
+                table.contains(&said(&reason.message)),
+                "{} in {table}",
+                reason.message
+            );
+        }
+    }
 }
 
 #[test]
@@ -142,7 +164,7 @@ fn in_turns() -> Comparison {
     plan.reasons = vec![Reason {
         what: Cause::Time,
         effect: Effect::Worse,
-        message: "median time 0.210 ms → 0.630 ms (3.00×)".to_owned(),
+        message: "execution time 0.210 ms → 0.630 ms (3.0×)".to_owned(),
     }];
     plan.times = Some(Times {
         first_p50: 0.21,
@@ -162,7 +184,7 @@ fn in_turns() -> Comparison {
 fn a_time_that_decides_is_told_with_its_test() {
     let text = render(&in_turns(), ComparisonFormat::Table);
     let line =
-        "\n  median time, ms  0.210 → 0.630  +0.420 ms (0.310 … 0.550), p 0.000310 after Holm\n";
+        "\n  execution time, ms  0.210 → 0.630  +0.420 ms (0.310 … 0.550), p 0.000310 after Holm\n";
     assert!(text.contains(line), "{text}");
     assert!(!text.contains("decide nothing"), "{text}");
     assert!(

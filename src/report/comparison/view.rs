@@ -14,6 +14,7 @@ use crate::run::comparison::{
     Cause, ComparedPlan, Comparison, Effect, QueueChange, Reason, Verdict,
 };
 use crate::run::plan_result::PlanMode;
+use crate::units::ByteUnit;
 
 /// What is worse in a way that has no factor (other rows, another order, a finding) stands among the changes by this factor.
 const FACTOR_OF_OTHERS: f64 = 10.0;
@@ -235,7 +236,11 @@ impl<'a> Entry<'a> {
             figures: figures(worst),
             reasons: reasons(worst, &others, several_servers),
             came: findings(worst, &others, |plan| &plan.findings_came),
-            went: findings(worst, &others, |plan| &plan.findings_went),
+            went: findings(worst, &others, |plan| match plan.second {
+                Some(_) => &plan.findings_went,
+                // It has not got better by not being measured.
+                None => &[],
+            }),
         })
     }
 
@@ -309,14 +314,21 @@ impl ReasonLine {
                 | Cause::WalPerRow
                 | Cause::OutputPagesPerRow
                 | Cause::RowsRemovedPerRow
+                | Cause::Time
         );
-        // What it says besides stands behind a colon or in further parentheses.
         let figures = self.text.split_once(" → ").map(|(_, figures)| figures);
-        let is_bare = figures.is_some_and(|figures| {
-            figures.ends_with(')') && figures.matches('(').count() == 1 && !figures.contains(':')
-        });
-        is_count && is_bare
+        is_count && figures.is_some_and(|figures| figures.split(' ').all(is_number_or_unit))
     }
+}
+
+/// For example `1,210`, `(81×)`, `kB`.
+fn is_number_or_unit(word: &str) -> bool {
+    let units = ByteUnit::ALL.map(ByteUnit::name);
+    let is_unit = units.contains(&word) || ["ms", "s"].contains(&word);
+    is_unit
+        || word
+            .chars()
+            .all(|one| one.is_ascii_digit() || ".,()+−×%".contains(one))
 }
 
 /// The findings of some plans, each rule once, worst first; as the first plan has it, unless it matters more in another.

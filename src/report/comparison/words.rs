@@ -180,7 +180,7 @@ pub(super) fn unlike(comparison: &Comparison) -> Vec<String> {
     let unlike = comparison.unlike.iter().map(|unlike| {
         let [what, first, second] =
             [&unlike.what, &unlike.first, &unlike.second].map(|one| inert(one));
-        format!("{what} {first} → {second}")
+        format!("{what}: {first} → {second}")
     });
     unlike.collect()
 }

@@ -55,13 +55,14 @@ pub(super) fn folded_parts(
         "changed statement",
         changes,
     );
+    let legend = format!("{}\n\n", escaped(LEGEND));
     let trees = entries.iter().map(node_by_node);
-    fold(
-        comment,
-        "The plans, node by node",
-        "plan",
-        trees.filter(|text| !text.is_empty()),
-    );
+    let trees = trees.filter(|text| !text.is_empty());
+    let trees = trees.enumerate().map(|(position, text)| match position {
+        0 => legend.clone() + &text,
+        _ => text,
+    });
+    fold(comment, "The plans, node by node", "plan", trees);
     let lists = entries.iter().map(in_full);
     fold(comment, "Every plan that changed", "entry", lists);
     let remarks = view.remarks.iter().take(REMARKS).map(|(kind, text)| {
@@ -136,11 +137,10 @@ fn node_by_node((_, entry): &Listed<'_, '_>) -> String {
     }
     let lines: Vec<String> = tree.into_iter().map(|(_, line)| line).collect();
     format!(
-        "{} {}:\n\n{}\n<sub>{}</sub>\n\n",
+        "{} {}:\n\n{}\n",
         code(&shortened(&entry.statement, 80)),
         escaped(&shortened(&entry.place, 200)),
-        fenced("diff", "", &lines),
-        escaped(LEGEND)
+        fenced("diff", "", &lines)
     )
 }
 
