@@ -56,7 +56,7 @@ impl fmt::Display for Growth {
         }
         let percent = (ratio - 1.0).abs() * 100.0;
         let sign = if ratio < 1.0 { '−' } else { '+' };
-        let decimals = usize::from(percent < 9.95 || percent > 99.0);
+        let decimals = usize::from(!(9.95..=99.0).contains(&percent));
         write!(formatter, "{sign}{percent:.decimals$} %")
     }
 }

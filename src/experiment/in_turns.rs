@@ -177,3 +177,61 @@ async fn measure_step(
     }
     Ok(first_error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::definition::{Library, Operation};
+    use crate::experiment::selection::Selection;
+    use crate::explain::sample::Sampling;
+
+    fn request(queue: &str, drop: &str) -> Request {
+        let library = Library::built_in();
+        let mut queue = library.queue(queue).expect("reads");
+        queue.statements.retain(|file| file.name != drop);
+        Request {
+            queues: vec![queue],
+            fixtures: vec![library.fixture("heavy-single-queue").expect("reads")],
+            selection: Selection {
+                operations: vec![Operation::Fetch],
+                variants: vec![glob::Pattern::new("batch-1").expect("a pattern")],
+            },
+            sampling: Sampling {
+                samples: 20,
+                least: 20,
+                budget: std::time::Duration::ZERO,
+            },
+            in_place: None,
+        }
+    }
+
+    /// Each statement, and in which versions it is.
+    fn of(requests: &[&Request]) -> Vec<(String, Vec<bool>)> {
+        let steps = steps(requests, &requests[0].fixtures[0], 0);
+        let named = steps.iter().map(|step| {
+            let first = step.subjects.iter().flatten().next();
+            let name = first.expect("a version has it").statement_name();
+            (name, step.subjects.iter().map(Option::is_some).collect())
+        });
+        named.collect()
+    }
+
+    #[test]
+    fn versions_are_measured_together_where_both_have_the_statement() {
+        let (all, without) = (
+            request("status-partial", ""),
+            request("status-partial", "fetch"),
+        );
+        let both = |name: &str| (name.to_owned(), vec![true, true]);
+        assert_eq!(of(&[&all, &all]), [both("fetch"), both("fetch-cte")]);
+        assert_eq!(
+            of(&[&all, &without]),
+            [both("fetch-cte"), ("fetch".to_owned(), vec![true, false]),]
+        );
+        assert_eq!(
+            of(&[&without, &all]),
+            [("fetch".to_owned(), vec![false, true]), both("fetch-cte")]
+        );
+        assert_eq!(of(&[&without]), [("fetch-cte".to_owned(), vec![true])]);
+    }
+}

@@ -25,7 +25,8 @@ pub struct PlanResult {
     pub plan_mode: PlanMode,
     /// Which plan PostgreSQL settles on by itself after several executions; none where it was not tried.
     pub auto_plan: Option<PlanMode>,
-    /// Whether the generic plan has the custom plan's shape. Where it has, only the custom plan is executed and listed.
+    /// Whether the generic plan has the custom plan's shape. Where it has, only the custom plan is executed and listed, unless the
+    /// version it was measured in turns with has another generic plan.
     pub generic_shape: GenericShape,
     /// Identifies the plan's shape: equal for equal plans.
     pub shape: String,

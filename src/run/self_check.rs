@@ -144,3 +144,106 @@ fn alarms(plan: &ComparedPlan) -> Vec<Alarm> {
     }
     alarms
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::comparison::{Reason, TimeTest, sample};
+
+    /// A comparison in which nothing has changed, and whose first plan's times lie so far apart.
+    fn found(p_value: f64, p_adjusted: f64, second_p50: f64) -> SelfCheck {
+        let mut comparison = sample::unchanged();
+        comparison.plans.truncate(2);
+        for plan in &mut comparison.plans {
+            plan.times = None;
+        }
+        let shift_ms = second_p50 - 2.0;
+        let real = p_adjusted < SIGNIFICANCE && shift_ms.abs() > 0.25;
+        let plan = &mut comparison.plans[0];
+        plan.times = Some(Times {
+            first_p50: 2.0,
+            second_p50,
+            test: Some(TimeTest {
+                p_value,
+                p_adjusted,
+                shift_ms,
+                low_ms: shift_ms - 0.05,
+                high_ms: shift_ms + 0.05,
+                real,
+            }),
+        });
+        if real {
+            plan.reasons.push(Reason {
+                what: Cause::Time,
+                effect: Effect::Worse,
+                message: "execution time".to_owned(),
+            });
+        }
+        SelfCheck::of(&comparison, 20)
+    }
+
+    /// Alarms by counts, times, without correction, by the rank test alone, by medians.
+    fn alarms(found: &SelfCheck) -> [usize; 5] {
+        [
+            found.counts,
+            found.times,
+            found.without_correction,
+            found.rank_test_alone,
+            found.naive,
+        ]
+        .map(|rule| rule.alarms)
+    }
+
+    #[test]
+    fn each_rule_counts_its_own_alarms() {
+        let quiet = found(0.6, 1.0, 2.01);
+        assert_eq!(alarms(&quiet), [0; 5]);
+        assert_eq!(
+            (quiet.counts.comparisons, quiet.times.comparisons),
+            (2, 1),
+            "times are compared where they were tested"
+        );
+        assert_eq!(alarms(&found(0.6, 1.0, 2.2)), [0, 0, 0, 0, 1]);
+        assert_eq!(alarms(&found(0.01, 0.5, 2.02)), [0, 0, 0, 1, 0]);
+        assert_eq!(alarms(&found(0.01, 0.5, 2.5)), [0, 0, 1, 1, 1]);
+        assert_eq!(alarms(&found(0.0001, 0.01, 1.5)), [0, 1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn an_alarm_names_its_plan() {
+        let found = found(0.0001, 0.01, 2.5);
+        let said: Vec<(bool, &str)> = found
+            .alarms
+            .iter()
+            .map(|alarm| (alarm.by_time, alarm.message.as_str()))
+            .collect();
+        assert_eq!(said, [(true, "execution time")]);
+        assert!(found.cries_wolf(), "1 of 1");
+    }
+
+    #[test]
+    fn whatever_is_not_about_time_is_a_false_alarm_of_counts() {
+        let found = SelfCheck::of(&sample::comparison(), 20);
+        assert!(found.counts.alarms > 0);
+        let by_counts = found.alarms.iter().filter(|alarm| !alarm.by_time);
+        assert_eq!(by_counts.count(), found.counts.alarms);
+    }
+
+    #[test]
+    fn one_in_a_hundred_is_borne() {
+        let mut found = found(0.6, 1.0, 2.0);
+        let of = |comparisons, alarms| FalseAlarms {
+            comparisons,
+            alarms,
+        };
+        for (times, cries) in [
+            (of(100, 1), false),
+            (of(99, 1), true),
+            (of(250, 3), true),
+            (of(0, 0), false),
+        ] {
+            found.times = times;
+            assert_eq!(found.cries_wolf(), cries, "{times:?}");
+        }
+    }
+}

@@ -13,8 +13,8 @@ use crate::place::{Place, wait_for};
 use crate::processes::wait_until_stopped;
 use crate::program::{Ran, Running, command, run};
 
-/// As few rows as tell anything, and the fewest samples there may be, however slow they are.
-const SMALL: [&str; 4] = ["--rows", "2000", "--budget", "0"];
+/// As few rows as tell anything.
+const SMALL: [&str; 2] = ["--rows", "2000"];
 
 /// A fetch that does for a few milliseconds what shows in no count.
 const SLOW_FETCH: &str = "-- Takes the first tasks.
@@ -42,11 +42,16 @@ fn compare_versions(place: &Place, arguments: &[&str]) -> Ran {
     run(place, in_turns(place, arguments))
 }
 
+/// The fewest samples there may be, unless the arguments say otherwise.
 fn in_turns(place: &Place, arguments: &[&str]) -> Vec<String> {
     let out = place.out().display().to_string();
     let fixed = ["compare-plans", "--out", &out, "--fixture"];
-    let fixed = [&fixed, &["heavy-single-queue"][..], &SMALL, arguments].concat();
-    fixed.into_iter().map(str::to_owned).collect()
+    let mut all = [&fixed, &["heavy-single-queue"][..], &SMALL].concat();
+    if !arguments.contains(&"--budget") {
+        all.extend(["--budget", "0"]);
+    }
+    all.extend(arguments);
+    all.into_iter().map(str::to_owned).collect()
 }
 
 /// The runs in the place's folder: the version that is judged by, then the one that is judged.

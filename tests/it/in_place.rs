@@ -175,10 +175,17 @@ fn what_writes_is_rolled_back_and_leaves_what_was_said() {
     assert_eq!(rows("peek", "default"), 1);
     // The rows are received in the same transaction: five numbers of eight bytes and four that say so.
     let fetched = result(&run, "standing", "fetch", "batch-5", PlanMode::Custom).output;
-    assert_eq!(fetched.map(|output| (output.bytes, output.pages)), Some((5 * 12, 0)));
+    assert_eq!(
+        fetched.map(|output| (output.bytes, output.pages)),
+        Some((5 * 12, 0))
+    );
     // Only tables that the queue names are recorded.
     let catalog = &run.environment.server.catalogs["in-place"]["standing"];
-    let names: Vec<&str> = catalog.relations.iter().map(|one| one.name.as_str()).collect();
+    let names: Vec<&str> = catalog
+        .relations
+        .iter()
+        .map(|one| one.name.as_str())
+        .collect();
     assert_eq!(names, ["task"]);
 }
 

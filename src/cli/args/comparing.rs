@@ -44,7 +44,7 @@ pub struct Compare {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub gate: Gate,
-    /// How to print the comparison
+    /// How to print the comparison: table, json, markdown or junit
     #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = comparison_format, help_heading = "Output")]
     pub format: ComparisonFormat,
     /// Print the comparison as data; short for --format json
@@ -106,7 +106,7 @@ pub enum RunsAction {
         /// Its folder, its id or the beginning of it, latest, or latest~1 for the one before
         #[arg(value_name = "RUN", value_parser = name)]
         run: String,
-        /// How to print it
+        /// How to print it: table, json, markdown or csv
         #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = format, help_heading = "Output")]
         format: Format,
         /// Print what run.json holds; short for --format json

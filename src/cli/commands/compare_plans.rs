@@ -32,7 +32,7 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
     }
     // Whatever is wrong with what is printed is said now, not after minutes of measuring.
     let printed = match judged::judge(arguments, common)? {
-        Some(judge) => Printed::Comparison(judge),
+        Some(judge) => Printed::Comparison(Box::new(judge)),
         None => Printed::Run(arguments.format()?),
     };
     let request = request(arguments, common, LEAST_SAMPLES)?;
@@ -64,7 +64,7 @@ enum Printed<'a> {
     /// The run.
     Run(Format),
     /// How it compares, and nothing else.
-    Comparison(Judge<'a>),
+    Comparison(Box<Judge<'a>>),
 }
 
 /// How the program ends, by how the run did and by what became of printing it.
@@ -156,4 +156,33 @@ fn only_writes(run: &Run) -> &'static str {
 fn print(format: Format, common: &Common, run: &Run, store: &RunStore) -> anyhow::Result<Exit> {
     let layout = listing::layout(common, Some(store.folder()));
     listing::print(&report::render(run, format, layout))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_a_run_from_its_end_goes_before_what_it_is_compared_with() {
+        let code = |ended, printed| both(ended, printed).ok();
+        assert_eq!(
+            code(Ok(Exit::Done), Ok(Exit::GateFailed)),
+            Some(Exit::GateFailed)
+        );
+        assert_eq!(
+            code(Ok(Exit::Failed), Ok(Exit::GateFailed)),
+            Some(Exit::Failed)
+        );
+        assert_eq!(
+            code(Ok(Exit::Interrupted), Ok(Exit::GateFailed)),
+            Some(Exit::Interrupted)
+        );
+        assert_eq!(
+            code(Ok(Exit::Interrupted), Err(anyhow!("unlike"))),
+            Some(Exit::Interrupted)
+        );
+        assert_eq!(code(Ok(Exit::Done), Err(anyhow!("unlike"))), None);
+        let error = both(Err(anyhow!("no server")), Err(anyhow!("unlike")));
+        assert_eq!(error.unwrap_err().to_string(), "no server");
+    }
 }

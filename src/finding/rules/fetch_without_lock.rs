@@ -79,7 +79,7 @@ fn finding(
         severity: RULE.severity,
         message: format!(
             "chooses {} without locking them ({}), then writes them ({}): workers that fetch at the same time choose \
-             the same, {}",
+             the same; {}",
             rows_of(chosen, relation),
             choice.label(tree),
             node_label(tree.node(write)),
@@ -115,7 +115,7 @@ mod tests {
             assert_eq!(
                 findings[0].message,
                 "chooses 10 rows of job without locking them (Limit ← Index Only Scan job_ready), then writes them (Update): workers \
-                 that fetch at the same time choose the same, the second waits for the first and then claims them again, so jobs are \
+                 that fetch at the same time choose the same; the second waits for the first and then claims them again, so jobs are \
                  done twice",
             );
             assert!(findings[0].help.contains("for update skip locked"));

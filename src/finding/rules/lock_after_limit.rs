@@ -87,7 +87,7 @@ fn finding(
         severity: RULE.severity,
         message: format!(
             "chooses {} first ({}) and locks them afterwards ({} above {}): workers that fetch at the same time choose \
-             the same, {}",
+             the same; {}",
             rows_of(chosen, relation),
             choice.label(tree),
             node_label(node),
@@ -128,7 +128,7 @@ mod tests {
             assert_eq!(
                 findings[0].message,
                 "chooses 10 rows of job first (Limit ← Index Only Scan job_ready) and locks them afterwards (LockRows above Index Scan \
-                 job_pkey): workers that fetch at the same time choose the same, the second passes over what the first has locked and \
+                 job_pkey): workers that fetch at the same time choose the same; the second passes over what the first has locked and \
                  gets fewer or none, though more are due, and claims again what the first has just committed",
             );
             assert!(findings[0].help.contains("for update skip locked"));

@@ -101,7 +101,8 @@ pub struct StatementChange {
     pub statement: String,
     /// What was done to it, in words, where that can be told: `skip locked is gone`.
     pub words: Vec<String>,
-    /// Its lines: those of both with a space in front, those only the first has with `-`, those only the second has with `+`.
+    /// Its lines: those of both with a space in front, those only the first has with `-`, those only the second has with `+`;
+    /// ` …` where lines are left out.
     pub lines: Vec<String>,
 }
 

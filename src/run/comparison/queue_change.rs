@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::QueueChange;
 use super::pairing::Pairing;
+use super::statement_change::statement_change;
 use crate::run::baseline::{Baseline, BaselineQueue};
 
 /// The indexes of a queue that differ, by name.
@@ -17,33 +18,60 @@ pub(super) struct IndexChanges {
     pub(super) redefined: BTreeSet<String>,
 }
 
+/// What changed in a queue, as far as the words about a plan need it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct QueueFacts {
+    /// Indexes.
+    pub(super) indexes: IndexChanges,
+    /// Whether what makes and fills the tables changed.
+    pub(super) tables: bool,
+    /// Statements whose SQL changed, each with whether it is a fetch.
+    pub(super) statements: BTreeMap<String, bool>,
+}
+
 /// What changed in each queue.
 #[derive(Debug, Default)]
 pub(super) struct QueueChanges {
     changes: Vec<QueueChange>,
     /// By the queue's name in the second run.
-    indexes: BTreeMap<String, IndexChanges>,
+    facts: BTreeMap<String, QueueFacts>,
 }
 
 impl QueueChanges {
     /// Over the queues that both runs have.
     pub(super) fn of(first: &Baseline, second: &Baseline, pairing: &Pairing<'_>) -> QueueChanges {
+        let fetches: BTreeSet<(&str, &str)> = second
+            .plans
+            .iter()
+            .filter(|plan| plan.operation == "fetch")
+            .map(|plan| (plan.queue.as_str(), plan.statement.as_str()))
+            .collect();
         let mut changes = QueueChanges::default();
         for (one, other) in &pairing.queues {
             if let (Some(before), Some(after)) = (first.queues.get(*one), second.queues.get(*other))
             {
                 let indexes = IndexChanges::of(before, after);
-                let change = change(other, before, after, &indexes);
-                changes.changes.extend(change);
-                changes.indexes.insert((*other).to_owned(), indexes);
+                let Some(change) = change(other, before, after, &indexes) else {
+                    continue;
+                };
+                let statements = change.statements.iter().map(|one| one.statement.as_str());
+                let facts = QueueFacts {
+                    indexes,
+                    tables: change.tables,
+                    statements: statements
+                        .map(|name| (name.to_owned(), fetches.contains(&(*other, name))))
+                        .collect(),
+                };
+                changes.facts.insert((*other).to_owned(), facts);
+                changes.changes.push(change);
             }
         }
         changes
     }
 
-    /// The indexes of a queue that differ.
-    pub(super) fn indexes(&self, queue: &str) -> Option<&IndexChanges> {
-        self.indexes.get(queue)
+    /// What changed in a queue; none where nothing did.
+    pub(super) fn of_queue(&self, queue: &str) -> Option<&QueueFacts> {
+        self.facts.get(queue)
     }
 
     /// The queues in which something changed.
@@ -90,6 +118,9 @@ fn change(
             .filter_map(|name| queue.indexes.get(name).cloned())
             .collect()
     };
+    let statements = before.statements.iter().filter_map(|(statement, lines)| {
+        statement_change(statement, lines, after.statements.get(statement)?)
+    });
     let change = QueueChange {
         queue: name.to_owned(),
         // A run of a program that did not record the digest has an empty one.
@@ -97,7 +128,7 @@ fn change(
             && ![&before.tables, &after.tables].contains(&&String::new()),
         indexes_gone: definitions(before, &indexes.gone),
         indexes_new: definitions(after, &indexes.new),
-        statements: Vec::new(),
+        statements: statements.collect(),
     };
     let any = change.tables
         || !change.indexes_gone.is_empty()

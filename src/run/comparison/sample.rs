@@ -3,7 +3,7 @@
 use super::{Comparison, Options, compare};
 use crate::finding::Severity;
 use crate::plan::{OutlineNode, PlanMode};
-use crate::run::baseline::{Baseline, BaselineFinding, BaselinePlan, BaselineQueue};
+use crate::run::baseline::{Baseline, BaselineFinding, BaselinePlan};
 use crate::run::environment::Limitation;
 use crate::run::plan_result::{GenericShape, OutputCounts};
 use crate::run::{Failure, sample};
@@ -117,10 +117,7 @@ fn second_server(run: &mut Baseline) {
 
 fn rename(run: &mut Baseline) {
     let old = "full-btree";
-    let queue = run
-        .queues
-        .remove(old)
-        .unwrap_or_else(BaselineQueue::default);
+    let queue = run.queues.remove(old).unwrap_or_default();
     run.queues.insert("full-btree-next".to_owned(), queue);
     for plan in run.plans.iter_mut().filter(|plan| plan.queue == old) {
         plan.queue = "full-btree-next".to_owned();

@@ -140,7 +140,7 @@ fn whole_words(
     let mut items = Items::between(before, after, is_same_structure);
     let mut words = Vec::new();
     items.pair(
-        |gone, new| Some(format!("{name}: {}", became(gone.parts, new.parts)?)),
+        |gone, new| Some(format!("{name}: {}", became(gone.parts, new.parts))),
         &mut words,
     );
     words.extend(

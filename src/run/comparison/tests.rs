@@ -5,6 +5,7 @@ mod properties;
 mod times;
 mod unlike;
 mod verdicts;
+mod words;
 
 use super::*;
 use crate::plan::OutlineNode;

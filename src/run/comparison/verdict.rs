@@ -6,9 +6,10 @@ use super::counts::Count;
 use super::finding_change::FindingChanges;
 use super::pairing::{Found, Missing, Pair};
 use super::plan_words::{self, ScanOrder};
-use super::queue_change::{IndexChanges, QueueChanges};
+use super::queue_change::{QueueChanges, QueueFacts};
 use super::{Cause, ComparedPlan, Effect, Figures, Reason, Tolerances, Verdict};
 use crate::finding::Severity;
+use crate::finding::wording::listed;
 use crate::plan::{NodeChange, PlanMode, difference};
 use crate::run::baseline::{BaselineFinding, BaselinePlan};
 use crate::run::environment::{Limitation, version_numbers};
@@ -47,7 +48,7 @@ impl Judge<'_> {
     }
 
     fn both(&self, pair: &Pair<'_>, first: &BaselinePlan, second: &BaselinePlan) -> ComparedPlan {
-        let none = IndexChanges::default();
+        let none = QueueFacts::default();
         let limitations = self.limitations.get(&version_numbers(&second.postgres));
         let at_hand = !first.plan.is_empty() && !second.plan.is_empty();
         let nodes = if at_hand && first.plan != second.plan {
@@ -59,7 +60,7 @@ impl Judge<'_> {
             first,
             second,
             nodes: &nodes,
-            indexes: self.changes.indexes(pair.queue).unwrap_or(&none),
+            queue: self.changes.of_queue(pair.queue).unwrap_or(&none),
             limitations: limitations.map_or(&[], Vec::as_slice),
             tolerances: self.tolerances,
         };
@@ -154,7 +155,7 @@ struct Case<'c> {
     first: &'c BaselinePlan,
     second: &'c BaselinePlan,
     nodes: &'c [NodeChange],
-    indexes: &'c IndexChanges,
+    queue: &'c QueueFacts,
     limitations: &'c [&'c Limitation],
     tolerances: Tolerances,
 }
@@ -200,7 +201,8 @@ impl Case<'_> {
                 format!("{}, {}", figure.name, figure.change())
             }
         });
-        let mut words = plan_words::changes(&self.first.plan, &self.second.plan, self.indexes);
+        let mut words =
+            plan_words::changes(&self.first.plan, &self.second.plan, &self.queue.indexes);
         if effect == Effect::Worse {
             words.extend(plan_words::most_pages(self.nodes));
         }
@@ -268,12 +270,13 @@ impl Case<'_> {
             // The reason about the shape says it.
             return String::new();
         }
-        let new: Vec<&str> = self.indexes.new.iter().map(String::as_str).collect();
+        let new: Vec<&str> = self.queue.indexes.new.iter().map(String::as_str).collect();
         let writes = self.second.wal.bytes > self.first.wal.bytes;
         if matches!(count, Count::Pages | Count::Wal) && writes && !new.is_empty() {
             return plan_words::written_to(&new);
         }
-        match count {
+        let given = self.given_other_jobs();
+        let own = match count {
             Count::Pages => {
                 let most = plan_words::most_pages(self.nodes);
                 most.map_or(String::new(), |most| format!(": {most}"))
@@ -284,7 +287,24 @@ impl Case<'_> {
                 most.map_or(String::new(), |most| format!(": {most}"))
             }
             Count::Wal => String::new(),
+        };
+        own + &given
+    }
+
+    /// That a statement is the same and works on what a fetch claims that is not.
+    fn given_other_jobs(&self) -> String {
+        let is_fed = !["fetch", "enqueue", "inspect"].contains(&self.second.operation.as_str());
+        let statements = &self.queue.statements;
+        let is_same = !self.queue.tables && !statements.contains_key(&self.second.statement);
+        let fetches = statements.iter().filter(|(_, is_fetch)| **is_fetch);
+        let fetches: Vec<&str> = fetches.map(|(name, _)| name.as_str()).collect();
+        if !is_fed || !is_same || fetches.is_empty() {
+            return String::new();
         }
+        format!(
+            "; its own SQL has not changed, but that of {} has, which claims the jobs it is given",
+            listed(&fetches)
+        )
     }
 
     /// PostgreSQL settles on the other plan: worse if that costs more.

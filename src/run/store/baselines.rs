@@ -254,15 +254,20 @@ fn limited(path: &Path) -> Result<Vec<u8>, BaselineError> {
         // Whoever opens a pipe waits for its writer.
         return Err(failed(io::Error::other("it is no file")));
     }
+    let too_large = |bytes| BaselineError::TooLarge {
+        path: path.to_owned(),
+        bytes,
+    };
+    if meta.len() > LARGEST_BYTES {
+        return Err(too_large(meta.len()));
+    }
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(failed)?;
+    // It may have grown since.
     let read = file.take(LARGEST_BYTES + 1).read_to_end(&mut bytes);
     read.map_err(failed)?;
     if bytes.len() as u64 > LARGEST_BYTES {
-        return Err(BaselineError::TooLarge {
-            path: path.to_owned(),
-            bytes: meta.len(),
-        });
+        return Err(too_large(bytes.len() as u64));
     }
     Ok(bytes)
 }

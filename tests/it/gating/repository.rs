@@ -14,22 +14,25 @@ use crate::program::{self, BINARY, Ran};
 /// the pull request's or not a bot's is what the jq expression is about; here all are.
 const GH: &str = r#"#!/usr/bin/env bash
 set -euo pipefail
-echo "$*" >>"$GH_KEPT/calls"
+asked=$*
+echo "$asked" >>"$GH_KEPT/calls"
 [ -n "${GH_TOKEN:-}" ] || { echo 'gh: no token' >&2; exit 4; }
-[ "$1" = api ] || { echo "gh: unexpected: $*" >&2; exit 1; }
-case "$*" in
-*' --jq '*)
-    mark=$(sed -n 's/.*startswith("\(.*\)").*/\1/p' <<<"$*")
+comments=repos/somebody/shop/issues
+case "$asked" in
+"api --paginate $comments/7/comments --jq "*)
+    mark=$(sed -n 's/.*startswith("\(.*\)").*/\1/p' <<<"$asked")
     for comment in "$GH_KEPT"/*.md; do
         [ ! -e "$comment" ] || [ "$(head -n 1 "$comment")" != "$mark" ] || basename "$comment" .md
     done ;;
-*) [ ! -e "$GH_KEPT/forbidden" ] || { echo 'gh: Resource not accessible by integration (HTTP 403)' >&2; exit 1; } ;;&
-*' --method POST repos/somebody/shop/issues/7/comments -F body=@'*)
-    cp "${*##*@}" "$GH_KEPT/$((100 + $(ls "$GH_KEPT" | wc -l))).md" ;;
-*' --method PATCH repos/somebody/shop/issues/comments/'*' -F body=@'*)
-    number=${*#*comments/}
-    cp "${*##*@}" "$GH_KEPT/${number%% *}.md" ;;
-*) echo "gh: unexpected: $*" >&2; exit 1 ;;
+"api --silent --method "*)
+    [ ! -e "$GH_KEPT/forbidden" ] || { echo 'gh: Resource not accessible by integration (HTTP 403)' >&2; exit 1; }
+    case "$asked" in
+    *" POST $comments/7/comments -F body=@"*) number=$((100 + $(ls "$GH_KEPT" | wc -l))) ;;
+    *" PATCH $comments/comments/"*" -F body=@"*) number=${asked#*/issues/comments/} number=${number%% *} ;;
+    *) echo "gh: unexpected: $asked" >&2; exit 1 ;;
+    esac
+    cp "${asked##*@}" "$GH_KEPT/$number.md" ;;
+*) echo "gh: unexpected: $asked" >&2; exit 1 ;;
 esac
 "#;
 

@@ -123,7 +123,7 @@ impl Judge<'_> {
         let Some(kept) = &self.baseline else {
             let layout = listing::layout(common, Some(folder));
             listing::print(&report::render(run, self.arguments.format()?, layout))?;
-            self.renew(&reduced, None, folder)?;
+            self.renew(&reduced, None, folder, common)?;
             return Ok(Exit::Done);
         };
         let options = self.options();
@@ -140,7 +140,7 @@ impl Judge<'_> {
         if self.renewed.is_none() {
             return Ok(gate::exit(&self.arguments.gate, &comparison));
         }
-        self.renew(&reduced, Some(&comparison), folder)?;
+        self.renew(&reduced, Some(&comparison), folder, common)?;
         Ok(Exit::Done)
     }
 
@@ -163,6 +163,7 @@ impl Judge<'_> {
         reduced: &Baseline,
         comparison: Option<&Comparison>,
         folder: &Path,
+        common: &Common,
     ) -> anyhow::Result<()> {
         let Some(file) = &self.renewed else {
             return Ok(());
@@ -178,15 +179,14 @@ impl Judge<'_> {
             ));
         }
         baselines::save(file, reduced, Replace::Yes)?;
-        let plans = match reduced.plans.len() {
-            1 => "1 plan".to_owned(),
-            plans => format!("{plans} plans"),
-        };
-        progress::tell(&format!(
-            "wrote {}: {plans} of {}",
-            file.display(),
-            reduced.run_id
-        ));
+        if !common.quiet {
+            let plans = match reduced.plans.len() {
+                1 => "1 plan".to_owned(),
+                plans => format!("{plans} plans"),
+            };
+            let file = file.display();
+            progress::tell(&format!("wrote {file}: {plans} of {}", reduced.run_id));
+        }
         Ok(())
     }
 }

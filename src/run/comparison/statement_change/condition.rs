@@ -99,13 +99,13 @@ fn with_or(gone: &[Part<'_>], new: &[Part<'_>]) -> Option<String> {
         std::cmp::Ordering::Greater if holds(&before, &after) => "an `or` is gone",
         _ => return None,
     };
-    Some(format!("{what}: {}", became(gone, new)?))
+    Some(format!("{what}: {}", became(gone, new)))
 }
 
 /// A condition on a column that became another on the same column.
 fn of_one_column(gone: &[Part<'_>], new: &[Part<'_>]) -> Option<String> {
     let column = subject(gone).filter(|column| subject(new).as_ref() == Some(column))?;
-    let change = became(gone, new)?;
+    let change = became(gone, new);
     let lead = match (compared(gone), compared(new)) {
         (Some(Operand::Literal), Some(Operand::Parameter)) => {
             format!("`{column}` is compared with a parameter now, no longer with a literal: ")

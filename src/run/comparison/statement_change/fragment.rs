@@ -6,6 +6,9 @@ use crate::sql::token::TokenKind;
 /// Characters of a piece that are shown.
 const SHOWN_CHARACTERS: usize = 100;
 
+/// Characters in front of a difference that are shown where the beginning is not.
+const SHOWN_BEFORE: usize = 30;
+
 /// What a piece is split at.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Separator {
@@ -76,7 +79,8 @@ pub(super) fn key(parts: &[Part<'_>]) -> String {
     for part in parts {
         let is_operator = part.kind == TokenKind::Operator;
         // `< =` is not `<=`.
-        if !(is_operator && is_after_operator && !part.spaced) && !key.is_empty() {
+        let goes_on = is_operator && is_after_operator && !part.spaced;
+        if !goes_on && !key.is_empty() {
             key.push(' ');
         }
         match part.kind {
@@ -123,6 +127,10 @@ pub(super) fn subject(parts: &[Part<'_>]) -> Option<String> {
 
 /// The piece in one line, as it is written; a long one is cut.
 pub(super) fn shown(parts: &[Part<'_>]) -> String {
+    cut(&line(parts))
+}
+
+fn line(parts: &[Part<'_>]) -> String {
     let mut line = String::new();
     let mut is_after_open = true;
     for part in parts {
@@ -133,20 +141,23 @@ pub(super) fn shown(parts: &[Part<'_>]) -> String {
         if part.spaced && !is_after_open && !is_closing {
             line.push(' ');
         }
-        line.extend(
-            part.text
-                .chars()
-                .map(|c| if c.is_whitespace() { ' ' } else { c }),
-        );
+        for character in part.text.chars() {
+            // A line end within a string is part of it, and shown as such.
+            if character != ' ' && (character.is_whitespace() || character.is_control()) {
+                line.extend(character.escape_default());
+            } else {
+                line.push(character);
+            }
+        }
         is_after_open = part.kind == TokenKind::Open;
     }
-    cut(line)
+    line
 }
 
 /// A text that is not longer than what is shown.
-fn cut(line: String) -> String {
+fn cut(line: &str) -> String {
     if line.chars().count() <= SHOWN_CHARACTERS {
-        return line;
+        return line.to_owned();
     }
     let mut short: String = line.chars().take(SHOWN_CHARACTERS - 1).collect();
     short.push('…');
@@ -156,13 +167,27 @@ fn cut(line: String) -> String {
 /// Several pieces as a list in one line.
 pub(super) fn listed(pieces: &[&[Part<'_>]]) -> String {
     let pieces: Vec<String> = pieces.iter().map(|piece| shown(piece)).collect();
-    cut(pieces.join(", "))
+    cut(&pieces.join(", "))
 }
 
-/// `a became b`, unless both look the same where they are cut.
-pub(super) fn became(before: &[Part<'_>], after: &[Part<'_>]) -> Option<String> {
-    let (before, after) = (shown(before), shown(after));
-    (before != after).then(|| format!("`{before}` became `{after}`"))
+/// `a became b`; of long texts what is around the first difference.
+pub(super) fn became(before: &[Part<'_>], after: &[Part<'_>]) -> String {
+    let (before, after) = (line(before), line(after));
+    let longest = before.chars().count().max(after.chars().count());
+    let same = before
+        .chars()
+        .zip(after.chars())
+        .take_while(|(one, other)| one == other);
+    let start = match longest > SHOWN_CHARACTERS {
+        true => same.count().saturating_sub(SHOWN_BEFORE),
+        false => 0,
+    };
+    let from = |text: &str| {
+        let rest: String = text.chars().skip(start).collect();
+        let mark = if start > 0 { "…" } else { "" };
+        cut(&format!("{mark}{rest}"))
+    };
+    format!("`{}` became `{}`", from(&before), from(&after))
 }
 
 #[cfg(test)]
@@ -217,7 +242,7 @@ mod tests {
     fn a_piece_is_shown_in_a_line() {
         assert_eq!(
             shown(&parts("any(array(\n  'a\nb' , c\n))")),
-            "any(array('a b', c))"
+            r"any(array('a\nb', c))"
         );
         assert_eq!(shown(&parts(&"x".repeat(200))).chars().count(), 100);
         assert_eq!(

@@ -19,7 +19,7 @@ pub(super) fn output_words(first: &[Query<'_>], second: &[Query<'_>]) -> Vec<Str
                 (_, ClauseKind::Returning) => "a CTE returns",
                 _ => "a subquery selects",
             };
-            changed_list(verb, gone.parts, new.parts)
+            Some(changed_list(verb, gone.parts, new.parts))
         };
         items.pair(word, &mut words);
         if kind == ClauseKind::Returning {
@@ -32,7 +32,7 @@ pub(super) fn output_words(first: &[Query<'_>], second: &[Query<'_>]) -> Vec<Str
     words
 }
 
-fn changed_list(verb: &str, before: &[Part<'_>], after: &[Part<'_>]) -> Option<String> {
+fn changed_list(verb: &str, before: &[Part<'_>], after: &[Part<'_>]) -> String {
     let (old, all) = (
         split(before, Separator::Comma),
         split(after, Separator::Comma),
@@ -48,19 +48,14 @@ fn changed_list(verb: &str, before: &[Part<'_>], after: &[Part<'_>]) -> Option<S
     let new: Vec<_> = without(&all, &old).into_iter().map(|at| all[at]).collect();
     let has_everything = new.iter().any(|piece| is_everything(piece));
     match (gone.is_empty(), new.is_empty()) {
-        (true, true) => None,
-        (true, false) => Some(format!("{verb} `{}` as well", listed(&new))),
-        (false, true) => Some(format!("{verb} `{}` no more", listed(&gone))),
-        (false, false) if has_everything => Some(format!(
-            "{verb} `{}` instead of `{}`",
-            listed(&new),
-            listed(&old)
-        )),
-        (false, false) => Some(format!(
-            "{verb} `{}` instead of `{}`",
-            listed(&new),
-            listed(&gone)
-        )),
+        // Another order, or the same once more.
+        (true, true) => format!("what {verb}: {}", became(before, after)),
+        (true, false) => format!("{verb} `{}` as well", listed(&new)),
+        (false, true) => format!("{verb} `{}` no more", listed(&gone)),
+        (false, false) => {
+            let before = if has_everything { &old } else { &gone };
+            format!("{verb} `{}` instead of `{}`", listed(&new), listed(before))
+        }
     }
 }
 
@@ -83,7 +78,7 @@ pub(super) fn assignment_words(first: &[Query<'_>], second: &[Query<'_>]) -> Vec
             subject(gone.parts).filter(|column| Some(column) == subject(new.parts).as_ref())?;
         Some(format!(
             "what `{column}` is set to: {}",
-            became(gone.parts, new.parts)?
+            became(gone.parts, new.parts)
         ))
     };
     items.pair(word, &mut words);
@@ -133,7 +128,8 @@ pub(super) fn with_words(first: &[Query<'_>], second: &[Query<'_>]) -> Vec<Strin
                 clauses(second, ClauseKind::With),
             );
             let mut words = Vec::new();
-            let word = |gone: &Item<'_, '_>, new: &Item<'_, '_>| became(gone.clause, new.clause);
+            let word =
+                |gone: &Item<'_, '_>, new: &Item<'_, '_>| Some(became(gone.clause, new.clause));
             Items::between(before, after, false).pair(word, &mut words);
             words
         }

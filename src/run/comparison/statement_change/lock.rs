@@ -40,7 +40,7 @@ fn changed(gone: &[Part<'_>], new: &[Part<'_>]) -> Option<String> {
     let (before, after) = (RowLock::at_start_of(gone)?, RowLock::at_start_of(new)?);
     let lock = &new[..after.length];
     if key(&gone[..before.length]) != key(lock) {
-        return became(gone, new);
+        return Some(became(gone, new));
     }
     let lock = shown(lock);
     match (before.policy, after.policy) {
@@ -54,7 +54,7 @@ fn changed(gone: &[Part<'_>], new: &[Part<'_>]) -> Option<String> {
             Some(format!("`skip locked` was added to `{lock}`"))
         }
         (LockPolicy::Wait, LockPolicy::Fail) => Some(format!("`nowait` was added to `{lock}`")),
-        _ => became(gone, new),
+        _ => Some(became(gone, new)),
     }
 }
 
@@ -111,7 +111,7 @@ fn about_the_limit(
         }
     };
     let lock = shown(after.clause);
-    Some(format!("the row lock moved: `{lock}` stands {now}"))
+    Some(format!("`{lock}` stands {now}"))
 }
 
 /// From one query to another, where both versions have the same ones.

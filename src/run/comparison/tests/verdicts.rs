@@ -351,3 +351,26 @@ fn what_stands_for_a_plan_never_chosen_has_notes_only() {
     let all: Vec<Verdict> = compared.plans.iter().map(|plan| plan.verdict).collect();
     assert_eq!(all, [Verdict::Unchanged, Verdict::Unchanged]);
 }
+
+#[test]
+fn a_statement_that_is_fed_otherwise_says_so() {
+    let complete = BaselinePlan {
+        operation: "complete".to_owned(),
+        statement: "complete".to_owned(),
+        ..fetch("completed-10")
+    };
+    let first = run(vec![fetch("a"), complete]);
+    let mut second = first.clone();
+    second.plans[1].wal.bytes = 4_400;
+    let queue = second.queues.get_mut("status-partial").expect("there");
+    let fetch = queue.statements.get_mut("fetch").expect("there");
+    for line in fetch {
+        *line = line.replace("order by priority", "order by priority desc");
+    }
+    let comparison = compared(&first, &second);
+    let words = "WAL per row 400 B → 440 B (+10 %); its own SQL has not changed, but that of fetch has, which claims the jobs it is given";
+    assert_eq!(comparison.plans[1].reasons[0].message, words);
+    let change = &comparison.changes[0].statements[0];
+    assert_eq!(change.statement, "fetch");
+    assert!(!change.lines.is_empty());
+}

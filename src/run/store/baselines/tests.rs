@@ -162,6 +162,13 @@ fn what_cannot_be_compared_is_named_with_the_reason_and_the_next_step() {
     for neither in ["", "select 1", "[]", "{}", "\u{0}"] {
         assert!(said(neither).contains("PATH is damaged"), "{neither}");
     }
+    let large = fs::File::create(&path).unwrap();
+    large.set_len(LARGEST_BYTES + 1).unwrap();
+    let large = message(&path);
+    assert!(
+        large.starts_with("PATH has 1073741825 bytes, more than any run or baseline: name a"),
+        "{large}"
+    );
     let absent = message(&out.path().join("absent"));
     assert!(
         absent
