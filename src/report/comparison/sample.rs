@@ -10,6 +10,7 @@ use crate::run::comparison::{
     Side, StatementChange, Times, Tolerances, Unlike, Unpaired, Verdict, VerdictCounts,
 };
 use crate::run::plan_result::{OutputCounts, PlanMode, WalCounts};
+use crate::units::{Count, Growth, Significant};
 
 const BY_INDEX: &str =
     "Update ← Index Scan job_pkey (InitPlan: Limit ← LockRows ← Index Scan job_ready)";
@@ -221,87 +222,92 @@ fn pair(first: OutlineNode, second: OutlineNode) -> NodeChange {
     }
 }
 
-fn without_index(fixture: &str, variant: &str, rows: u64, before: u64, after: u64) -> ComparedPlan {
+/// Nodes of a fetch that finds the first jobs in an index, and of one that has to sort all of them.
+fn nodes_without_index(rows: u64, before: u64, after: u64) -> Vec<NodeChange> {
+    let conditions = |text: &str| vec![text.to_owned()];
     let scan = OutlineNode {
         relation: "job".to_owned(),
         alias: "j".to_owned(),
-        conditions: vec![
-            "Index Cond: ((state = 'ready'::text) AND (queue = 'default'::text))".to_owned(),
-        ],
+        conditions: conditions(
+            "Index Cond: ((state = 'ready'::text) AND (queue = 'default'::text))",
+        ),
         ..node(4, "Index Scan job_ready", rows, before - rows)
     };
     let whole = OutlineNode {
         node: "Seq Scan job".to_owned(),
         depth: 5,
-        conditions: vec![
-            "Filter: ((run_at <= now()) AND (state = 'ready'::text) AND (queue = 'default'::text))"
-                .to_owned(),
-        ],
+        conditions: conditions(
+            "Filter: ((run_at <= now()) AND (state = 'ready'::text) AND (queue = 'default'::text))",
+        ),
         rows: 18_000,
         rows_removed: 82_000,
         pages: after - rows,
         ..scan.clone()
     };
     let sort = OutlineNode {
-        conditions: vec!["Sort Key: job.priority DESC, job.run_at, job.id".to_owned()],
+        conditions: conditions("Sort Key: job.priority DESC, job.run_at, job.id"),
         ..node(4, "Sort", rows, 0)
     };
     let limit = OutlineNode {
         role: "InitPlan".to_owned(),
         ..node(2, "Limit", rows, 0)
     };
-    let message = format!(
-        "sorts 18,000 ready jobs to return {rows} of them, touching {after} pages; the backlog decides what a fetch costs"
+    let same = |node: OutlineNode| pair(node.clone(), node);
+    vec![
+        same(node(0, "Update job", rows, rows * 4)),
+        same(node(1, "Index Scan job_pkey", rows, rows * 3)),
+        same(limit),
+        same(node(3, "LockRows", rows, rows)),
+        NodeChange {
+            first: None,
+            second: Some(sort),
+            changed: true,
+        },
+        pair(scan, whole),
+    ]
+}
+
+fn without_index(fixture: &str, variant: &str, rows: u64, before: u64, after: u64) -> ComparedPlan {
+    let pages = Count(after);
+    let sorts = format!(
+        "sorts 18,000 ready jobs to return {rows} of them, touching {pages} pages; the backlog decides what a fetch costs"
+    );
+    let shape = format!(
+        "another plan, with more pages per row: `job_ready` is not scanned any more: the index is gone; job is read whole; Seq Scan job reads {pages} pages"
+    );
+    let [first, second] = [before, after].map(|pages| pages as f64 / rows as f64);
+    let growth = Growth {
+        before: first,
+        after: second,
+    };
+    let figures = format!(
+        "pages per row {} → {} ({growth})",
+        Significant(first),
+        Significant(second)
     );
     ComparedPlan {
         fixture: fixture.to_owned(),
         statement: "fetch".to_owned(),
         verdict: Verdict::Regressed,
         reasons: vec![
+            reason(Cause::Shape, Effect::Worse, &shape),
+            reason(Cause::PagesPerRow, Effect::Worse, &figures),
             reason(
-                Cause::Shape,
+                Cause::Finding,
                 Effect::Worse,
-                &format!(
-                    "index `job_ready` is not scanned any more, it is gone; all of `job` is read ({after} of the pages) and sorted"
-                ),
+                &format!("new critical finding sort-in-fetch: {sorts}"),
             ),
-            reason(
-                Cause::PagesPerRow,
-                Effect::Worse,
-                &format!("pages per row {before} → {after} (69×)"),
-            ),
-            reason(Cause::Finding, Effect::Worse, &message),
         ],
         first: Some(side_figures(BY_INDEX, rows, before)),
         second: Some(Figures {
             rows_removed: Some(82_000),
             ..side_figures(SORTED, rows, after)
         }),
-        nodes: vec![
-            pair(
-                node(0, "Update job", rows, rows * 4),
-                node(0, "Update job", rows, rows * 4),
-            ),
-            pair(
-                node(1, "Index Scan job_pkey", rows, rows * 3),
-                node(1, "Index Scan job_pkey", rows, rows * 3),
-            ),
-            pair(limit.clone(), limit),
-            pair(
-                node(3, "LockRows", rows, rows),
-                node(3, "LockRows", rows, rows),
-            ),
-            NodeChange {
-                first: None,
-                second: Some(sort),
-                changed: true,
-            },
-            pair(scan, whole),
-        ],
+        nodes: nodes_without_index(rows, before, after),
         findings_came: vec![finding(
             "sort-in-fetch",
             Severity::Critical,
-            &message,
+            &sorts,
             "give the claim an index in the order it asks for:\n  create index on job (queue, priority desc, run_at, id) where state = 'ready'",
         )],
         times: Some(Times {

@@ -125,7 +125,7 @@ impl<'a> View<'a> {
         let mut entries: Vec<_> = queues
             .flat_map(|queue| queue.entries.iter().map(move |entry| (queue, entry)))
             .collect();
-        entries.sort_by(|(_, one), (_, other)| one.rank().cmp(&other.rank()));
+        entries.sort_by_key(|(_, entry)| entry.rank());
         entries
     }
 }

@@ -79,7 +79,8 @@ pub(super) fn key(parts: &[Part<'_>]) -> String {
     for part in parts {
         let is_operator = part.kind == TokenKind::Operator;
         // `< =` is not `<=`.
-        if !(is_operator && is_after_operator && !part.spaced) && !key.is_empty() {
+        let goes_on = is_operator && is_after_operator && !part.spaced;
+        if !goes_on && !key.is_empty() {
             key.push(' ');
         }
         match part.kind {

@@ -3,7 +3,9 @@
 use super::*;
 
 fn node(name: &str, conditions: &[&str]) -> OutlineNode {
+    let relation = if name.contains("Scan") { "job" } else { "" };
     OutlineNode {
+        relation: relation.to_owned(),
         conditions: conditions.iter().map(|one| (*one).to_owned()).collect(),
         ..scan(name, 50)
     }
