@@ -26,9 +26,6 @@ pub struct Sampling {
 /// The fewest samples of a slow statement, where nothing is concluded from its times.
 pub const LEAST_SAMPLES: usize = 3;
 
-/// The fewest samples on each side of a comparison of times.
-pub const LEAST_SAMPLES_PER_SIDE: usize = 20;
-
 impl Sampling {
     /// Whether another sample is due, with `taken` so far and this deadline.
     pub(super) fn goes_on(&self, taken: usize, deadline: Instant) -> bool {
