@@ -165,6 +165,7 @@ pub(super) fn unchanged(variant: &str) -> ComparedPlan {
         variant: variant.to_owned(),
         plan_mode: PlanMode::Custom,
         verdict: Verdict::Unchanged,
+        why: String::new(),
         reasons: Vec::new(),
         first: Some(figures.clone()),
         second: Some(figures),

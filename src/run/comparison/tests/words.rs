@@ -56,8 +56,7 @@ fn an_index_that_is_not_scanned_any_more_is_named() {
     assert_eq!(
         words(&before, &after),
         ": job_ready_idx is not scanned any more; job is read whole; rows are sorted now, by priority, id; \
-         `run_at <= now()` was looked up in an index and is a filter now; `queue = 'mail'` was looked up in an index and is a filter \
-         now; Sort touches 50 of the 150 pages"
+         `state = 'ready'` is checked row by row now; Sort touches 50 of the 150 pages"
     );
     assert_eq!(
         words(&after, &before),
