@@ -170,6 +170,8 @@ impl Told {
                 Cause::Shape => tail.split("; ").map(without_figures).collect(),
                 // A finding is the same whatever it weighs.
                 Cause::Finding if !tail.is_empty() => vec![without_figures(tail)],
+                // The pages that comes to follow.
+                Cause::AutoPlan => vec![without_figures(head)],
                 _ => vec![without_figures(message)],
             };
             let is_new = pieces
@@ -205,7 +207,9 @@ fn variations(others: &[&ComparedPlan], told: &mut Told, several_servers: bool) 
         }
     }
     let variations = groups.into_iter().filter_map(|group| {
-        let reasons: Vec<ReasonLine> = group.iter().flat_map(|plan| told.new_in(plan)).collect();
+        let mut reasons: Vec<ReasonLine> =
+            group.iter().flat_map(|plan| told.new_in(plan)).collect();
+        reasons.retain(|reason| reason.effect != Effect::Neutral);
         let is_new = reasons.iter().any(|reason| !reason.is_figure());
         let mut figures = figures(group[0]);
         figures.retain(|figure| figure.first != figure.second);

@@ -181,20 +181,45 @@ fn one_entry(page: &mut Page, entry: &Entry<'_>, alike: Option<&Entry<'_>>) {
         reasons(page, "  why", &entry.reasons);
         findings(page, entry);
     }
-    digests(page, entry);
-    if entry.verdict != Verdict::Improved {
-        let lines = tree(&entry.worst.nodes, page.width - INDENT, TREE_LINES);
-        if !lines.is_empty() {
-            page.blank();
-        }
-        for (role, line) in lines {
-            indented(page, INDENT, role, &line);
-        }
-    }
     for variation in &entry.variations {
         one_variation(page, variation);
     }
+    digests(page, entry);
+    if entry.verdict != Verdict::Improved {
+        nodes(page, entry, alike);
+    }
     page.blank();
+}
+
+/// Both plans as one tree, unless the same has become of the nodes of one above.
+fn nodes(page: &mut Page, entry: &Entry<'_>, alike: Option<&Entry<'_>>) {
+    let columns = page.width - INDENT;
+    let lines = |entry: &Entry<'_>| tree(&entry.worst.nodes, columns, TREE_LINES);
+    let shown = lines(entry);
+    if shown.is_empty() {
+        return;
+    }
+    if let Some(alike) = alike
+        && changed(&lines(alike)) == changed(&shown)
+    {
+        let text = format!(
+            "the same nodes have changed as of {} above",
+            alike.statement
+        );
+        page.hanging(INDENT + LABEL_WIDTH, Role::Quiet, &text);
+        return;
+    }
+    page.blank();
+    for (role, line) in shown {
+        indented(page, INDENT, role, &line);
+    }
+}
+
+/// The lines of a tree that are marked, without their indentation.
+fn changed(lines: &[(Role, String)]) -> Vec<String> {
+    let marked = lines.iter().filter(|(_, line)| !line.starts_with(' '));
+    let words = marked.map(|(_, line)| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    words.collect()
 }
 
 fn reasons(page: &mut Page, label: &str, reasons: &[ReasonLine]) {

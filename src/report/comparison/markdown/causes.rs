@@ -150,7 +150,7 @@ pub(super) fn causes(comment: &mut Comment, rows: &[Row<'_, '_>]) {
 }
 
 /// Why an entry is worse, in words that stand without the figures.
-fn words<'e>(entry: &'e Entry<'_>) -> Vec<&'e str> {
+fn words(entry: &Entry<'_>) -> Vec<String> {
     let telling = |reason: &&ReasonLine| reason.effect != Effect::Neutral && !reason.is_figure();
     let words = entry.reasons.iter().filter(telling).map(|reason| {
         let text = reason.text.as_str();
@@ -163,15 +163,26 @@ fn words<'e>(entry: &'e Entry<'_>) -> Vec<&'e str> {
         );
         match reason.what {
             // `another plan, with more pages per row: …`; the pages stand in the table, as figures do.
-            Cause::Shape => text.split_once(": ").map_or(text, |(_, words)| words),
+            Cause::Shape => text
+                .split_once(": ")
+                .map_or(text, |(_, words)| words)
+                .to_owned(),
+            // `new critical finding sort-in-fetch: …`
+            Cause::Finding => match text.split_once(": ") {
+                Some((finding, words)) => {
+                    let rule = finding.split(' ').find(|word| word.contains('-'));
+                    rule.map_or(text.to_owned(), |rule| format!("`{rule}`: {words}"))
+                }
+                None => text.to_owned(),
+            },
             _ if is_count => {
                 let words = text.split_once(": ").or_else(|| text.split_once("; "));
-                words.map_or(text, |(_, words)| words)
+                words.map_or(text, |(_, words)| words).to_owned()
             }
-            _ => text,
+            _ => text.to_owned(),
         }
     });
-    let mut known: Vec<&str> = Vec::new();
+    let mut known: Vec<String> = Vec::new();
     for words in words {
         if !known.contains(&words) {
             known.push(words);
