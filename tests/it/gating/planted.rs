@@ -88,9 +88,9 @@ const PLANTED: [Planted; 9] = [
         variant: "batch-10",
         causes: &[Cause::Shape, Cause::PagesPerRow, Cause::RowsRemovedPerRow],
         words: &[
+            "`state` is compared with a parameter now, no longer with a literal",
             "generic plan",
             "job_ready_idx is not scanned any more",
-            "compare state with a literal in place of a parameter",
         ],
     },
     Planted {
@@ -105,8 +105,8 @@ const PLANTED: [Planted; 9] = [
         variant: "batch-10",
         causes: &[Cause::Shape, Cause::Order, Cause::PagesPerRow],
         words: &[
+            "`priority, run_at, id` became `priority desc, run_at, id`",
             "rows are sorted now",
-            "priority desc",
             "priority goes the other way",
         ],
     },
@@ -122,8 +122,8 @@ const PLANTED: [Planted; 9] = [
         variant: "batch-10",
         causes: &[Cause::Order],
         words: &[
-            "the order of service is reversed",
-            "job_ready_idx is scanned backward",
+            "`priority, run_at, id` became `priority desc, run_at desc, id desc`",
+            "the order of service is reversed: job_ready_idx is scanned backward now",
         ],
     },
     Planted {
@@ -138,10 +138,9 @@ const PLANTED: [Planted; 9] = [
         variant: "batch-10",
         causes: &[Cause::Shape, Cause::PagesPerRow, Cause::Finding],
         words: &[
+            "an `or` was added: `queue = :queue` became `queue = :queue or queue = 'urgent'`",
             "job_ready_idx is not scanned any more",
-            "'urgent'",
             "rows are sorted now",
-            "the statement asks for several",
         ],
     },
     Planted {
@@ -156,8 +155,8 @@ const PLANTED: [Planted; 9] = [
         variant: "completed-10",
         causes: &[Cause::OutputPagesPerRow],
         words: &[
+            "it returns `*` instead of `id`",
             "values stored out of line are read to be sent",
-            "returning *",
         ],
     },
     Planted {
@@ -185,8 +184,7 @@ create index job_heartbeat_idx on job (heartbeat_at);\n",
         variant: "batch-10",
         causes: &[Cause::Shape, Cause::PagesPerRow, Cause::Finding],
         words: &[
-            "lock-after-limit",
-            "locks them afterwards",
+            "`for update skip locked` stands around the query with the `limit` now",
             "move the locking clause into the subquery that has the limit",
         ],
     },
@@ -198,8 +196,8 @@ create index job_heartbeat_idx on job (heartbeat_at);\n",
         variant: "batch-10",
         causes: &[Cause::Finding],
         words: &[
-            "fetch-without-skip-locked",
-            "cannot show it",
+            "`skip locked` is gone from `for update`",
+            "of a single session, are the same and cannot show it",
             "add skip locked to the locking clause",
         ],
     },
