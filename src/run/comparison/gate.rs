@@ -219,7 +219,8 @@ mod tests {
             [FailOn::Regression, FailOn::Difference].map(|gate| gate.judge(&comparison))
         };
         use Outcome::{Failed, Inconclusive, Passed};
-        assert_eq!(keep(&[Verdict::Unchanged]), [Passed, Passed]);
+        // One of them is another plan at the same cost.
+        assert_eq!(keep(&[Verdict::Unchanged]), [Passed, Failed]);
         assert_eq!(
             keep(&[Verdict::Improved, Verdict::Unchanged]),
             [Passed, Failed]
@@ -234,7 +235,14 @@ mod tests {
         );
         assert_eq!(
             keep(&[Verdict::Inconclusive, Verdict::Unchanged]),
-            [Inconclusive, Inconclusive]
+            [Inconclusive, Failed]
         );
+        let mut same = sample::unchanged();
+        let judged = |comparison: &Comparison| {
+            [FailOn::Regression, FailOn::Difference].map(|gate| gate.judge(comparison))
+        };
+        assert_eq!(judged(&same), [Passed, Passed]);
+        same.plans[0].verdict = Verdict::Inconclusive;
+        assert_eq!(judged(&same), [Inconclusive, Inconclusive]);
     }
 }
