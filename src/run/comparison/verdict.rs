@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::brief;
 use super::counts::Count;
 use super::finding_change::FindingChanges;
 use super::pairing::{Found, Missing, Pair};
@@ -45,6 +46,17 @@ impl Judge<'_> {
                 plan
             }
         }
+    }
+
+    /// Adds the reason in few words to a plan that has its verdict.
+    pub(super) fn say_why(&self, plan: &mut ComparedPlan, pair: &Pair<'_>) {
+        let none = QueueFacts::default();
+        let both = match pair.found {
+            Found::Both(first, second) => Some((first, second)),
+            Found::First(..) | Found::Second(..) => None,
+        };
+        let queue = self.changes.of_queue(pair.queue).unwrap_or(&none);
+        plan.why = brief::why(plan, both, queue);
     }
 
     fn both(&self, pair: &Pair<'_>, first: &BaselinePlan, second: &BaselinePlan) -> ComparedPlan {
@@ -111,6 +123,7 @@ fn named(pair: &Pair<'_>, plan: &BaselinePlan) -> ComparedPlan {
         variant: plan.variant.clone(),
         plan_mode: pair.mode,
         verdict: Verdict::Unchanged,
+        why: String::new(),
         reasons: Vec::new(),
         first: None,
         second: None,
