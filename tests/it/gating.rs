@@ -74,14 +74,16 @@ fn a_renewed_baseline_is_the_new_measure() {
     let index = "\ncreate index job_heartbeat_idx on job (heartbeat_at);\n";
     let indexes = repository.read("queues/jobs/indexes.sql");
     repository.write("queues/jobs/indexes.sql", &(indexes.clone() + index));
-    repository.bash("./gate.sh").expect_code(3);
+    let gate = repository.bash("./gate.sh").expect_code(3);
+    assert!(gate.stdout.starts_with("Regressed: "), "{}", gate.stdout);
     repository.bash("./gate.sh renew").expect_code(0);
     let difference = repository.bash("git diff --unified=0 baselines").stdout;
     assert!(difference.contains("job_heartbeat_idx"), "{difference}");
 
     // Measured by that, to go without it is better: a heartbeat touches no index again. A gate has nothing against that.
     repository.write("queues/jobs/indexes.sql", &indexes);
-    repository.bash("./gate.sh").expect_code(0);
+    let gate = repository.bash("./gate.sh").expect_code(0);
+    assert!(gate.stdout.starts_with("Improved: "), "{}", gate.stdout);
     let found = comparison(&repository);
     let heartbeat = found
         .plans
