@@ -197,10 +197,10 @@ pub enum Cause {
     Failure,
     /// The number of rows it returns or writes.
     Rows,
-    /// The shape of its plan, and pages with it.
-    Shape,
     /// The order in which jobs are served.
     Order,
+    /// The shape of its plan, and pages with it.
+    Shape,
     /// Pages per row.
     PagesPerRow,
     /// WAL bytes per row.
