@@ -152,6 +152,13 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// A message without what it says of the generic plan besides.
+pub(super) fn without_asides(message: &str) -> &str {
+    ASIDES.iter().fold(message, |message, aside| {
+        message.strip_suffix(aside).unwrap_or(message)
+    })
+}
+
 /// What has been said of a statement already.
 #[derive(Default)]
 struct Told(BTreeSet<String>);
@@ -161,10 +168,7 @@ impl Told {
     fn new_in(&mut self, plan: &ComparedPlan) -> Vec<ReasonLine> {
         let mut lines = Vec::new();
         for reason in &plan.reasons {
-            let mut message = reason.message.as_str();
-            for aside in ASIDES {
-                message = message.strip_suffix(aside).unwrap_or(message);
-            }
+            let message = without_asides(&reason.message);
             let (head, tail) = message.split_once(": ").unwrap_or((message, ""));
             let pieces: Vec<String> = match reason.what {
                 Cause::Shape => tail.split("; ").map(without_figures).collect(),
@@ -255,16 +259,20 @@ impl ReasonLine {
         }
     }
 
-    /// Whether it says no more than the figures beside it.
-    pub(super) fn is_figure(&self) -> bool {
-        let is_count = matches!(
+    /// Whether it is about a count that has a figure.
+    pub(super) fn is_count(&self) -> bool {
+        matches!(
             self.what,
             Cause::PagesPerRow
                 | Cause::WalPerRow
                 | Cause::OutputPagesPerRow
                 | Cause::RowsRemovedPerRow
-                | Cause::Time
-        );
+        )
+    }
+
+    /// Whether it says no more than the figures beside it.
+    pub(super) fn is_figure(&self) -> bool {
+        let is_count = self.is_count() || self.what == Cause::Time;
         let figures = self.text.split_once(" → ").map(|(_, figures)| figures);
         is_count && figures.is_some_and(|figures| figures.split(' ').all(is_number_or_unit))
     }

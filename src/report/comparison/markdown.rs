@@ -125,7 +125,7 @@ impl<'v, 'a> Row<'v, 'a> {
 const COLUMNS: [(Counted, &str); 3] = [
     (Counted::Pages, "pages per row"),
     (Counted::Wal, "WAL per row"),
-    (Counted::OutputPages, "pages read per row to send the rows"),
+    (Counted::OutputPages, "pages per row to send them"),
 ];
 
 fn table(comment: &mut Comment, view: &View<'_>, rows: &[Row<'_, '_>]) {

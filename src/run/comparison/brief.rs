@@ -3,6 +3,7 @@
 use super::plan_words;
 use super::queue_change::QueueFacts;
 use super::{Cause, ComparedPlan, Effect, Reason};
+use crate::finding::wording::listed;
 use crate::run::baseline::BaselinePlan;
 
 /// Characters at most.
@@ -31,11 +32,12 @@ pub(super) fn why(
         .and_then(|(one, other)| plan_words::brief(&one.plan, &other.plan, &queue.indexes))
         // A plan that is cheaper does not explain what is worse, unless it sorts.
         .filter(|brief| of(Cause::Shape).is_some() || brief.contains("sorted"));
-    let text = match (of(Cause::Rows).or(of(Cause::Order)), brief) {
-        (Some(reason), _) => reason.message.clone(),
-        (None, Some(brief)) => brief,
-        (None, None) => of(Cause::Finding).map_or_else(
-            || of_counts(first, both, queue),
+    let text = match (of(Cause::Rows), of(Cause::Order), brief) {
+        (Some(reason), ..) | (None, Some(reason), None) => reason.message.clone(),
+        (None, Some(_), Some(brief)) => format!("the order of service is reversed: {brief}"),
+        (None, None, Some(brief)) => brief,
+        (None, None, None) => of(Cause::Finding).map_or_else(
+            || of_counts(plan, first, both, queue),
             |reason| found(&reason.message),
         ),
     };
@@ -61,6 +63,7 @@ fn found(message: &str) -> String {
 
 /// What made the counts of the same plan change.
 fn of_counts(
+    plan: &ComparedPlan,
     first: &Reason,
     both: Option<(&BaselinePlan, &BaselinePlan)>,
     queue: &QueueFacts,
@@ -89,6 +92,17 @@ fn of_counts(
         }
         Cause::Failure => return message.clone(),
         _ => {}
+    }
+    let fetches = queue.changed_before(&plan.operation, &plan.statement);
+    if !fetches.is_empty() {
+        let fetches: Vec<String> = fetches.iter().map(|name| format!("`{name}`")).collect();
+        let fetches: Vec<&str> = fetches.iter().map(String::as_str).collect();
+        let (has, claims) = match fetches.len() {
+            1 => ("has", "claims"),
+            _ => ("have", "claim"),
+        };
+        let fetches = listed(&fetches);
+        return format!("the same SQL, but {fetches} {has} changed, which {claims} its jobs");
     }
     // What follows the figures, which stand beside it.
     match message.split_once(" → ").map(|(_, rest)| rest) {

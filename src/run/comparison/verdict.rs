@@ -307,12 +307,11 @@ impl Case<'_> {
 
     /// That a statement is the same and works on what a fetch claims that is not.
     fn given_other_jobs(&self) -> String {
-        let is_fed = !["fetch", "enqueue", "inspect"].contains(&self.second.operation.as_str());
-        let statements = &self.queue.statements;
-        let is_same = !self.queue.tables && !statements.contains_key(&self.second.statement);
-        let fetches = statements.iter().filter(|(_, is_fetch)| **is_fetch);
-        let fetches: Vec<&str> = fetches.map(|(name, _)| name.as_str()).collect();
-        if !is_fed || !is_same || fetches.is_empty() {
+        let second = self.second;
+        let fetches = self
+            .queue
+            .changed_before(&second.operation, &second.statement);
+        if fetches.is_empty() {
             return String::new();
         }
         format!(

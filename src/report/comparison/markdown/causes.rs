@@ -1,9 +1,9 @@
 //! What changed in the files, in words, and why statements are worse: each cause once, with what to do about it.
 
 use super::comment::{Comment, shortened};
-use super::{Row, SENTENCE_CHARACTERS, details};
+use super::{Row, SENTENCE_CHARACTERS, capitalised, details};
 use crate::finding::wording::listed;
-use crate::report::comparison::entry::{Entry, ReasonLine};
+use crate::report::comparison::entry::{Entry, ReasonLine, without_asides};
 use crate::report::comparison::view::{QueueView, View, tables_alone};
 use crate::report::findings::without_figures;
 use crate::report::markdown::text::{code, fenced, prose};
@@ -149,46 +149,44 @@ pub(super) fn causes(comment: &mut Comment, rows: &[Row<'_, '_>]) {
     }
 }
 
-/// Why an entry is worse, in words that stand without the figures.
+/// Why an entry is worse, in words that stand without the figures; none where its row of the table says it.
 fn words(entry: &Entry<'_>) -> Vec<String> {
-    let telling = |reason: &&ReasonLine| reason.effect != Effect::Neutral && !reason.is_figure();
-    let words = entry.reasons.iter().filter(telling).map(|reason| {
-        let text = reason.text.as_str();
-        let is_count = matches!(
-            reason.what,
-            Cause::PagesPerRow
-                | Cause::WalPerRow
-                | Cause::OutputPagesPerRow
-                | Cause::RowsRemovedPerRow
-        );
-        match reason.what {
-            // `another plan, with more pages per row: …`; the pages stand in the table, as figures do.
-            Cause::Shape => text
-                .split_once(": ")
-                .map_or(text, |(_, words)| words)
-                .to_owned(),
-            // `new critical finding sort-in-fetch: …`
-            Cause::Finding => match text.split_once(": ") {
-                Some((finding, words)) => {
-                    let rule = finding.split(' ').find(|word| word.contains('-'));
-                    rule.map_or(text.to_owned(), |rule| format!("`{rule}`: {words}"))
-                }
-                None => text.to_owned(),
-            },
-            _ if is_count => {
-                let words = text.split_once(": ").or_else(|| text.split_once("; "));
-                words.map_or(text, |(_, words)| words).to_owned()
-            }
-            _ => text.to_owned(),
-        }
-    });
+    // What made a plan cheaper tells nothing but how it became another.
+    let telling = |reason: &&ReasonLine| match reason.effect {
+        Effect::Worse | Effect::Unknown => !reason.is_figure(),
+        Effect::Better => reason.what == Cause::Shape && reason.text.contains(": "),
+        Effect::Neutral => false,
+    };
+    let reasons: Vec<&ReasonLine> = entry.reasons.iter().filter(telling).collect();
+    if entry.came.is_empty() && reasons.iter().all(|reason| reason.is_count()) {
+        return Vec::new();
+    }
     let mut known: Vec<String> = Vec::new();
-    for words in words {
+    for reason in reasons {
+        let words = in_words(reason);
         if !known.contains(&words) {
             known.push(words);
         }
     }
     known
+}
+
+fn in_words(reason: &ReasonLine) -> String {
+    let text = without_asides(&reason.text);
+    match (reason.what, text.split_once(": ")) {
+        // `another plan, with more pages per row: …`; the pages stand in the table, as figures do.
+        (Cause::Shape, Some((_, words))) => words.to_owned(),
+        // `new critical finding sort-in-fetch: …`
+        (Cause::Finding, Some((finding, words))) => {
+            let rule = finding.split(' ').find(|word| word.contains('-'));
+            rule.map_or(text.to_owned(), |rule| format!("`{rule}`: {words}"))
+        }
+        (_, words) if reason.is_count() => {
+            let words = words.or_else(|| text.split_once("; "));
+            words.map_or(text, |(_, words)| words).to_owned()
+        }
+        _ => text.to_owned(),
+    }
 }
 
 fn cause(told: &Told<'_, '_>) -> String {
@@ -198,7 +196,14 @@ fn cause(told: &Told<'_, '_>) -> String {
         .iter()
         .take(REASONS)
         .map(|words| prose(&shortened(words, REASON_CHARACTERS)));
-    let shown: Vec<String> = shown.collect();
+    // Sentences, of which the first goes on behind a colon.
+    let shown: Vec<String> = shown
+        .enumerate()
+        .map(|(position, words)| match position {
+            0 => words,
+            _ => capitalised(&words),
+        })
+        .collect();
     format!(
         "\n**{}**: {}.{}",
         listed(&names),
