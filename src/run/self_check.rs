@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::comparison::times::half_shifts_agree;
 use super::comparison::{Cause, ComparedPlan, Comparison, Effect, Times};
 use super::selftest::FalseAlarms;
 use crate::stats::change::{SIGNIFICANCE, least_ms};
@@ -87,7 +88,8 @@ impl SelfCheck {
             without_correction: tested(|times| {
                 let (test, least) = (times.test?, least_ms(times.first_p50));
                 let beyond = test.low_ms > least || test.high_ms < -least;
-                Some(test.p_value < SIGNIFICANCE && beyond)
+                let agree = half_shifts_agree(test.half_shifts_ms, least);
+                Some(test.p_value < SIGNIFICANCE && beyond && agree)
             }),
             rank_test_alone: tested(|times| Some(times.test?.p_value < SIGNIFICANCE)),
             naive: tested(|times| {
@@ -170,6 +172,7 @@ mod tests {
                 shift_ms,
                 low_ms: shift_ms - 0.05,
                 high_ms: shift_ms + 0.05,
+                half_shifts_ms: [shift_ms; 2],
                 real,
             }),
         });
