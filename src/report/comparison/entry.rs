@@ -178,9 +178,9 @@ impl Told {
                 Cause::AutoPlan => vec![without_figures(head)],
                 _ => vec![without_figures(message)],
             };
-            let is_new = pieces
-                .into_iter()
-                .fold(false, |new, piece| self.0.insert(piece) || new);
+            let told = self.0.len();
+            self.0.extend(pieces);
+            let is_new = self.0.len() > told;
             // `another plan, with fewer pages per row` is news even if what makes it another is not.
             let is_head_new = reason.what == Cause::Shape && self.0.insert(without_figures(head));
             if is_new {
