@@ -53,12 +53,16 @@ pub fn disjunctions(condition: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Whether an expression names this column.
+/// Whether an expression names this column, in whatever case.
 #[must_use]
 pub fn names_column(expression: &str, column: &str) -> bool {
     let mut names = tokens(expression)
         .filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::QuotedIdentifier));
-    names.any(|name| expression[name.span].trim_matches('"') == column)
+    names.any(|name| {
+        expression[name.span]
+            .trim_matches('"')
+            .eq_ignore_ascii_case(column)
+    })
 }
 
 /// A condition taken apart at an operator that stands in no parentheses.

@@ -14,6 +14,7 @@ use crate::finding::wording::listed;
 use crate::plan::{NodeChange, PlanMode, difference};
 use crate::run::baseline::{BaselineFinding, BaselinePlan};
 use crate::run::environment::{Limitation, version_numbers};
+use crate::run::plan_result::GenericShape;
 use crate::units::{Count as Grouped, Rows};
 
 /// Judges the plans of two runs.
@@ -322,8 +323,11 @@ impl Case<'_> {
     /// PostgreSQL settles on the other plan: worse if that costs more.
     fn auto_plan(&self, pair: &Pair<'_>) -> Option<Reason> {
         let [before, after] = [self.first.auto_plan?, self.second.auto_plan?];
+        // One plan in either mode: which of them it is called by costs nothing.
+        let is_one = |plan: &BaselinePlan| plan.generic_shape == GenericShape::Same;
+        let is_one = is_one(self.first) && is_one(self.second);
         // The custom plan's row says it.
-        if before == after || pair.mode != PlanMode::Custom {
+        if before == after || is_one || pair.mode != PlanMode::Custom {
             return None;
         }
         let costs = match pair.settled {
