@@ -6,10 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::access::accesses;
-use super::case::{Case, PlanView};
-use super::statement_text::{LockPolicy, assigns, names_advisory_lock};
+use super::case::Case;
+use super::predicate::{column_name, comparisons, conjuncts, names_column};
+use super::statement_text::{LockPolicy, assigned_columns, names_advisory_lock};
 use crate::plan::{Operation, PlanNode, PlanTree, References, node_label};
+
+/// Rows that the planner expects of `id = any(array(…))`, whatever the limit within.
+const ARRAY_ESTIMATE: f64 = 10.0;
 
 /// Rows that a limit chooses without locking them, and that are found again to be locked or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,30 +44,53 @@ impl UnlockedChoice {
 
     /// Whether two workers that choose the same row both claim it.
     #[must_use]
-    pub fn claims_twice(
-        &self,
-        case: &Case<'_>,
-        view: &PlanView<'_>,
-        tree: &PlanTree<'_>,
-    ) -> ClaimsTwice {
+    pub fn claims_twice(&self, case: &Case<'_>, tree: &PlanTree<'_>) -> ClaimsTwice {
         let writes = |operation: &Operation| {
             tree.positions().iter().any(|position| {
                 position.node.is_modify_table()
                     && position.node.operation.as_ref() == Some(operation)
+                    && position.node.relation_name.as_deref() == Some(self.relation(tree))
             })
         };
-        let mut found_by = accesses(view)
-            .into_iter()
-            .filter(|access| access.index == self.found_by)
-            .flat_map(|access| access.comparisons);
-        if writes(&Operation::Delete)
-            || found_by.any(|part| assigns(case.statement_text, part.column))
+        match (writes(&Operation::Update), writes(&Operation::Delete)) {
+            (false, true) => ClaimsTwice::Never,
+            (true, false) if !case.statement_text.is_empty() => {
+                self.is_looked_at_again(&assigned_columns(case.statement_text), tree)
+            }
+            _ => ClaimsTwice::Unknown,
+        }
+    }
+
+    /// Whether a claim that gives these columns new values is seen by what finds the row again.
+    fn is_looked_at_again(&self, assigned: &[&str], tree: &PlanTree<'_>) -> ClaimsTwice {
+        let is_assigned = |column: &str| {
+            assigned
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(column))
+        };
+        // `attempts < 3` may hold before and after `attempts = attempts + 1`; one value, or none at all, does not.
+        let is_over = |part: &str| match part.strip_suffix(" IS NULL") {
+            Some(tested) => column_name(tested).is_some_and(is_assigned),
+            None => comparisons(part)
+                .iter()
+                .any(|part| part.is_equality() && is_assigned(part.column)),
+        };
+        let found_by = &tree.node(self.found_by).conditions;
+        let chosen = self.limit..tree.end(self.limit);
+        let mut elsewhere = tree
+            .positions()
+            .iter()
+            .filter(|position| !chosen.contains(&position.index))
+            .flat_map(|position| &position.node.conditions);
+        if found_by
+            .iter()
+            .any(|(_, text)| conjuncts(text).into_iter().any(is_over))
         {
             ClaimsTwice::Never
-        } else if writes(&Operation::Update) && !case.statement_text.is_empty() {
-            ClaimsTwice::Always
-        } else {
+        } else if elsewhere.any(|(_, text)| assigned.iter().any(|name| names_column(text, name))) {
             ClaimsTwice::Unknown
+        } else {
+            ClaimsTwice::Always
         }
     }
 }
@@ -72,11 +98,12 @@ impl UnlockedChoice {
 /// Whether two workers that choose the same row both claim it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimsTwice {
-    /// The row is gone by then, or what finds it again compares a column that the claim changes, and so leaves a claimed row alone.
+    /// The row is gone by then, or what finds it again asks for one value of a column that the claim changes, and so leaves a claimed
+    /// row alone.
     Never,
     /// Nothing that the claim changes is looked at again.
     Always,
-    /// Another statement may make it so.
+    /// Another statement may make it so, or a condition on what the claim changes, which may hold before and after.
     Unknown,
 }
 
@@ -197,35 +224,49 @@ impl<'t, 'a> Feeds<'t, 'a> {
     #[must_use]
     pub fn unlocked_choice(&self, node: usize) -> Option<UnlockedChoice> {
         let all = self.reaching(node);
-        let inputs = self.tree.children(node);
-        let got: f64 = inputs
+        let inputs: Vec<&PlanNode> = self
+            .tree
+            .children(node)
             .map(|child| self.tree.node(child))
             .filter(|child| !child.is_init_plan())
-            .map(PlanNode::total_rows)
-            .sum();
+            .collect();
         let mut limits = all.iter().filter(|index| {
             let limit = self.tree.node(**index);
-            limit.node_type == "Limit" && got <= limit.total_rows()
+            limit.node_type == "Limit" && chooses(limit, &inputs)
         });
         limits.find_map(|limit| {
             let below = self.reaching(*limit);
             if below.iter().any(|index| is_lock(self.tree.node(*index))) {
                 return None;
             }
-            let scans = |index: &&usize| is_scan(self.tree.node(**index));
-            all.difference(&below).filter(scans).find_map(|found_by| {
-                let relation = &self.tree.node(*found_by).relation_name;
-                let chosen_by = below
-                    .iter()
-                    .filter(scans)
-                    .find(|index| self.tree.node(**index).relation_name == *relation)?;
+            let scanned = |index: &usize| {
+                let node = self.tree.node(*index);
+                let relation = node.relation_name.as_deref();
+                Some((relation.filter(|_| !node.is_modify_table())?, *index))
+            };
+            // Backwards: the first scan of a relation stays.
+            let chosen_by: BTreeMap<&str, usize> = below.iter().rev().filter_map(scanned).collect();
+            let mut outside = all.difference(&below).filter_map(scanned);
+            outside.find_map(|(relation, found_by)| {
                 Some(UnlockedChoice {
                     limit: *limit,
-                    chosen_by: *chosen_by,
-                    found_by: *found_by,
+                    chosen_by: *chosen_by.get(relation)?,
+                    found_by,
                 })
             })
         })
+    }
+}
+
+/// Whether a limit keeps at least as many rows as a node gets from its inputs: by what was executed, or by the planner's estimates
+/// where that was nothing.
+fn chooses(limit: &PlanNode, inputs: &[&PlanNode]) -> bool {
+    let got = |rows: fn(&PlanNode) -> f64| inputs.iter().map(|input| rows(input)).sum::<f64>();
+    let kept = limit.total_rows();
+    if kept > 0.0 {
+        got(PlanNode::total_rows) <= kept
+    } else {
+        got(|input| input.estimate.rows) <= limit.estimate.rows.max(ARRAY_ESTIMATE)
     }
 }
 
@@ -235,6 +276,115 @@ pub fn is_lock(node: &PlanNode) -> bool {
     node.node_type == "LockRows"
 }
 
-fn is_scan(node: &PlanNode) -> bool {
-    node.relation_name.is_some() && !node.is_modify_table()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::case::Catalog;
+    use crate::plan::{Plan, PlanMode};
+
+    /// An UPDATE of the jobs that a limit chose, with this condition on the scan that finds them again, and these rows expected of the
+    /// limit and of that scan; rows that were read, if it was executed.
+    fn plan(condition: &str, expected: [u64; 2], actual: Option<[u64; 2]>) -> Plan {
+        let rows = |at: usize| {
+            let actual = actual.map(|rows| {
+                format!(
+                    r#","Actual Rows":{},"Actual Loops":1,"Actual Startup Time":0,"Actual Total Time":0"#,
+                    rows[at]
+                )
+            });
+            format!(
+                r#""Plan Rows":{}{}"#,
+                expected[at],
+                actual.unwrap_or_default()
+            )
+        };
+        let text = format!(
+            r#"{{"Plan":{{"Node Type":"ModifyTable","Operation":"Update","Relation Name":"job","Plans":[
+                {{"Node Type":"Limit","Parent Relationship":"InitPlan","Subplan Name":"InitPlan 1 (returns $0)",{},"Plans":[
+                    {{"Node Type":"Index Scan","Index Name":"job_ready","Relation Name":"job","Alias":"job_1"}}]}},
+                {{"Node Type":"Index Scan","Index Name":"job_key","Relation Name":"job","Alias":"job",{},"Index Cond":"{condition}"}}
+            ]}}}}"#,
+            rows(0),
+            rows(1),
+        );
+        Plan::parse(&text).unwrap().remove(0)
+    }
+
+    fn is_chosen(expected: [u64; 2], actual: Option<[u64; 2]>) -> bool {
+        let plan = plan("(id = ANY ($0))", expected, actual);
+        let tree = PlanTree::new(&plan);
+        Feeds::of(&tree).unlocked_choice(0).is_some()
+    }
+
+    fn claims_twice(condition: &str, assignments: &str) -> ClaimsTwice {
+        let plan = plan(condition, [5, 5], None);
+        let tree = PlanTree::new(&plan);
+        let text = format!("update job set {assignments} where …");
+        let case = Case {
+            queue: "",
+            fixture: "",
+            operation: "fetch",
+            variant: "",
+            statement: "fetch",
+            statement_text: &text,
+            batch_size: None,
+            mode: PlanMode::Custom,
+            custom: None,
+            generic: None,
+            auto_plan: None,
+            forced_plan_mode: None,
+            catalog: &Catalog::default(),
+        };
+        let choice = Feeds::of(&tree).unlocked_choice(0).unwrap();
+        choice.claims_twice(&case, &tree)
+    }
+
+    #[test]
+    fn a_limit_that_chooses_whose_rows_to_take_chooses_no_rows() {
+        assert!(is_chosen([5, 5], Some([5, 5])) && !is_chosen([1, 1], Some([1, 400])));
+        // Nothing was due, or nothing was executed: the planner's word.
+        for actual in [Some([0, 0]), None] {
+            assert!(!is_chosen([1, 400], actual) && is_chosen([10, 10], actual));
+            // An array of unknown length, of one row here.
+            assert!(is_chosen([1, 10], actual));
+        }
+    }
+
+    #[test]
+    fn only_what_is_certain_is_said_of_a_second_claim() {
+        for (condition, assignments, expected) in [
+            ("(id = ANY ($0))", "state = 'running'", ClaimsTwice::Always),
+            (
+                "((id = ANY ($0)) AND (state = 'ready'::text))",
+                "state = 'running'",
+                ClaimsTwice::Never,
+            ),
+            (
+                "((id = ANY ($0)) AND (state = 'ready'::text))",
+                "(worker, state) = ('a', 'running')",
+                ClaimsTwice::Never,
+            ),
+            (
+                "((id = ANY ($0)) AND (locked_at IS NULL))",
+                "locked_at = now()",
+                ClaimsTwice::Never,
+            ),
+            (
+                "((id = ANY ($0)) AND (attempts < 3))",
+                "attempts = attempts + 1",
+                ClaimsTwice::Unknown,
+            ),
+            (
+                "((id = ANY ($0)) AND ((locked_until IS NULL) OR (locked_until < now())))",
+                "locked_until = now() + '30 s'",
+                ClaimsTwice::Unknown,
+            ),
+        ] {
+            assert_eq!(
+                claims_twice(condition, assignments),
+                expected,
+                "{condition}"
+            );
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::access::Access;
 use super::case::{Case, Index};
+use super::predicate::{Comparison, column_name, comparisons, without_cast};
 use super::wording::first_word;
 
 /// The index that comes nearest to an order.
@@ -24,12 +25,16 @@ pub fn nearest<'a>(case: &Case<'a>, scan: &Access<'_>, order: &[String]) -> Opti
         .map(String::as_str)
         .filter(|key| !is_fixed(scan, key))
         .collect();
+    if !wanted.iter().all(|key| is_plain(key)) {
+        return None;
+    }
     let indexes = case
         .catalog
         .relation(scan.relation)
         .map_or(&[][..], |relation| &relation.indexes);
     let mut found: Vec<Nearest<'a>> = indexes
         .iter()
+        .filter(|index| !has_nulls(index) && may_hold(index, scan))
         .filter_map(|index| compare(index, scan, &wanted))
         .collect();
     // Stable: among equals the first of the catalog.
@@ -39,6 +44,44 @@ pub fn nearest<'a>(case: &Case<'a>, scan: &Access<'_>, order: &[String]) -> Opti
         Nearest::SeveralValues(..) => 2,
     });
     found.first().copied()
+}
+
+/// Whether all indexes of the scan's relation are known, and of each whether it gives the order.
+#[must_use]
+pub fn is_known(case: &Case<'_>, scan: &Access<'_>, order: &[String]) -> bool {
+    let relation = case.catalog.relation(scan.relation);
+    relation.is_some_and(|relation| !relation.indexes.iter().any(has_nulls))
+        && order.iter().all(|key| is_plain(key))
+}
+
+/// Whether a key is a column with nothing behind it but a direction: a place for nulls, a collation or an operator is not known of
+/// indexes.
+fn is_plain(key: &str) -> bool {
+    let (column, direction) = key.split_once(' ').unwrap_or((key, ""));
+    column_name(column).is_some() && ["", "desc"].contains(&direction)
+}
+
+/// Whether an index has nulls elsewhere than its directions say; the columns do not show it.
+fn has_nulls(index: &Index) -> bool {
+    index.definition.contains(" NULLS ")
+}
+
+/// Whether the rows the scan asks for may be in the index: one of finished jobs has no ready ones.
+fn may_hold(index: &Index, scan: &Access<'_>) -> bool {
+    let condition = index
+        .predicate
+        .as_deref()
+        .map_or_else(Vec::new, comparisons);
+    let excludes = |want: &Comparison<'_>| {
+        scan.comparisons.iter().any(|have| {
+            have.column == want.column
+                && have.is_equality()
+                && want.is_equality()
+                && !have.is_with_parameter()
+                && without_cast(have.value) != without_cast(want.value)
+        })
+    };
+    !condition.iter().any(excludes)
 }
 
 fn compare<'a>(index: &'a Index, scan: &Access<'_>, wanted: &[&str]) -> Option<Nearest<'a>> {
@@ -85,4 +128,22 @@ fn compare<'a>(index: &'a Index, scan: &Access<'_>, wanted: &[&str]) -> Option<N
 fn is_fixed(scan: &Access<'_>, key: &str) -> bool {
     let mut equal = scan.comparisons.iter().filter(|part| part.is_equality());
     equal.any(|part| part.column == first_word(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_plain;
+
+    #[test]
+    fn what_is_not_known_of_indexes_is_not_plain() {
+        assert!(is_plain("priority") && is_plain("priority desc"));
+        for key in [
+            "priority desc nulls last",
+            "priority nulls first",
+            "name collate \"c\"",
+            "lower(name)",
+        ] {
+            assert!(!is_plain(key), "{key}");
+        }
+    }
 }

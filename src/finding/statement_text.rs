@@ -26,12 +26,21 @@ pub fn compared_with(sql: &str, column: &str) -> Option<Operand> {
         .find_map(|equation| equation.operand)
 }
 
-/// Whether the statement gives the column a new value: `set column = …`.
+/// Whether the statement gives the column a new value: `set column = …`, `set (column, …) = …`.
 #[must_use]
 pub fn assigns(sql: &str, column: &str) -> bool {
-    equations(sql)
+    assigned_columns(sql)
         .iter()
-        .any(|equation| equation.is_assignment && equation.column.eq_ignore_ascii_case(column))
+        .any(|assigned| assigned.eq_ignore_ascii_case(column))
+}
+
+/// The columns that the statement gives new values, as it writes them.
+#[must_use]
+pub fn assigned_columns(sql: &str) -> Vec<&str> {
+    let assignments = equations(sql)
+        .into_iter()
+        .filter(|equation| equation.is_assignment);
+    assignments.map(|equation| equation.column).collect()
 }
 
 /// What a locking clause does where another transaction was faster.
@@ -167,12 +176,15 @@ fn equations(sql: &str) -> Vec<Equation<'_>> {
         {
             assignments_at = None;
         }
-        let Some(value) = value_at(&parts, at) else {
-            continue;
-        };
         let before = at.checked_sub(1).map(|before| &parts[before]);
         let is_assigned =
             before.is_some_and(|before| before.is_word("set") || before.kind == TokenKind::Comma);
+        if part.kind == TokenKind::Open && is_assigned && assignments_at == Some(depth - 1) {
+            found.extend(row_assignment(&parts[at + 1..]));
+        }
+        let Some(value) = value_at(&parts, at) else {
+            continue;
+        };
         let in_assignments = assignments_at == Some(depth);
         // What a CASE among the assignments compares is no condition on the rows.
         if in_assignments && !is_assigned {
@@ -190,6 +202,19 @@ fn equations(sql: &str) -> Vec<Equation<'_>> {
         });
     }
     found
+}
+
+/// The columns of `(a, b) = …`, given what follows the parenthesis.
+fn row_assignment<'a>(parts: &[Part<'a>]) -> impl Iterator<Item = Equation<'a>> {
+    let columns = parts
+        .iter()
+        .take_while(|part| part.kind != TokenKind::Close)
+        .filter(|part| part.is_name());
+    columns.map(|column| Equation {
+        column: column.text.trim_matches('"'),
+        is_assignment: true,
+        operand: None,
+    })
 }
 
 /// Where the right side begins, if the name at `at` stands left of an equals sign, with or without a cast.
@@ -213,8 +238,8 @@ fn value_at(parts: &[Part<'_>], at: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::{
-        LockPolicy, Operand, assigns, compared_with, lock_policies, names_advisory_lock,
-        waits_for_locked_rows,
+        LockPolicy, Operand, assigned_columns, assigns, compared_with, lock_policies,
+        names_advisory_lock, waits_for_locked_rows,
     };
 
     const CLAIM: &str = "-- status = 'in a comment'
@@ -246,6 +271,8 @@ mod tests {
         assert_eq!(compared_with(CLAIM, "attempts"), None);
         assert!(assigns(CLAIM, "status") && assigns(CLAIM, "worker"));
         assert!(!assigns(CLAIM, "queue") && !assigns(CLAIM, "id"));
+        let row = "update t set (a, \"B\") = (1, c), d = 2 where (e, f) = (1, 2)";
+        assert_eq!(assigned_columns(row), ["a", "B", "d"]);
         let nested = "with a as (update t set x = 1) update u set y = 2 where x = 3";
         assert!(assigns(nested, "x") && assigns(nested, "y"));
         assert_eq!(compared_with(nested, "x"), Some(Operand::Literal));

@@ -27,7 +27,7 @@
 use serde_json::json;
 
 use super::{Rule, page};
-use crate::finding::case::{Case, PlanView};
+use crate::finding::case::Case;
 use crate::finding::claim::{Feeds, UnlockedChoice, is_by_advisory_lock, is_lock, second_worker};
 use crate::finding::statement_text::LockPolicy;
 use crate::finding::wording::{evidence, rows_of};
@@ -60,20 +60,14 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
             !all.iter().any(|index| is_lock(tree.node(*index)))
         })
         .filter_map(|write| Some((write.index, feeds.unlocked_choice(write.index)?)))
-        .map(|(write, choice)| finding(case, &view, &tree, write, choice))
+        .map(|(write, choice)| finding(case, &tree, write, choice))
         .collect()
 }
 
-fn finding(
-    case: &Case<'_>,
-    view: &PlanView<'_>,
-    tree: &PlanTree<'_>,
-    write: usize,
-    choice: UnlockedChoice,
-) -> Finding {
+fn finding(case: &Case<'_>, tree: &PlanTree<'_>, write: usize, choice: UnlockedChoice) -> Finding {
     let relation = choice.relation(tree);
     let chosen = tree.node(choice.limit).total_rows();
-    let twice = choice.claims_twice(case, view, tree);
+    let twice = choice.claims_twice(case, tree);
     Finding {
         rule: RULE.id.to_owned(),
         severity: RULE.severity,

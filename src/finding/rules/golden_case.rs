@@ -69,7 +69,7 @@ impl GoldenCase {
         let index = Index {
             name: name.to_owned(),
             relation: relation.to_owned(),
-            columns: vec!["run_at".to_owned()],
+            columns: ["priority", "run_at", "id"].map(str::to_owned).to_vec(),
             predicate: Some(condition.to_owned()),
             ..Index::default()
         };

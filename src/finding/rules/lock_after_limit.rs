@@ -32,7 +32,7 @@
 use serde_json::json;
 
 use super::{Rule, page};
-use crate::finding::case::{Case, PlanView};
+use crate::finding::case::Case;
 use crate::finding::claim::{
     Feeds, UnlockedChoice, is_by_advisory_lock, is_fetch, is_limited, locks, second_worker,
 };
@@ -61,17 +61,11 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
     locks(&tree)
         .filter(|lock| !is_limited(&tree, *lock))
         .filter_map(|lock| Some((lock, feeds.unlocked_choice(lock)?)))
-        .map(|(lock, choice)| finding(case, &view, &tree, lock, choice))
+        .map(|(lock, choice)| finding(case, &tree, lock, choice))
         .collect()
 }
 
-fn finding(
-    case: &Case<'_>,
-    view: &PlanView<'_>,
-    tree: &PlanTree<'_>,
-    lock: usize,
-    choice: UnlockedChoice,
-) -> Finding {
+fn finding(case: &Case<'_>, tree: &PlanTree<'_>, lock: usize, choice: UnlockedChoice) -> Finding {
     let relation = choice.relation(tree);
     let node = tree.node(lock);
     let chosen = tree.node(choice.limit).total_rows();
@@ -81,7 +75,7 @@ fn finding(
         .first()
         .copied()
         .filter(|first| policies.iter().all(|policy| policy == first));
-    let twice = choice.claims_twice(case, view, tree);
+    let twice = choice.claims_twice(case, tree);
     Finding {
         rule: RULE.id.to_owned(),
         severity: RULE.severity,

@@ -32,7 +32,7 @@ use super::{Rule, page};
 use crate::finding::access::{Access, accesses};
 use crate::finding::case::{Case, PlanView};
 use crate::finding::claim::is_fetch;
-use crate::finding::order::{Nearest, nearest};
+use crate::finding::order::{Nearest, is_known, nearest};
 use crate::finding::wording::{
     count, evidence, first_word, index_keys, index_to_create, listed, rows,
 };
@@ -177,17 +177,16 @@ fn cause(
         }
         None => (),
     }
+    if !scan.is_some_and(|scan| is_known(case, scan, order)) {
+        return format!("no index used gives the order {order_text}");
+    }
     let single = scan.map_or(Vec::new(), |scan| single_column_indexes(case, scan, order));
     match single.as_slice() {
         [_, _, ..] => format!(
             "no index gives the order {order_text} ({} have one column each)",
             listed(&single)
         ),
-        // All of the relation's indexes were looked at.
-        _ if scan.is_some_and(|scan| case.catalog.relation(scan.relation).is_some()) => {
-            format!("no index gives the order {order_text}")
-        }
-        _ => format!("no index used gives the order {order_text}"),
+        _ => format!("no index gives the order {order_text}"),
     }
 }
 
@@ -396,6 +395,33 @@ mod tests {
                 findings[0].help
             );
         }
+    }
+
+    #[test]
+    fn an_index_of_other_rows_is_not_advised() {
+        let golden = GoldenCase::read(15, "natural-mistake").with_index_first(
+            "task",
+            "task_done",
+            "(status = 'done'::text)",
+        );
+        let findings = super::check(&golden.case());
+        assert!(
+            findings[0]
+                .message
+                .contains("no index gives the order priority, run_at, id")
+                && !findings[0].help.contains("done"),
+            "{findings:?}"
+        );
+        let ready = GoldenCase::read(15, "natural-mistake").with_index_first(
+            "task",
+            "task_ready",
+            "(status = 'ready'::text)",
+        );
+        assert!(
+            super::check(&ready.case())[0]
+                .message
+                .contains("index task_ready has the order")
+        );
     }
 
     #[test]
