@@ -6,6 +6,8 @@ use super::QueueChange;
 use super::pairing::Pairing;
 use super::statement_change::statement_change;
 use crate::run::baseline::{Baseline, BaselineQueue};
+use crate::sql::part::parts;
+use crate::sql::token::TokenKind;
 
 /// The indexes of a queue that differ, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,7 +109,7 @@ impl IndexChanges {
         };
         let differing = before.indexes.iter().filter(|(name, definition)| {
             let now = after.indexes.get(*name);
-            now.is_some_and(|now| now != *definition)
+            now.is_some_and(|now| without_schema(now) != without_schema(definition))
         });
         IndexChanges {
             gone: only(before, after),
@@ -115,6 +117,20 @@ impl IndexChanges {
             redefined: differing.map(|(name, _)| name.clone()).collect(),
         }
     }
+}
+
+/// The parts of an index's definition without the schema of its table: that is where a run took place, not what the queue made.
+fn without_schema(definition: &str) -> Vec<&str> {
+    let mut parts = parts(definition);
+    if let Some(on) = parts.iter().position(|part| part.is_word("on")) {
+        let is_only = parts.get(on + 1).is_some_and(|part| part.is_word("only"));
+        let schema = on + 1 + usize::from(is_only);
+        let dot = parts.get(schema + 1);
+        if dot.is_some_and(|part| part.kind == TokenKind::Dot) {
+            parts.drain(schema..schema + 2);
+        }
+    }
+    parts.iter().map(|part| part.text).collect()
 }
 
 /// What changed in a queue; none where nothing did.
