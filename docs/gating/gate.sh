@@ -64,4 +64,6 @@ else
         tail -n 5 gate/log.txt | sed 's/^/    /'
     } >gate/comment.md
 fi
+# The verdict, for whoever reads the log.
+sed -n '/^\*\*/ { s/\*\*//g; p; q; }' gate/comment.md
 exit "$code"

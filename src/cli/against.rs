@@ -173,11 +173,9 @@ async fn measure(
     versions: [&Request; 2],
 ) -> anyhow::Result<Result<Measured, Interrupted>> {
     let choices = compare_plans::choices(arguments, common, false)?;
-    let now = jiff::Timestamp::now();
-    // Ids sort by time, in seconds: `latest` is to be the version that is judged.
-    let times = [now, now + jiff::SignedDuration::from_secs(1)];
-    let create = |time| RunStore::create(&arguments.out, RunKind::Plans, time);
-    let stores = [create(times[0])?, create(times[1])?];
+    let create = || RunStore::create(&arguments.out, RunKind::Plans, jiff::Timestamp::now());
+    // In this order: `latest` is to be the version that is judged.
+    let stores = [create()?, create()?];
     let both = versions.iter().zip(&stores);
     let both = both.map(|(request, store)| Version { request, store });
     let workload = Workload::in_turns(

@@ -14,6 +14,8 @@ pub struct Piece {
     pub peak_bytes: u64,
     /// Variants, each measured on a copy, and on a second one where its generic plan has another shape.
     pub variants: u64,
+    /// Versions of the queue that are measured in turns, each on copies of its own.
+    pub versions: u64,
 }
 
 /// Everything that a command makes on a server.
@@ -96,6 +98,10 @@ impl Workload {
                 vec![piece(one, fixture, few), piece(other, fixture, more)]
             }
         });
+        let pieces = pieces.map(|piece| Piece {
+            versions: 2,
+            ..piece
+        });
         Workload {
             pieces: pieces.filter(|piece| piece.variants > 0).collect(),
             besides: Vec::new(),
@@ -112,6 +118,7 @@ fn piece(queue: &Queue, fixture: &Fixture, variants: u64) -> Piece {
         bytes: size::estimate(Some(queue), fixture),
         peak_bytes: size::estimate_peak(queue, fixture),
         variants,
+        versions: 1,
     }
 }
 
@@ -212,15 +219,17 @@ impl SchemaCost {
 /// What lies on disk beside the templates: staging tables while one is built, later copies that wait to be dropped together.
 fn beside(piece: &Piece) -> u64 {
     let building = piece.peak_bytes.saturating_sub(piece.bytes);
+    let in_use = piece.bytes.saturating_mul(piece.versions);
     let copies = KEPT_COPIES_BYTES
-        .saturating_add(piece.bytes)
-        .min(piece.bytes.saturating_mul(2 * piece.variants));
+        .saturating_add(in_use)
+        .min(in_use.saturating_mul(2 * piece.variants));
     building.max(copies)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::definition::Library;
 
     const MB: u64 = 1_000_000;
 
@@ -229,6 +238,7 @@ mod tests {
             bytes: bytes * MB,
             peak_bytes: 2 * bytes * MB,
             variants,
+            versions: 1,
         };
         Workload {
             pieces: vec![piece(100, 10), piece(20, 0)],
@@ -262,6 +272,38 @@ mod tests {
     }
 
     #[test]
+    fn two_versions_in_turns_cost_what_both_take() {
+        let library = Library::built_in();
+        let fixtures = [library.fixture("heavy-single-queue").expect("reads")];
+        let queue = library.queue("status-partial").expect("reads");
+        let mut other = queue.clone();
+        let selection = Selection::default();
+        let of = |first: &Queue, second: &Queue| {
+            let queues = [first, second].map(std::slice::from_ref);
+            let workload = Workload::in_turns(queues, &fixtures, &selection);
+            Cost::of(&workload, CopyStrategy::WalLog, 15, false)
+        };
+        let one = Workload::measuring(std::slice::from_ref(&queue), &fixtures, &selection);
+        let bytes = one.pieces[0].bytes;
+        let one = Cost::of(&one, CopyStrategy::WalLog, 15, false);
+        let equal = of(&queue, &queue);
+        assert_eq!(equal.fixtures, 1, "one template serves both");
+        assert_eq!(equal.least_copies, 2 * one.least_copies);
+        assert_eq!(equal.most_copies, 2 * one.most_copies);
+        assert_eq!(
+            equal.disk_bytes,
+            one.disk_bytes + bytes,
+            "two copies in use"
+        );
+
+        other.schema.text += "\nalter table job set (fillfactor = 70);\n";
+        let differing = of(&queue, &other);
+        assert_eq!(differing.fixtures, 2);
+        assert_eq!(differing.least_copies, equal.least_copies);
+        assert_eq!(differing.disk_bytes, equal.disk_bytes + bytes);
+    }
+
+    #[test]
     fn in_a_schema_one_fixture_lies_at_a_time() {
         let expected = SchemaCost {
             fixtures: 2,
@@ -280,6 +322,7 @@ mod tests {
                     bytes: u64::MAX,
                     peak_bytes: u64::MAX,
                     variants: 3,
+                    versions: 2,
                 };
                 2
             ],

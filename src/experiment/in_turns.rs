@@ -1,7 +1,7 @@
 //! Every selected statement on every fixture: of one version of the queues, or of several in turns.
 
 use super::plans::{PlansError, PlansExperiment, Request, record_subject_matter, save};
-use super::site::{Site, SiteError};
+use super::site::{Demand, Site, SiteError};
 use crate::definition::Fixture;
 use crate::explain::turns;
 use crate::explain::variant::Subject;
@@ -89,15 +89,21 @@ async fn measure_pair(
 ) -> Result<(), PlansError> {
     let mut sites = Vec::new();
     let mut not_built = None;
+    let demand = Demand {
+        variants: steps
+            .iter()
+            .flat_map(|step| &step.subjects)
+            .flatten()
+            .count(),
+        versions: sides.len(),
+    };
     for (position, side) in sides.iter_mut().enumerate() {
         let Side { experiment, run } = side;
-        let subjects = steps.iter().filter_map(|step| step.subjects[position]);
-        let subjects: Vec<Subject<'_>> = subjects.collect();
-        let Some(first) = subjects.first() else {
+        let Some(first) = steps.iter().find_map(|step| step.subjects[position]) else {
             sites.push(None);
             continue;
         };
-        let site = experiment.site(first.queue, fixture, subjects.len(), run);
+        let site = experiment.site(first.queue, fixture, demand, run);
         match site.await {
             Ok(site) => sites.push(Some(site)),
             Err(SiteError::NotBuilt(error)) => {

@@ -53,13 +53,22 @@ pub(super) struct Site<'s> {
     pub(super) catalog: Catalog,
 }
 
+/// What is measured on a fixture of a queue.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Demand {
+    /// Variants, of all versions together.
+    pub(super) variants: usize,
+    /// Versions of the queue that are measured in turns, each in a place of its own.
+    pub(super) versions: usize,
+}
+
 impl PlansExperiment<'_> {
     /// Makes ready what is measured on, and records what is known of it.
     pub(super) async fn site(
         &self,
         queue: &Queue,
         fixture: &Fixture,
-        variants: usize,
+        demand: Demand,
         run: &mut Run,
     ) -> Result<Site<'_>, SiteError> {
         let server = current_server(&mut run.environment);
@@ -77,7 +86,7 @@ impl PlansExperiment<'_> {
                 in_schema::site(schema, version_text, queue, fixture, self.events).await?
             }
             Workspace::Managed(_) | Workspace::Given(_) => {
-                let (site, mark) = self.copies(queue, fixture, variants).await?;
+                let (site, mark) = self.copies(queue, fixture, demand).await?;
                 if !mark.prewarm {
                     self.note(server, without_prewarming(self.workspace));
                 }
@@ -106,17 +115,18 @@ impl PlansExperiment<'_> {
         &self,
         queue: &Queue,
         fixture: &Fixture,
-        variants: usize,
+        demand: Demand,
     ) -> Result<(Site<'_>, TemplateMark), SiteError> {
         let databases = self.workspace.databases();
         // Each may take a second copy for its generic plan.
-        let copies = 2 * variants as u64;
+        let copies = 2 * demand.variants as u64;
         let template = cache::provide(self.workspace, queue, fixture, copies, self.events)
             .await
             .map_err(SiteError::NotBuilt)?;
         let catalog = self.catalog(&template.database, fixture).await?;
         let prewarm = template.mark.prewarm;
         let copies = Copies::of(databases, &template.database, prewarm).await?;
+        let copies = copies.sharing(demand.versions);
         let site = Site {
             grounds: Grounds::Copies(copies),
             catalog,

@@ -26,6 +26,8 @@ pub struct Copies<'d> {
     bytes: u64,
     /// Copies that are done with.
     finished: Vec<String>,
+    /// Bytes of them that wait to be dropped together.
+    kept: u64,
     /// The time spent on copies: making, connecting, prewarming, dropping.
     spent: Duration,
 }
@@ -47,8 +49,18 @@ impl<'d> Copies<'d> {
             prewarm,
             bytes,
             finished: Vec::new(),
+            kept: KEPT_COPIES_BYTES,
             spent: Duration::ZERO,
         })
+    }
+
+    /// One of `number` that are in use at the same time and together keep no more than one does.
+    #[must_use]
+    pub fn sharing(self, number: usize) -> Copies<'d> {
+        Copies {
+            kept: KEPT_COPIES_BYTES / number.max(1) as u64,
+            ..self
+        }
     }
 
     /// Makes a fresh copy and connects to it.
@@ -56,7 +68,7 @@ impl<'d> Copies<'d> {
     /// # Errors
     /// If the server refuses.
     pub async fn open(&mut self) -> Result<Ground, ExplainError> {
-        if self.finished.len() as u64 * self.bytes >= KEPT_COPIES_BYTES {
+        if self.finished.len() as u64 * self.bytes >= self.kept {
             self.drop_finished().await?;
         }
         let started = Instant::now();

@@ -153,6 +153,68 @@ pub fn without_cast(value: &str) -> &str {
     }
 }
 
+/// `text` without an alias that PostgreSQL made up by counting (`job_1.state`), where it is the only one in it: one relation is meant.
+#[must_use]
+pub fn without_counted_alias(text: &str) -> String {
+    let is_word = |symbol: char| symbol.is_alphanumeric() || symbol == '_';
+    let mut aliases: Vec<&str> = Vec::new();
+    for (at, _) in unquoted(text).filter(|(_, symbol)| *symbol == '.') {
+        let word = text[..at].rsplit(|symbol| !is_word(symbol)).next();
+        let word = word.unwrap_or_default();
+        // Not the point of a number.
+        if !word.starts_with(|symbol: char| symbol.is_ascii_digit()) && !aliases.contains(&word) {
+            aliases.push(word);
+        }
+    }
+    match aliases.as_slice() {
+        [only] if is_counted(only) => without_alias(text, Some(only)),
+        _ => text.to_owned(),
+    }
+}
+
+/// Whether a name ends in a number, as aliases do that PostgreSQL makes up: `job_1`.
+#[must_use]
+pub fn is_counted(alias: &str) -> bool {
+    alias.rsplit_once('_').is_some_and(|(name, number)| {
+        !name.is_empty() && !number.is_empty() && number.chars().all(|digit| digit.is_ascii_digit())
+    })
+}
+
+/// Types whose names are of several words.
+const LONG_TYPES: [&str; 5] = [
+    "timestamp with time zone",
+    "timestamp without time zone",
+    "time without time zone",
+    "character varying",
+    "double precision",
+];
+
+/// A condition without the casts behind its literals: `state = 'ready'::text` is `state = 'ready'`.
+#[must_use]
+pub fn without_casts(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut from = 0;
+    for (at, _) in unquoted(text) {
+        let is_cast = text[at..].starts_with("::") && text[..at].ends_with('\'');
+        if at < from || !is_cast {
+            continue;
+        }
+        let kind = &text[at + 2..];
+        let long = LONG_TYPES.iter().find(|long| kind.starts_with(**long));
+        let end = long.map_or_else(
+            || {
+                let end = kind.find(|symbol: char| !(symbol.is_alphanumeric() || symbol == '_'));
+                end.unwrap_or(kind.len())
+            },
+            |long| long.len(),
+        );
+        let array = if kind[end..].starts_with("[]") { 2 } else { 0 };
+        shown.push_str(&text[from..at]);
+        from = at + 2 + end + array;
+    }
+    shown + &text[from..]
+}
+
 /// Removes the parentheses that enclose a whole text, however many.
 fn strip_parentheses(text: &str) -> &str {
     let mut inner = text.trim();
@@ -266,6 +328,25 @@ mod tests {
         assert_eq!(without_cast("'ready'::text"), "'ready'");
         assert_eq!(without_cast("'a::b'"), "'a::b'");
         assert_eq!(without_cast("5"), "5");
+    }
+
+    #[test]
+    fn what_postgresql_adds_is_left_off() {
+        let found = "((job_1.queue = 'job_2.x'::text) AND (job_1.priority > 0.5))";
+        assert_eq!(
+            without_counted_alias(found),
+            "((queue = 'job_2.x'::text) AND (priority > 0.5))"
+        );
+        for kept in ["(job.id = job_1.id)", "(j.id = 1)", "(\"j_1\".id = 1)", ""] {
+            assert_eq!(without_counted_alias(kept), kept);
+        }
+        assert!(is_counted("job_12") && !is_counted("job") && !is_counted("job_a"));
+        assert_eq!(
+            without_casts(
+                "((run_at <= '2021-01-01'::timestamp with time zone) AND (a = ANY ('{a::b}'::text[])) AND (b = $1::text))"
+            ),
+            "((run_at <= '2021-01-01') AND (a = ANY ('{a::b}')) AND (b = $1::text))"
+        );
     }
 
     #[test]

@@ -43,6 +43,9 @@ pub struct Baseline {
     /// What could not be measured, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Failure>,
+    /// What was left out on purpose, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Failure>,
     /// Whether the run came to its end; not in the file, which is made of no other.
     #[serde(skip, default = "complete")]
     pub status: RunStatus,
@@ -177,6 +180,7 @@ impl Baseline {
                 .map(|result| BaselinePlan::of(result, outline(result)))
                 .collect(),
             failures: run.failures.clone(),
+            skipped: run.skipped.clone(),
             status: run.status,
             interleaved_with: run.interleaved_with.clone(),
         }

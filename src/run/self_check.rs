@@ -80,7 +80,7 @@ impl SelfCheck {
             runs: [&comparison.first, &comparison.second].map(|side| side.run_id.clone()),
             samples,
             counts: FalseAlarms {
-                comparisons: comparison.plans.len(),
+                comparisons: plans().filter(|plan| is_counted(plan)).count(),
                 alarms: plans().filter(|plan| !by_counts(plan).is_empty()).count(),
             },
             times: tested(|times| Some(times.test?.real)),
@@ -111,9 +111,15 @@ fn least_ms(times: &Times) -> f64 {
     (times.first_p50 * LEAST_SHARE).max(LEAST_MS)
 }
 
-/// What is said of a plan that is not about its time, if anything is.
+/// Whether a plan has counts on both sides. One that could not be measured is a failure, which says nothing of counts.
+fn is_counted(plan: &ComparedPlan) -> bool {
+    let mut reasons = plan.reasons.iter();
+    reasons.all(|reason| reason.what != Cause::Failure)
+}
+
+/// What is said of the counts of a plan, if anything is.
 fn by_counts(plan: &ComparedPlan) -> Vec<String> {
-    let reasons = plan.reasons.iter();
+    let reasons = plan.reasons.iter().filter(|_| is_counted(plan));
     let reasons = reasons.filter(|reason| reason.what != Cause::Time);
     reasons.map(|reason| reason.message.clone()).collect()
 }
@@ -227,6 +233,24 @@ mod tests {
         assert!(found.counts.alarms > 0);
         let by_counts = found.alarms.iter().filter(|alarm| !alarm.by_time);
         assert_eq!(by_counts.count(), found.counts.alarms);
+    }
+
+    #[test]
+    fn what_could_not_be_measured_is_no_difference_in_counts() {
+        let mut comparison = sample::unchanged();
+        let plans = comparison.plans.len();
+        comparison.plans[0].reasons.push(Reason {
+            what: Cause::Failure,
+            effect: Effect::Unknown,
+            message: "not measured in the second run: canceling statement".to_owned(),
+        });
+        let found = SelfCheck::of(&comparison, 20);
+        let expected = FalseAlarms {
+            comparisons: plans - 1,
+            alarms: 0,
+        };
+        assert_eq!(found.counts, expected);
+        assert_eq!(found.alarms, []);
     }
 
     #[test]

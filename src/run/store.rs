@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use self::folders::RunFolder;
 use super::plan_result::PlanMode;
 use super::{FORMAT_VERSION, Run, RunKind};
 
@@ -91,15 +92,13 @@ pub struct RunStore {
 }
 
 impl RunStore {
-    /// Makes the folder `<out_dir>/<run id>/`, so that a place that cannot be written fails before any work is done.
+    /// Makes the folder `<out_dir>/<run id>/`, so that a place that cannot be written fails before any work is done. Its id sorts after
+    /// those of the runs that are there, also where they began within the same second: `latest` is the run that began last.
     ///
     /// # Errors
     /// [`StoreError::Create`] where the folder cannot be made.
     pub fn create(out_dir: &Path, kind: RunKind, now: jiff::Timestamp) -> Result<Self, StoreError> {
-        // A RandomState differs from every other of this and other processes, which is all a suffix needs.
-        Self::create_with(out_dir, kind, now, || {
-            (RandomState::new().build_hasher().finish() & 0xffff) as u16
-        })
+        Self::create_with(out_dir, kind, now, || suffix(out_dir, now))
     }
 
     fn create_with(
@@ -209,6 +208,20 @@ impl RunStore {
             }
         }
     }
+}
+
+/// What tells a run from others of its second: one more than the last of them, or any of the lower half.
+fn suffix(out_dir: &Path, now: jiff::Timestamp) -> u16 {
+    // What cannot be read fails when the folder is made.
+    let runs = folders::list_named(out_dir).unwrap_or_default();
+    let same_second = runs
+        .iter()
+        .filter(|run| run.began.as_second() == now.as_second());
+    let last = same_second.filter_map(RunFolder::suffix).max();
+    // A RandomState differs from every other of this and other processes, which is all a suffix needs.
+    let any = || (RandomState::new().build_hasher().finish() & 0x7fff) as u16;
+    last.and_then(|last| last.checked_add(1))
+        .unwrap_or_else(any)
 }
 
 impl Drop for RunStore {

@@ -8,6 +8,7 @@ use pgq_analyze::run::{Run, RunStatus, store};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::given_server::{GivenServer, Options};
 use crate::own_queue;
 use crate::place::{Place, wait_for};
 use crate::processes::wait_until_stopped;
@@ -235,6 +236,25 @@ fn a_queue_is_the_same_as_itself() {
     }
     let [first, second] = both_runs(&place);
     crate::repeatable::assert_same_counts(&first, &second);
+}
+
+#[test]
+fn on_a_server_of_ones_own_both_get_databases_and_none_stays() {
+    let place = Place::new();
+    let server = GivenServer::start(&place, &Options::default());
+    let first = own_queue::write_as(&place, "old/jobs", &[]);
+    let schema = "create table task (number bigint, waiting boolean not null, note text);\n";
+    let second = own_queue::write_as(&place, "jobs", &[("schema.sql", schema)]);
+    let url = server.url("postgres");
+    let versions = ["--queue", &second, "--against", &first, "--json"];
+    let there = ["--database-url", &url, "--yes"];
+    let ran = compare_versions(&place, &[&versions[..], &there].concat()).expect_code(0);
+    // Four variants in two versions, each with tables of its own.
+    ran.expect_said(&["2 built, 8 to 16 copies", "kept: "]);
+    let [first, second] = both_runs(&place);
+    crate::repeatable::assert_same_counts(&first, &second);
+    let left = "select datname from pg_database where datname like 'pgqa%'";
+    assert_eq!(server.sql("postgres", left), Vec::<Vec<String>>::new());
 }
 
 #[test]

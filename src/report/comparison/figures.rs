@@ -21,6 +21,17 @@ pub(super) struct Figure {
     pub(super) role: Role,
 }
 
+impl Figure {
+    /// For example `pages per row 12.5 → 12.0 (−3.7 %)`.
+    pub(super) fn in_words(&self) -> String {
+        let change = match self.change.as_str() {
+            "" => String::new(),
+            change => format!(" ({change})"),
+        };
+        format!("{} {} → {}{change}", self.label, self.first, self.second)
+    }
+}
+
 /// A count that may decide.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Counted {
@@ -238,7 +249,7 @@ pub(super) fn worst_factor(plan: &ComparedPlan) -> Option<f64> {
         let mut reasons = plan.reasons.iter();
         reasons.any(|reason| reason.what == cause && reason.effect == Effect::Worse)
     };
-    let factors = Counted::ALL.into_iter().filter_map(|counted| {
+    let factor = |counted: Counted| {
         let [first, second] = counted.both(plan);
         let (first, second) = (first?, second?);
         // A shape is worse for the pages that come with it.
@@ -246,8 +257,11 @@ pub(super) fn worst_factor(plan: &ComparedPlan) -> Option<f64> {
             || counted == Counted::Pages && is_worse(Cause::Shape) && second > first;
         // What was none before has no factor.
         (counts && first > 0.0).then(|| second / first)
-    });
-    factors.reduce(f64::max)
+    };
+    let costs = [Counted::Pages, Counted::Wal, Counted::OutputPages];
+    let costs = costs.into_iter().filter_map(factor).reduce(f64::max);
+    // Rows thrown away cost pages, and have large factors.
+    costs.or_else(|| factor(Counted::RowsRemoved))
 }
 
 #[cfg(test)]

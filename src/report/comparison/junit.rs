@@ -124,7 +124,9 @@ impl Document<'_> {
             Verdict::Regressed => Some("failure"),
             Verdict::Inconclusive => Some("error"),
             Verdict::Vanished => Some("skipped"),
-            Verdict::Improved | Verdict::Appeared if !reasons.is_empty() => Some("system-out"),
+            Verdict::Improved | Verdict::Appeared | Verdict::Unchanged if !reasons.is_empty() => {
+                Some("system-out")
+            }
             Verdict::Improved | Verdict::Appeared | Verdict::Unchanged => None,
         };
         let Some(outcome) = outcome else {

@@ -1,5 +1,6 @@
 //! Two runs side by side: one view, then one file a format.
 
+mod entry;
 mod figures;
 mod json;
 mod junit;

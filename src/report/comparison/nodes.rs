@@ -1,5 +1,6 @@
 //! Two plans as one tree: each node with what became of it, what it did before and after.
 
+use crate::finding::predicate::{is_counted, without_counted_alias};
 use crate::plan::{NodeChange, OutlineNode};
 use crate::report::palette::Role;
 use crate::report::text::{elide, inert, width, wrap};
@@ -108,7 +109,7 @@ fn push_node(lines: &mut Vec<Line>, change: &NodeChange) {
         lines.push(Line {
             mark,
             indent: indent + 4,
-            text: inert(condition),
+            text: inert(&without_counted_alias(condition)),
             figures: None,
         });
     }
@@ -131,8 +132,11 @@ fn label(node: &OutlineNode) -> String {
     if !relation.is_empty() && !is_named {
         text = format!("{text} on {relation}");
     }
-    if !node.alias.is_empty() {
-        text = format!("{text} {}", inert(&node.alias));
+    // An alias that PostgreSQL made up by counting says nothing, nor does one that is the node's name already.
+    let alias = inert(&node.alias);
+    let says_more = !is_counted(&node.alias) && !text.split(' ').any(|word| word == alias);
+    if !alias.is_empty() && says_more {
+        text = format!("{text} {alias}");
     }
     text
 }

@@ -29,29 +29,44 @@ fn ground(plan: &ComparedPlan, several_servers: bool) -> String {
     }
 }
 
-/// For each set of variants the fixtures that share it: `batch-1, batch-100 on heavy-single-queue, future-rows`.
+/// For each set of variants the fixtures that share it: `batch-1, batch-100, generic plan of batch-1 on heavy-single-queue, future-rows`.
 pub(super) fn places(plans: &[&ComparedPlan], several_servers: bool) -> String {
     let mut grounds: Vec<String> = Vec::new();
-    let mut variants: Vec<Vec<String>> = Vec::new();
+    let mut variants: Vec<[Vec<String>; 2]> = Vec::new();
     for plan in plans {
         let position = position_or_push(&mut grounds, ground(plan, several_servers));
-        variants.resize_with(grounds.len(), Vec::new);
-        position_or_push(&mut variants[position], variant(plan));
+        variants.resize_with(grounds.len(), Default::default);
+        let mode = usize::from(plan.plan_mode == PlanMode::Generic);
+        position_or_push(&mut variants[position][mode], inert(&plan.variant));
     }
-    let mut sets: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+    let mut sets: Vec<([Vec<String>; 2], Vec<String>)> = Vec::new();
     for (ground, variants) in grounds.into_iter().zip(variants) {
         match sets.iter_mut().find(|(known, _)| *known == variants) {
             Some((_, grounds)) => grounds.push(ground),
             None => sets.push((variants, vec![ground])),
         }
     }
-    let texts = sets.into_iter().map(|(mut variants, grounds)| {
-        if variants.len() > LISTED_VARIANTS {
-            let rest = variants.len() - LISTED_VARIANTS;
-            variants.truncate(LISTED_VARIANTS);
-            variants.push(format!("{rest} more"));
+    let texts = sets.into_iter().map(|([custom, generic], grounds)| {
+        let mut parts = Vec::new();
+        if !custom.is_empty() {
+            parts.push(some_of(&custom));
         }
-        format!("{} on {}", variants.join(", "), grounds.join(", "))
+        match generic.as_slice() {
+            [] => {}
+            [only] => parts.push(format!("generic plan of {only}")),
+            several if several == custom => parts.push("generic plans of the same".to_owned()),
+            several => parts.push(format!("generic plans of {}", some_of(several))),
+        }
+        format!("{} on {}", parts.join(", "), grounds.join(", "))
     });
     texts.collect::<Vec<_>>().join("; ")
+}
+
+fn some_of(variants: &[String]) -> String {
+    let rest = variants.len().saturating_sub(LISTED_VARIANTS);
+    let listed = variants[..variants.len() - rest].join(", ");
+    match rest {
+        0 => listed,
+        _ => format!("{listed}, {rest} more"),
+    }
 }

@@ -165,6 +165,7 @@ pub(super) fn unchanged(variant: &str) -> ComparedPlan {
         variant: variant.to_owned(),
         plan_mode: PlanMode::Custom,
         verdict: Verdict::Unchanged,
+        why: String::new(),
         reasons: Vec::new(),
         first: Some(figures.clone()),
         second: Some(figures),
@@ -289,6 +290,7 @@ fn without_index(fixture: &str, variant: &str, rows: u64, before: u64, after: u6
         fixture: fixture.to_owned(),
         statement: "fetch".to_owned(),
         verdict: Verdict::Regressed,
+        why: "`job_ready` is gone → job is read whole and sorted".to_owned(),
         reasons: vec![
             reason(Cause::Shape, Effect::Worse, &shape),
             reason(Cause::PagesPerRow, Effect::Worse, &figures),
@@ -325,6 +327,7 @@ fn without_skip_locked(fixture: &str) -> ComparedPlan {
         fixture: fixture.to_owned(),
         statement: "rescue".to_owned(),
         verdict: Verdict::Regressed,
+        why: "waits for rows that other workers have locked".to_owned(),
         reasons: vec![reason(Cause::Finding, Effect::Worse, message)],
         findings_came: vec![finding(
             "lock-without-skip",
@@ -352,6 +355,7 @@ fn one_more_index(fixture: &str) -> ComparedPlan {
         fixture: fixture.to_owned(),
         statement: "complete-unnest".to_owned(),
         verdict: Verdict::Regressed,
+        why: "`job_attempts` is new, and each row that is written goes to it too".to_owned(),
         reasons: vec![
             reason(
                 Cause::WalPerRow,
@@ -382,6 +386,7 @@ fn wide_payload(fixture: &str) -> ComparedPlan {
         fixture: fixture.to_owned(),
         statement: "inspect".to_owned(),
         verdict: Verdict::Regressed,
+        why: "it returns `*` instead of `id`".to_owned(),
         reasons: vec![reason(
             Cause::OutputPagesPerRow,
             Effect::Worse,
@@ -430,6 +435,7 @@ fn flipped() -> ComparedPlan {
     ComparedPlan {
         statement: "release".to_owned(),
         verdict: Verdict::Regressed,
+        why: "the order of service is reversed: job_ready is scanned backward now".to_owned(),
         plan_mode: PlanMode::Generic,
         reasons: vec![reason(
             Cause::Order,

@@ -1,8 +1,9 @@
 //! A comparison for people at a terminal: what it came to, then queue by queue what changed and why, worst first.
 
+use super::entry::{Entry, Finding, ReasonLine, Variation};
 use super::figures::Figure;
 use super::nodes::{LEGEND, tree};
-use super::view::{Entry, Finding, QueueView, View};
+use super::view::{AtNoCost, QueueView, View, tables_alone};
 use super::words::{verdict_name, verdict_role};
 use crate::report::Layout;
 use crate::report::findings::severity_name;
@@ -51,15 +52,34 @@ fn one_queue(page: &mut Page, queue: &QueueView<'_>) {
     if let Some(changes) = queue.changes {
         files(page, changes);
     }
-    for entry in &queue.entries {
-        match entry.verdict {
-            Verdict::Appeared | Verdict::Vanished => listed(page, entry),
-            _ => one_entry(page, entry),
-        }
+    let (lines, full): (Vec<&Entry<'_>>, Vec<&Entry<'_>>) =
+        queue.entries.iter().partition(|entry| is_listed(entry));
+    for (position, entry) in full.iter().enumerate() {
+        let earlier = full[..position].iter();
+        let mut alike = earlier.filter(|earlier| earlier.says_the_same_as(entry));
+        one_entry(page, entry, alike.next().copied());
     }
-    if matches!(queue.entries.last(), Some(entry) if is_listed(entry)) {
+    for entry in &lines {
+        listed(page, entry);
+    }
+    for one in &queue.at_no_cost {
+        at_no_cost(page, one);
+    }
+    if !lines.is_empty() || !queue.at_no_cost.is_empty() {
         page.blank();
     }
+}
+
+/// A line for what differs and is worth nothing.
+fn at_no_cost(page: &mut Page, one: &AtNoCost<'_>) {
+    let label = format!("{}  ", verdict_name(Verdict::Unchanged));
+    let mut parts = Vec::new();
+    if let Some([before, after]) = &one.digests {
+        parts.push(format!("{before} → {after}"));
+    }
+    parts.extend(one.words.iter().cloned());
+    let text = format!("{}  {}: {}", one.statement, one.places, parts.join("; "));
+    page.labelled(width(&label), (Role::Quiet, &label), Role::Quiet, &text);
 }
 
 fn is_listed(entry: &Entry<'_>) -> bool {
@@ -69,7 +89,7 @@ fn is_listed(entry: &Entry<'_>) -> bool {
 /// What changed in the queue's files.
 fn files(page: &mut Page, changes: &QueueChange) {
     let before = page.lines.len();
-    if changes.tables {
+    if tables_alone(changes) {
         let text = "schema or data of its tables changed";
         page.hanging(INDENT, Role::Plain, text);
     }
@@ -139,7 +159,8 @@ fn listed(page: &mut Page, entry: &Entry<'_>) {
     }
 }
 
-fn one_entry(page: &mut Page, entry: &Entry<'_>) {
+/// An entry; `alike` is one above that says the same.
+fn one_entry(page: &mut Page, entry: &Entry<'_>, alike: Option<&Entry<'_>>) {
     let label = format!("{}  ", verdict_name(entry.verdict));
     page.labelled(
         width(&label),
@@ -152,9 +173,59 @@ fn one_entry(page: &mut Page, entry: &Entry<'_>) {
         page.hanging(INDENT, Role::Quiet, &others);
     }
     figures(page, &entry.figures);
-    let words = entry.reasons.iter().filter(|reason| !reason.is_figure());
+    if let Some(alike) = alike {
+        let label = (Role::Quiet, "  why");
+        let text = format!("as {} above", alike.statement);
+        page.labelled(INDENT + LABEL_WIDTH, label, Role::Plain, &text);
+    } else {
+        reasons(page, "  why", &entry.reasons);
+        findings(page, entry);
+    }
+    for variation in &entry.variations {
+        one_variation(page, variation);
+    }
+    digests(page, entry);
+    if entry.verdict != Verdict::Improved {
+        nodes(page, entry, alike);
+    }
+    page.blank();
+}
+
+/// Both plans as one tree, unless the same has become of the nodes of one above.
+fn nodes(page: &mut Page, entry: &Entry<'_>, alike: Option<&Entry<'_>>) {
+    let columns = page.width - INDENT;
+    let lines = |entry: &Entry<'_>| tree(&entry.worst.nodes, columns, TREE_LINES);
+    let shown = lines(entry);
+    if shown.is_empty() {
+        return;
+    }
+    if let Some(alike) = alike
+        && changed(&lines(alike)) == changed(&shown)
+    {
+        let text = format!(
+            "the same nodes have changed as of {} above",
+            alike.statement
+        );
+        page.hanging(INDENT + LABEL_WIDTH, Role::Quiet, &text);
+        return;
+    }
+    page.blank();
+    for (role, line) in shown {
+        indented(page, INDENT, role, &line);
+    }
+}
+
+/// The lines of a tree that are marked, without their indentation.
+fn changed(lines: &[(Role, String)]) -> Vec<String> {
+    let marked = lines.iter().filter(|(_, line)| !line.starts_with(' '));
+    let words = marked.map(|(_, line)| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    words.collect()
+}
+
+fn reasons(page: &mut Page, label: &str, reasons: &[ReasonLine]) {
+    let words = reasons.iter().filter(|reason| !reason.is_figure());
     for (position, reason) in words.enumerate() {
-        let label = if position == 0 { "  why" } else { "" };
+        let label = if position == 0 { label } else { "" };
         page.labelled(
             INDENT + LABEL_WIDTH,
             (Role::Quiet, label),
@@ -162,18 +233,18 @@ fn one_entry(page: &mut Page, entry: &Entry<'_>) {
             &reason.text,
         );
     }
-    findings(page, entry);
-    digests(page, entry);
-    if entry.verdict != Verdict::Improved {
-        let lines = tree(&entry.worst.nodes, page.width - INDENT, TREE_LINES);
-        if !lines.is_empty() {
-            page.blank();
-        }
-        for (role, line) in lines {
-            indented(page, INDENT, role, &line);
-        }
+}
+
+/// Plans that have more to say than the worst.
+fn one_variation(page: &mut Page, variation: &Variation) {
+    let figures: Vec<String> = variation.figures.iter().map(Figure::in_words).collect();
+    let mut text = variation.places.clone();
+    if !figures.is_empty() {
+        text = format!("{text}: {}", figures.join("; "));
     }
-    page.blank();
+    let label = (Role::Quiet, "  also");
+    page.labelled(INDENT + LABEL_WIDTH, label, Role::Plain, &text);
+    reasons(page, "", &variation.reasons);
 }
 
 /// Words are read where figures catch the eye.
@@ -282,7 +353,7 @@ fn closing(page: &mut Page, view: &View<'_>, layout: Layout<'_>) {
         page.blank();
     }
     // The headline says it where nothing follows it.
-    if entries().next().is_some() {
+    if view.queues.iter().any(QueueView::has_plans) {
         page.hanging(0, view.headline.role, &view.closing);
     }
     if let Some(folder) = layout.folder {

@@ -141,6 +141,54 @@ fn every_reason_that_compare_gives_is_told() {
 }
 
 #[test]
+fn another_plan_at_the_same_cost_is_listed_and_counted() {
+    let mut plan = sample::unchanged("batch-10");
+    plan.reasons = vec![Reason {
+        what: Cause::Shape,
+        effect: Effect::Neutral,
+        message: "another plan, with the same pages per row".to_owned(),
+    }];
+    let second = plan.second.as_mut().expect("measured");
+    second.digest = "Update ← Bitmap Heap Scan job".to_owned();
+    let mut other = plan.clone();
+    other.variant = "batch-100".to_owned();
+    let comparison = Comparison {
+        changes: Vec::new(),
+        unpaired: Vec::new(),
+        ..sample::of(vec![plan, other, sample::unchanged("batch-1")])
+    };
+    let table = render_comparison(&comparison, ComparisonFormat::Table, plain(160));
+    let line = "\nunchanged  complete  batch-10, batch-100 on heavy-single-queue: \
+                Update ← Index Scan job_pkey → Update ← Bitmap Heap Scan job\n";
+    assert!(table.contains(line), "{table}");
+    let counts = "3 plans: 3 unchanged, 2 of them with another plan\n";
+    assert!(table.contains(counts), "{table}");
+    let comment = render(&comparison, ComparisonFormat::Markdown);
+    for part in [
+        "**Unchanged: all 3 plans, 2 of them with another plan**\n",
+        "\n- unchanged `complete` batch-10, batch-100 on heavy-single-queue: \
+         `Update ← Index Scan job_pkey` → `Update ← Bitmap Heap Scan job`\n",
+    ] {
+        assert!(comment.contains(part), "{comment}");
+    }
+    let junit = render(&comparison, ComparisonFormat::Junit);
+    assert_eq!(junit.matches("<system-out>").count(), 2, "{junit}");
+}
+
+#[test]
+fn plans_of_one_statement_are_one_row_and_one_entry() {
+    let comparison = sample::comparison();
+    let table = render(&comparison, ComparisonFormat::Table);
+    assert_eq!(table.matches("regressed  fetch  ").count(), 1, "{table}");
+    let comment = render(&comparison, ComparisonFormat::Markdown);
+    assert_eq!(comment.matches("| `fetch` |").count(), 1, "{comment}");
+    let (open, _) = comment.split_once("<details>").expect("folded parts");
+    assert!(open.lines().count() <= 45, "{open}");
+    let said = open.matches("the index is gone").count();
+    assert_eq!(said, 1, "{open}");
+}
+
+#[test]
 fn nothing_to_compare_is_no_success() {
     let text = render(&sample::of(Vec::new()), ComparisonFormat::Table);
     assert!(

@@ -1,23 +1,15 @@
-//! A comparison prepared for people once: what has the same story is one entry, worst first.
+//! A comparison prepared for people once: what became of a statement is one entry, worst first.
 //!
 //! Every text in a view that came with the runs is inert: safe on a terminal, one line.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::figures::{Figure, figures, worst_factor};
-use super::places::{place, places};
+use super::entry::{Entry, LAST};
+use super::places::places;
 use super::words::{self, Headline};
-use crate::finding::Severity;
 use crate::report::findings::without_figures;
 use crate::report::text::inert;
-use crate::run::comparison::{
-    Cause, ComparedPlan, Comparison, Effect, QueueChange, Reason, Verdict,
-};
-use crate::run::plan_result::PlanMode;
-use crate::units::ByteUnit;
-
-/// What is worse in a way that has no factor (other rows, another order, a finding) stands among the changes by this factor.
-const FACTOR_OF_OTHERS: f64 = 10.0;
+use crate::run::comparison::{Cause, ComparedPlan, Comparison, QueueChange, Verdict};
 
 /// Everything a report says about two runs.
 pub(super) struct View<'a> {
@@ -47,52 +39,22 @@ pub(super) struct QueueView<'a> {
     pub(super) changes: Option<&'a QueueChange>,
     /// What became of its plans, worst first.
     pub(super) entries: Vec<Entry<'a>>,
+    /// What differs and is worth nothing.
+    pub(super) at_no_cost: Vec<AtNoCost<'a>>,
 }
 
-/// Plans of one statement that have the same story.
-pub(super) struct Entry<'a> {
-    /// What they came to.
-    pub(super) verdict: Verdict,
+/// Plans of one statement that are unchanged, though something about them differs, in the same way.
+pub(super) struct AtNoCost<'a> {
     /// Name of the statement.
     pub(super) statement: String,
-    /// The plan the figures are of: the one that changed most.
-    pub(super) worst: &'a ComparedPlan,
-    /// Where that is, for example `batch-10 on heavy-single-queue`.
-    pub(super) place: String,
-    /// How many plans there are.
-    pub(super) plans: usize,
-    /// Where the others are, in words; empty if there are none.
-    pub(super) others: String,
-    /// The figures of the worst.
-    pub(super) figures: Vec<Figure>,
-    /// Why, in words, most important first.
-    pub(super) reasons: Vec<ReasonLine>,
-    /// Findings that came: with what to do about them.
-    pub(super) came: Vec<Finding>,
-    /// Findings that went.
-    pub(super) went: Vec<Finding>,
-}
-
-/// Why a plan has its verdict.
-pub(super) struct ReasonLine {
-    /// What changed.
-    pub(super) what: Cause,
-    /// What it is worth.
-    pub(super) effect: Effect,
-    /// In words.
-    pub(super) text: String,
-}
-
-/// A finding that only one of the runs has.
-pub(super) struct Finding {
-    /// How much it matters.
-    pub(super) severity: Severity,
-    /// Id of the rule.
-    pub(super) rule: String,
-    /// What was found.
-    pub(super) message: String,
-    /// What to do about it, in lines.
-    pub(super) help: Vec<String>,
+    /// Where they are.
+    pub(super) places: String,
+    /// The first of them.
+    pub(super) plan: &'a ComparedPlan,
+    /// The plan before and after in one line each, where that is what differs.
+    pub(super) digests: Option<[String; 2]>,
+    /// What else differs.
+    pub(super) words: Vec<String>,
 }
 
 impl<'a> View<'a> {
@@ -113,7 +75,7 @@ impl<'a> View<'a> {
             queues,
             unlike: words::unlike(comparison),
             remarks: words::remarks(comparison),
-            closing: words::closing(&comparison.verdicts),
+            closing: words::closing(comparison),
             times_decide: times.clone().any(|times| times.test.is_some()),
             has_times: times.next().is_some(),
         }
@@ -130,39 +92,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// What plans must share to have the same story.
-type Story<'a> = (
-    &'a str,
-    &'a str,
-    Verdict,
-    bool,
-    Vec<(Cause, Effect)>,
-    BTreeSet<&'a str>,
-);
-
-fn story(plan: &ComparedPlan) -> Story<'_> {
-    let telling = plan
-        .reasons
-        .iter()
-        .filter(|reason| reason.effect != Effect::Neutral);
-    let causes: BTreeSet<_> = telling.map(|reason| (reason.what, reason.effect)).collect();
-    let came = plan.findings_came.iter();
-    (
-        &plan.queue,
-        &plan.statement,
-        plan.verdict,
-        plan.plan_mode == PlanMode::Generic,
-        causes.into_iter().collect(),
-        came.map(|finding| finding.rule.as_str()).collect(),
-    )
-}
-
 fn queues(comparison: &Comparison, several_servers: bool) -> Vec<QueueView<'_>> {
-    let mut stories: BTreeMap<Story<'_>, Vec<&ComparedPlan>> = BTreeMap::new();
-    let changed = comparison.plans.iter();
-    for plan in changed.filter(|plan| plan.verdict != Verdict::Unchanged) {
-        stories.entry(story(plan)).or_default().push(plan);
-    }
     let mut queues: BTreeMap<&str, QueueView<'_>> = BTreeMap::new();
     for change in &comparison.changes {
         let queue = queues.entry(&change.queue);
@@ -170,9 +100,18 @@ fn queues(comparison: &Comparison, several_servers: bool) -> Vec<QueueView<'_>> 
             .or_insert_with(|| QueueView::named(&change.queue))
             .changes = Some(change);
     }
-    for ((name, ..), plans) in stories {
+    let mut statements: BTreeMap<(&str, &str, Verdict), Vec<&ComparedPlan>> = BTreeMap::new();
+    for plan in comparison.plans.iter().filter(|plan| plan.differs()) {
+        let key = (plan.queue.as_str(), plan.statement.as_str(), plan.verdict);
+        statements.entry(key).or_default().push(plan);
+    }
+    for ((name, _, verdict), plans) in statements {
         let queue = queues.entry(name).or_insert_with(|| QueueView::named(name));
-        queue.entries.extend(Entry::of(&plans, several_servers));
+        if verdict == Verdict::Unchanged {
+            queue.at_no_cost.extend(at_no_cost(&plans, several_servers));
+        } else {
+            queue.entries.extend(Entry::of(&plans, several_servers));
+        }
     }
     let mut queues: Vec<QueueView<'_>> = queues.into_values().collect();
     for queue in &mut queues {
@@ -182,176 +121,60 @@ fn queues(comparison: &Comparison, several_servers: bool) -> Vec<QueueView<'_>> 
     queues
 }
 
+/// Whether schema or data changed for all the runs tell: indexes are made by the same files, and named by themselves.
+pub(super) fn tables_alone(changes: &QueueChange) -> bool {
+    changes.tables && changes.indexes_gone.is_empty() && changes.indexes_new.is_empty()
+}
+
 impl QueueView<'_> {
+    /// Whether any plan of it differs.
+    pub(super) fn has_plans(&self) -> bool {
+        !self.entries.is_empty() || !self.at_no_cost.is_empty()
+    }
+
     fn named(name: &str) -> Self {
         QueueView {
             name: inert(name),
             changes: None,
             entries: Vec::new(),
+            at_no_cost: Vec::new(),
         }
     }
 }
 
-/// What sorts entries: verdict, whether it is a plan PostgreSQL does not choose, the greatest factor first.
-type Rank = (Verdict, bool, u64);
-
-const LAST: Rank = (Verdict::Unchanged, true, u64::MAX);
-
-/// By how much a plan changed, for ordering.
-fn extent(plan: &ComparedPlan) -> f64 {
-    let other = plan.reasons.iter().any(|reason| {
-        let is_figure = matches!(
-            reason.what,
-            Cause::PagesPerRow
-                | Cause::WalPerRow
-                | Cause::OutputPagesPerRow
-                | Cause::RowsRemovedPerRow
-                | Cause::Shape
-        );
-        reason.effect == Effect::Worse && !is_figure
-    });
-    let least = if other { FACTOR_OF_OTHERS } else { 0.0 };
-    worst_factor(plan).unwrap_or(0.0).max(least)
-}
-
-impl<'a> Entry<'a> {
-    fn of(plans: &[&'a ComparedPlan], several_servers: bool) -> Option<Entry<'a>> {
-        // The first of those that changed equally much.
-        let worst = *plans
-            .iter()
-            .rev()
-            .max_by(|one, other| extent(one).total_cmp(&extent(other)))?;
-        let others: Vec<&ComparedPlan> = plans
-            .iter()
-            .copied()
-            .filter(|plan| !std::ptr::eq(*plan, worst))
-            .collect();
-        Some(Entry {
-            verdict: worst.verdict,
-            statement: inert(&worst.statement),
-            worst,
-            place: place(worst, several_servers),
-            plans: plans.len(),
-            others: places(&others, several_servers),
-            figures: figures(worst),
-            reasons: reasons(worst, &others, several_servers),
-            came: findings(worst, &others, |plan| &plan.findings_came),
-            went: findings(worst, &others, |plan| match plan.second {
-                Some(_) => &plan.findings_went,
-                // It has not got better by not being measured.
-                None => &[],
-            }),
-        })
-    }
-
-    fn rank(&self) -> Rank {
-        let chosen = |figures: &crate::run::comparison::Figures| figures.auto_plan;
-        let auto = self.worst.second.as_ref().and_then(chosen);
-        let is_never_chosen =
-            self.worst.plan_mode == PlanMode::Generic && auto == Some(PlanMode::Custom);
-        // Of positive numbers the bits are in the same order.
-        let extent = extent(self.worst).max(0.0).to_bits();
-        (self.verdict, is_never_chosen, u64::MAX - extent)
-    }
-}
-
-/// The reasons of the worst plan, then what differs in the shapes of others.
-fn reasons(
-    worst: &ComparedPlan,
-    others: &[&ComparedPlan],
-    several_servers: bool,
-) -> Vec<ReasonLine> {
-    let mut known: BTreeSet<String> = BTreeSet::new();
-    let mut lines = Vec::new();
-    for reason in &worst.reasons {
-        if known.insert(without_figures(&reason.message)) {
-            lines.push(ReasonLine::of(reason, inert(&reason.message)));
-        }
-    }
-    for plan in others {
-        let shapes = plan
+/// The plans of a statement that differ in something that is worth nothing, those that differ in the same as one.
+fn at_no_cost<'a>(plans: &[&'a ComparedPlan], several_servers: bool) -> Vec<AtNoCost<'a>> {
+    let digests = |plan: &ComparedPlan| -> Option<[String; 2]> {
+        let (first, second) = (plan.first.as_ref()?, plan.second.as_ref()?);
+        let differs = plan.is_another_at_no_cost() && first.digest != second.digest;
+        differs.then(|| [&first.digest, &second.digest].map(|digest| inert(digest)))
+    };
+    let words = |plan: &ComparedPlan| -> Vec<String> {
+        let has_digests = digests(plan).is_some();
+        let others = plan
             .reasons
             .iter()
-            .filter(|reason| reason.what == Cause::Shape);
-        for reason in shapes {
-            if known.insert(without_figures(&reason.message)) {
-                let place = place(plan, several_servers);
-                lines.push(ReasonLine::of(
-                    reason,
-                    format!("{place}: {}", inert(&reason.message)),
-                ));
-            }
+            .filter(|reason| !(has_digests && reason.what == Cause::Shape));
+        others.map(|reason| inert(&reason.message)).collect()
+    };
+    let mut groups: Vec<(Vec<String>, Vec<&ComparedPlan>)> = Vec::new();
+    for plan in plans {
+        let mut key: Vec<String> = digests(plan).into_iter().flatten().collect();
+        key.extend(words(plan).iter().map(|words| without_figures(words)));
+        match groups.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, members)) => members.push(plan),
+            None => groups.push((key, vec![plan])),
         }
     }
-    lines
-}
-
-impl Entry<'_> {
-    /// Whether a reason says what a finding says.
-    pub(super) fn tells(&self, finding: &Finding) -> bool {
-        let mut reasons = self.reasons.iter();
-        reasons.any(|reason| {
-            reason.what == Cause::Finding
-                && (reason.text.contains(&finding.message) || reason.text.contains(&finding.rule))
+    let entries = groups.into_iter().filter_map(|(_, members)| {
+        let plan = *members.first()?;
+        Some(AtNoCost {
+            statement: inert(&plan.statement),
+            places: places(&members, several_servers),
+            plan,
+            digests: digests(plan),
+            words: words(plan),
         })
-    }
-}
-
-impl ReasonLine {
-    fn of(reason: &Reason, text: String) -> ReasonLine {
-        ReasonLine {
-            what: reason.what,
-            effect: reason.effect,
-            text,
-        }
-    }
-
-    /// Whether it says no more than the figures beside it.
-    pub(super) fn is_figure(&self) -> bool {
-        let is_count = matches!(
-            self.what,
-            Cause::PagesPerRow
-                | Cause::WalPerRow
-                | Cause::OutputPagesPerRow
-                | Cause::RowsRemovedPerRow
-                | Cause::Time
-        );
-        let figures = self.text.split_once(" → ").map(|(_, figures)| figures);
-        is_count && figures.is_some_and(|figures| figures.split(' ').all(is_number_or_unit))
-    }
-}
-
-/// For example `1,210`, `(81×)`, `kB`.
-fn is_number_or_unit(word: &str) -> bool {
-    let units = ByteUnit::ALL.map(ByteUnit::name);
-    let is_unit = units.contains(&word) || ["ms", "s"].contains(&word);
-    is_unit
-        || word
-            .chars()
-            .all(|one| one.is_ascii_digit() || ".,()+−×%".contains(one))
-}
-
-/// The findings of some plans, each rule once, worst first; as the first plan has it, unless it matters more in another.
-fn findings<'a>(
-    worst: &'a ComparedPlan,
-    others: &[&'a ComparedPlan],
-    of: impl Fn(&'a ComparedPlan) -> &'a [crate::run::baseline::BaselineFinding],
-) -> Vec<Finding> {
-    let mut rules: BTreeMap<&str, Finding> = BTreeMap::new();
-    let plans = [worst].into_iter().chain(others.iter().copied());
-    for found in plans.flat_map(of) {
-        let finding = || Finding {
-            severity: found.severity,
-            rule: inert(&found.rule),
-            message: inert(&found.message),
-            help: found.help.lines().map(inert).collect(),
-        };
-        let known = rules.entry(&found.rule).or_insert_with(finding);
-        if known.severity < found.severity {
-            *known = finding();
-        }
-    }
-    let mut findings: Vec<Finding> = rules.into_values().collect();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    findings
+    });
+    entries.collect()
 }

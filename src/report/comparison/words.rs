@@ -65,11 +65,12 @@ pub(super) fn headline(comparison: &Comparison) -> Headline {
         ("nothing regressed", plans, Role::Note)
     };
     let rest = rest(counts, verdict);
-    let text = if rest.is_empty() {
+    let mut text = if rest.is_empty() {
         text
     } else {
         format!("{text}; {rest}")
     };
+    text += &unchanged_but_different(comparison);
     Headline {
         verdict,
         text,
@@ -114,14 +115,38 @@ fn some_of(names: &[String], noun: &str) -> String {
     crate::finding::wording::listed(&names)
 }
 
+/// Of the unchanged plans those in which something differs: `, 2 of them with another plan`.
+pub(super) fn unchanged_but_different(comparison: &Comparison) -> String {
+    let plans = || comparison.plans.iter();
+    let others = plans().filter(|plan| plan.is_another_at_no_cost()).count();
+    let differing = plans()
+        .filter(|plan| plan.verdict == Verdict::Unchanged && plan.differs())
+        .count();
+    let mut text = String::new();
+    if others > 0 {
+        text += &format!(", {} of them with another plan", Count(others as u64));
+    }
+    let rest = differing.saturating_sub(others);
+    if rest > 0 {
+        text += &format!(", {} of them with something to note", Count(rest as u64));
+    }
+    text
+}
+
 /// How many plans have each verdict, in a line.
-pub(super) fn closing(counts: &VerdictCounts) -> String {
+pub(super) fn closing(comparison: &Comparison) -> String {
+    let counts = &comparison.verdicts;
     let parts: Vec<String> = named(counts)
         .into_iter()
         .filter(|(number, _)| *number > 0)
         .map(|(number, name)| format!("{} {name}", Count(number as u64)))
         .collect();
-    format!("{}: {}", counted(total(counts), "plan"), parts.join(", "))
+    format!(
+        "{}: {}{}",
+        counted(total(counts), "plan"),
+        parts.join(", "),
+        unchanged_but_different(comparison)
+    )
 }
 
 fn total(counts: &VerdictCounts) -> usize {

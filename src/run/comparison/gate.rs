@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::counts::Count;
-use super::{Comparison, Verdict};
+use super::{ComparedPlan, Comparison, Verdict};
 use crate::definition::nearest;
 use crate::finding::wording::listed;
 
@@ -123,7 +123,7 @@ impl Tolerances {
 pub enum FailOn {
     /// A plan that regressed.
     Regression,
-    /// Any plan that is not unchanged.
+    /// Any plan that is not unchanged, or is another one at the same cost.
     Difference,
 }
 
@@ -142,14 +142,14 @@ impl FailOn {
     /// Judges a comparison.
     #[must_use]
     pub fn judge(self, comparison: &Comparison) -> Outcome {
-        let fails = |verdict| match self {
-            FailOn::Regression => verdict == Verdict::Regressed,
-            FailOn::Difference => !matches!(verdict, Verdict::Unchanged | Verdict::Inconclusive),
+        let fails = |plan: &ComparedPlan| match self {
+            FailOn::Regression => plan.verdict == Verdict::Regressed,
+            FailOn::Difference => plan.differs() && plan.verdict != Verdict::Inconclusive,
         };
-        let mut verdicts = comparison.plans.iter().map(|plan| plan.verdict);
-        if verdicts.clone().any(fails) {
+        let mut plans = comparison.plans.iter();
+        if plans.clone().any(fails) {
             Outcome::Failed
-        } else if verdicts.any(|verdict| verdict == Verdict::Inconclusive) {
+        } else if plans.any(|plan| plan.verdict == Verdict::Inconclusive) {
             Outcome::Inconclusive
         } else {
             Outcome::Passed
@@ -219,7 +219,8 @@ mod tests {
             [FailOn::Regression, FailOn::Difference].map(|gate| gate.judge(&comparison))
         };
         use Outcome::{Failed, Inconclusive, Passed};
-        assert_eq!(keep(&[Verdict::Unchanged]), [Passed, Passed]);
+        // One of them is another plan at the same cost.
+        assert_eq!(keep(&[Verdict::Unchanged]), [Passed, Failed]);
         assert_eq!(
             keep(&[Verdict::Improved, Verdict::Unchanged]),
             [Passed, Failed]
@@ -234,7 +235,14 @@ mod tests {
         );
         assert_eq!(
             keep(&[Verdict::Inconclusive, Verdict::Unchanged]),
-            [Inconclusive, Inconclusive]
+            [Inconclusive, Failed]
         );
+        let mut same = sample::unchanged();
+        let judged = |comparison: &Comparison| {
+            [FailOn::Regression, FailOn::Difference].map(|gate| gate.judge(comparison))
+        };
+        assert_eq!(judged(&same), [Passed, Passed]);
+        same.plans[0].verdict = Verdict::Inconclusive;
+        assert_eq!(judged(&same), [Inconclusive, Inconclusive]);
     }
 }

@@ -1,5 +1,6 @@
 //! Two runs side by side, as data: what each plan came to, why, and whether that passes a gate.
 
+mod brief;
 mod counts;
 mod finding_change;
 pub mod gate;
@@ -125,6 +126,10 @@ pub struct ComparedPlan {
     pub plan_mode: PlanMode,
     /// What it came to.
     pub verdict: Verdict,
+    /// The decisive reason in at most 100 characters, what stands between backticks a name; empty where nothing changed, or figures
+    /// say it all.
+    #[serde(default)]
+    pub why: String,
     /// Why, most important first; empty where nothing changed.
     pub reasons: Vec<Reason>,
     /// Its figures in the first run; none where it was not measured.
@@ -192,10 +197,10 @@ pub enum Cause {
     Failure,
     /// The number of rows it returns or writes.
     Rows,
-    /// The shape of its plan, and pages with it.
-    Shape,
     /// The order in which jobs are served.
     Order,
+    /// The shape of its plan, and pages with it.
+    Shape,
     /// Pages per row.
     PagesPerRow,
     /// WAL bytes per row.
@@ -350,6 +355,21 @@ impl VerdictCounts {
     }
 }
 
+impl ComparedPlan {
+    /// Whether it is another plan that comes to the same.
+    #[must_use]
+    pub fn is_another_at_no_cost(&self) -> bool {
+        let mut reasons = self.reasons.iter();
+        self.verdict == Verdict::Unchanged && reasons.any(|reason| reason.what == Cause::Shape)
+    }
+
+    /// Whether anything at all was found to differ, be it worth nothing.
+    #[must_use]
+    pub fn differs(&self) -> bool {
+        self.verdict != Verdict::Unchanged || !self.reasons.is_empty()
+    }
+}
+
 impl Side {
     fn of((name, run): (&str, &Baseline)) -> Side {
         let servers = run.servers.iter();
@@ -420,8 +440,9 @@ pub fn compare(
     };
     let mut plans: Vec<ComparedPlan> = pairing.pairs.iter().map(|pair| judge.plan(pair)).collect();
     times::judge(&mut plans, &pairing.pairs, (first.1, second.1));
-    for plan in &mut plans {
+    for (plan, pair) in plans.iter_mut().zip(&pairing.pairs) {
         plan.settle();
+        judge.say_why(plan, pair);
     }
     Ok(Comparison {
         format_version: FORMAT_VERSION,

@@ -55,7 +55,7 @@ pub(super) enum Found<'b> {
 pub(super) enum Missing<'b> {
     /// There is no such plan.
     Absent,
-    /// It could not be measured: the failure's message.
+    /// It could not be measured, or was left out: the message says why.
     Failed(&'b str),
     /// The run did not come to its end.
     Unfinished,

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::queue_change::IndexChanges;
-use crate::finding::predicate::{column_name, comparisons, conjuncts, without_cast};
+use crate::finding::predicate::{
+    column_name, comparisons, conjuncts, without_cast, without_casts, without_counted_alias,
+};
 use crate::finding::wording::listed;
 use crate::plan::{NodeChange, OutlineNode};
 use crate::units::Count;
@@ -27,7 +29,7 @@ const JOINS: [(&str, &str); 3] = [
 /// Characters of a condition that are shown.
 const CONDITION_CHARACTERS: usize = 80;
 
-/// So many conditions are named.
+/// So many conditions are named; the rest is counted.
 const CONDITIONS: usize = 2;
 
 /// In which way the order of rows was reversed.
@@ -54,6 +56,8 @@ pub(super) enum ScanOrder {
 struct Parts<'p> {
     /// Indexes, and whether each is read in its order, and backward.
     indexes: BTreeMap<&'p str, BTreeSet<(bool, bool)>>,
+    /// The relations of the indexes, as far as nodes name them.
+    indexed: BTreeSet<(&'p str, &'p str)>,
     /// Relations read from beginning to end.
     whole: BTreeSet<&'p str>,
     /// What rows are sorted by, of each sort.
@@ -85,6 +89,7 @@ impl<'p> Parts<'p> {
                 .entry(index)
                 .or_default()
                 .insert((ordered, backward));
+            self.indexed.insert((index, &node.relation));
         } else if name.starts_with("Seq Scan") {
             self.whole.insert(&node.relation);
         }
@@ -157,6 +162,46 @@ pub(super) fn changes(
     words
 }
 
+/// The same in a few words: what became of the index, and what follows; none where neither index nor order is concerned.
+pub(super) fn brief(
+    first: &[OutlineNode],
+    second: &[OutlineNode],
+    indexes: &IndexChanges,
+) -> Option<String> {
+    let (before, after) = (Parts::of(first), Parts::of(second));
+    let lost = before
+        .indexes
+        .keys()
+        .find(|name| !after.indexes.contains_key(*name));
+    let found = after
+        .indexes
+        .keys()
+        .find(|name| !before.indexes.contains_key(*name));
+    let whole = only(&after.whole, &before.whole).next();
+    let sorted = sort_words(&before, &after).filter(|_| !after.sorts.is_empty());
+    let follows = match (whole, &sorted, found) {
+        (Some(relation), Some(_), _) => Some(format!("{relation} is read whole and sorted")),
+        (Some(relation), None, _) => Some(format!("{relation} is read whole")),
+        (None, Some(keys), None) => Some(keys.clone()),
+        (None, Some(_), Some(index)) => Some(format!("`{index}` is scanned, and rows are sorted")),
+        (None, None, Some(index)) => Some(format!("`{index}` is scanned")),
+        (None, None, None) => None,
+    };
+    let fate = lost.map(|name| {
+        if indexes.gone.contains(*name) {
+            format!("`{name}` is gone")
+        } else if indexes.redefined.contains(*name) {
+            format!("`{name}` has another definition")
+        } else {
+            format!("`{name}` is not scanned any more")
+        }
+    });
+    match (fate, follows) {
+        (Some(fate), Some(follows)) => Some(format!("{fate} → {follows}")),
+        (fate, follows) => fate.or(follows).or_else(|| sort_words(&before, &after)),
+    }
+}
+
 fn only<'a>(
     one: &'a BTreeSet<&'a str>,
     other: &'a BTreeSet<&'a str>,
@@ -202,7 +247,10 @@ fn index_words(before: &Parts<'_>, after: &Parts<'_>, indexes: &IndexChanges) ->
 
 fn sort_words(before: &Parts<'_>, after: &Parts<'_>) -> Option<String> {
     match (before.sorts.first(), after.sorts.first()) {
-        (None, Some(keys)) => Some(format!("rows are sorted now, by {keys}")),
+        (None, Some(keys)) => {
+            let keys = without_counted_alias(keys);
+            Some(format!("rows are sorted now, by {keys}"))
+        }
         (Some(_), None) => Some("rows are not sorted any more".to_owned()),
         _ => None,
     }
@@ -222,44 +270,61 @@ fn join_words(before: &Parts<'_>, after: &Parts<'_>) -> Option<String> {
     })
 }
 
-/// What was looked up in an index and is a filter now; and what is a filter now and was nowhere before, such as the condition of a
-/// partial index that is not used any more.
+/// What was looked up in an index and is a filter now, though the index is still scanned; and what is a filter now and was nowhere
+/// before, such as the condition of a partial index that is not used any more.
 fn filter_words(before: &Parts<'_>, after: &Parts<'_>) -> Vec<String> {
-    let mut words = BTreeSet::new();
-    let mut shown = Vec::new();
+    let mut words: Vec<String> = Vec::new();
     for (relation, text) in &after.filtered {
         // The scan of a bitmap names no relation: its columns count for the heap scan above, which rechecks them.
         let sought = before.sought_columns(relation);
         let still = after.sought_columns(relation);
         let filtered = before.filtered_columns(relation);
+        let has_lost = before.has_lost_an_index(after, relation);
         for part in conjuncts(text) {
             let column = comparisons(part)
                 .first()
                 .map(|comparison| comparison.column);
-            let word = match column {
+            let what = match column {
+                // Of an index that is not scanned any more that goes without saying.
+                Some(column) if sought.contains(column) && has_lost => continue,
                 Some(column) if sought.contains(column) && !still.contains(column) => {
-                    format!(
-                        "`{}` was looked up in an index and is a filter now",
-                        cut(part)
-                    )
+                    "was looked up in an index and is a filter now"
                 }
                 Some(column) if !sought.contains(column) && !filtered.contains(column) => {
-                    format!("`{}` is checked row by row now", cut(part))
+                    "is checked row by row now"
                 }
+                // A plan made for the parameters' values has lost what asks whether one of them is null.
+                None if part.starts_with("($") && part.contains(" IS NULL) OR ") => continue,
                 None if part.contains(" OR ") && !before.mentions(part) => {
-                    format!("`{}` is checked row by row now", cut(part))
+                    "is checked row by row now"
                 }
                 _ => continue,
             };
-            if shown.len() < CONDITIONS && words.insert(word.clone()) {
-                shown.push(word);
+            let word = format!("`{}` {what}", cut(part));
+            if !words.contains(&word) {
+                words.push(word);
             }
         }
     }
-    shown
+    let rest = words.len().saturating_sub(CONDITIONS);
+    words.truncate(CONDITIONS);
+    match rest {
+        0 => {}
+        1 => words.push("and 1 more condition".to_owned()),
+        _ => words.push(format!("and {rest} more conditions")),
+    }
+    words
 }
 
 impl Parts<'_> {
+    /// Whether an index of this relation is not scanned at all any more.
+    fn has_lost_an_index(&self, after: &Parts<'_>, relation: &str) -> bool {
+        let mut indexed = self.indexed.iter();
+        indexed.any(|(index, of)| {
+            (*of == relation || of.is_empty()) && !after.indexes.contains_key(index)
+        })
+    }
+
     fn mentions(&self, part: &str) -> bool {
         let mut conditions = self.sought.iter().chain(&self.filtered);
         conditions.any(|(_, text)| text.contains(part))
@@ -267,7 +332,8 @@ impl Parts<'_> {
 }
 
 fn cut(condition: &str) -> String {
-    let text = without_cast(condition);
+    let text = without_casts(&without_counted_alias(condition));
+    let text = without_cast(&text);
     if text.chars().count() <= CONDITION_CHARACTERS {
         return text.to_owned();
     }
@@ -299,8 +365,8 @@ pub(super) fn reversed(first: &[OutlineNode], second: &[OutlineNode]) -> Option<
     let mut sorts = before.sorts.iter().zip(&after.sorts);
     let (before, after) = sorts.find(|(before, after)| are_turned(before, after))?;
     Some(ScanOrder::Sort {
-        before: (*before).to_owned(),
-        after: (*after).to_owned(),
+        before: without_counted_alias(before),
+        after: without_counted_alias(after),
     })
 }
 

@@ -80,6 +80,18 @@ impl QueueChanges {
     }
 }
 
+impl QueueFacts {
+    /// The fetches that changed, for a statement that did not and works on the jobs they claim.
+    pub(super) fn changed_before(&self, operation: &str, statement: &str) -> Vec<&str> {
+        let is_fed = !["fetch", "enqueue", "inspect"].contains(&operation);
+        if !is_fed || self.tables || self.statements.contains_key(statement) {
+            return Vec::new();
+        }
+        let fetches = self.statements.iter().filter(|(_, is_fetch)| **is_fetch);
+        fetches.map(|(name, _)| name.as_str()).collect()
+    }
+}
+
 impl IndexChanges {
     fn of(before: &BaselineQueue, after: &BaselineQueue) -> IndexChanges {
         // A run that did not record its indexes has none.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::brief;
 use super::counts::Count;
 use super::finding_change::FindingChanges;
 use super::pairing::{Found, Missing, Pair};
@@ -13,6 +14,7 @@ use crate::finding::wording::listed;
 use crate::plan::{NodeChange, PlanMode, difference};
 use crate::run::baseline::{BaselineFinding, BaselinePlan};
 use crate::run::environment::{Limitation, version_numbers};
+use crate::run::plan_result::GenericShape;
 use crate::units::{Count as Grouped, Rows};
 
 /// Judges the plans of two runs.
@@ -45,6 +47,17 @@ impl Judge<'_> {
                 plan
             }
         }
+    }
+
+    /// Adds the reason in few words to a plan that has its verdict.
+    pub(super) fn say_why(&self, plan: &mut ComparedPlan, pair: &Pair<'_>) {
+        let none = QueueFacts::default();
+        let both = match pair.found {
+            Found::Both(first, second) => Some((first, second)),
+            Found::First(..) | Found::Second(..) => None,
+        };
+        let queue = self.changes.of_queue(pair.queue).unwrap_or(&none);
+        plan.why = brief::why(plan, both, queue);
     }
 
     fn both(&self, pair: &Pair<'_>, first: &BaselinePlan, second: &BaselinePlan) -> ComparedPlan {
@@ -111,6 +124,7 @@ fn named(pair: &Pair<'_>, plan: &BaselinePlan) -> ComparedPlan {
         variant: plan.variant.clone(),
         plan_mode: pair.mode,
         verdict: Verdict::Unchanged,
+        why: String::new(),
         reasons: Vec::new(),
         first: None,
         second: None,
@@ -293,12 +307,11 @@ impl Case<'_> {
 
     /// That a statement is the same and works on what a fetch claims that is not.
     fn given_other_jobs(&self) -> String {
-        let is_fed = !["fetch", "enqueue", "inspect"].contains(&self.second.operation.as_str());
-        let statements = &self.queue.statements;
-        let is_same = !self.queue.tables && !statements.contains_key(&self.second.statement);
-        let fetches = statements.iter().filter(|(_, is_fetch)| **is_fetch);
-        let fetches: Vec<&str> = fetches.map(|(name, _)| name.as_str()).collect();
-        if !is_fed || !is_same || fetches.is_empty() {
+        let second = self.second;
+        let fetches = self
+            .queue
+            .changed_before(&second.operation, &second.statement);
+        if fetches.is_empty() {
             return String::new();
         }
         format!(
@@ -310,8 +323,11 @@ impl Case<'_> {
     /// PostgreSQL settles on the other plan: worse if that costs more.
     fn auto_plan(&self, pair: &Pair<'_>) -> Option<Reason> {
         let [before, after] = [self.first.auto_plan?, self.second.auto_plan?];
+        // One plan in either mode: which of them it is called by costs nothing.
+        let is_one = |plan: &BaselinePlan| plan.generic_shape == GenericShape::Same;
+        let is_one = is_one(self.first) && is_one(self.second);
         // The custom plan's row says it.
-        if before == after || pair.mode != PlanMode::Custom {
+        if before == after || is_one || pair.mode != PlanMode::Custom {
             return None;
         }
         let costs = match pair.settled {

@@ -124,6 +124,12 @@ impl RunFolder {
         header.is_some_and(|header| header.run_id == self.run_id)
     }
 
+    /// What tells its run from others of the same second.
+    pub(super) fn suffix(&self) -> Option<u16> {
+        let (_, suffix) = self.run_id.rsplit_once('-')?;
+        u16::from_str_radix(suffix, 16).ok()
+    }
+
     /// Whether its run is still going.
     #[must_use]
     pub fn is_running(&self) -> bool {

@@ -50,6 +50,17 @@ fn a_collision_tries_another_id() {
 }
 
 #[test]
+fn runs_that_begin_within_a_second_sort_as_they_began() {
+    let out = tempfile::tempdir().unwrap();
+    let stores: Vec<RunStore> = (0..20).map(|_| store(out.path())).collect();
+    let ids: Vec<&str> = stores.iter().map(RunStore::run_id).collect();
+    assert!(ids.is_sorted(), "{ids:?}");
+    // After the last suffix there is any other that is free.
+    fs::create_dir(out.path().join("20261121T091304Z-plans-ffff")).unwrap();
+    assert!(!ids.contains(&store(out.path()).run_id()));
+}
+
+#[test]
 fn a_run_that_wrote_nothing_leaves_no_folder() {
     let out = tempfile::tempdir().unwrap();
     let kept = store(out.path());

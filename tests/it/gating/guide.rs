@@ -1,7 +1,7 @@
 //! The page about the gate, docs/gating.md, as something that can be carried out: its files written, its commands run, in their order.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::repository::Repository;
 
@@ -37,20 +37,31 @@ fn blocks(page: &str) -> Vec<Block> {
     blocks
 }
 
-/// A file of the documentation.
-fn documentation(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("docs")
-        .join(name)
+/// The page.
+fn page() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/gating.md");
+    fs::read_to_string(path).expect("reads the page")
 }
 
-/// Carries out the page from its beginning to the heading, or to its end. Every command has to succeed.
-pub(super) fn follow(repository: &Repository, until: Option<&str>) {
-    let page = fs::read_to_string(documentation("gating.md")).expect("reads the page");
-    let part = match until {
-        Some(heading) => page.split_once(heading).expect("the page has it").0,
-        None => &page,
-    };
+/// Its two parts, before and after this heading.
+fn parts<'p>(page: &'p str, heading: &str) -> (&'p str, &'p str) {
+    page.split_once(heading).expect("the page has the heading")
+}
+
+/// The first command below this heading.
+pub(super) fn command_below(heading: &str) -> String {
+    let page = page();
+    let mut below = blocks(parts(&page, heading).1).into_iter();
+    match below.next() {
+        Some(Block::Commands(text)) => text,
+        other => panic!("no command below {heading}: {other:?}"),
+    }
+}
+
+/// Carries out the page from its beginning to this heading. Every command has to succeed.
+pub(super) fn follow(repository: &Repository, until: &str) {
+    let page = page();
+    let part = parts(&page, until).0;
     for block in blocks(part) {
         match block {
             Block::File { path, text } => repository.write(&path, &text),

@@ -247,7 +247,7 @@ impl Planted {
 #[test]
 fn a_planted_change_fails_and_the_comment_names_the_cause() {
     let repository = Repository::new();
-    guide::follow(&repository, Some(AFTER_THE_SET_UP));
+    guide::follow(&repository, AFTER_THE_SET_UP);
     let mut complaints = Vec::new();
     for planted in &PLANTED {
         for (file, from, to) in planted.edits {

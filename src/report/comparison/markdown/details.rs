@@ -1,17 +1,19 @@
 //! The folded parts of a comment: changed lines, plans node by node, what became better, terms.
 
+use super::causes::lines_are_few;
 use super::comment::{Comment, shortened};
 use super::{Listed, SENTENCE_CHARACTERS};
 use crate::report::Layout;
+use crate::report::comparison::figures::Figure;
 use crate::report::comparison::nodes::{LEGEND, tree};
 use crate::report::comparison::source_line;
-use crate::report::comparison::view::View;
-use crate::report::comparison::words::verdict_name;
+use crate::report::comparison::view::{AtNoCost, QueueView, View};
+use crate::report::comparison::words::{unchanged_but_different, verdict_name};
 use crate::report::findings::severity_name;
 use crate::report::markdown::text::{code, escaped, fenced, folded, prose};
 use crate::report::status::counted;
 use crate::report::text::inert;
-use crate::run::comparison::{Comparison, StatementChange, Tolerances, Verdict};
+use crate::run::comparison::{ComparedPlan, Comparison, StatementChange, Tolerances, Verdict};
 
 /// Columns of a tree of nodes; GitHub scrolls what is wider than the page.
 const COLUMNS: usize = 110;
@@ -49,14 +51,14 @@ pub(super) fn folded_parts(
         let statements = change.statements.iter();
         statements.map(|statement| changed_lines(&change.queue, statement))
     });
-    fold(
-        comment,
-        "What changed in the statements",
-        "changed statement",
-        changes,
-    );
+    if !lines_are_few(view) {
+        let title = "What changed in the statements";
+        fold(comment, title, "changed statement", changes);
+    }
     let legend = format!("{}\n\n", escaped(LEGEND));
-    let trees = entries.iter().map(node_by_node);
+    let at_no_cost = || view.queues.iter().flat_map(|queue| &queue.at_no_cost);
+    let others = at_no_cost().map(|one| tree_of(&one.statement, &one.places, one.plan));
+    let trees = entries.iter().map(node_by_node).chain(others);
     let trees = trees.filter(|text| !text.is_empty());
     let trees = trees.enumerate().map(|(position, text)| match position {
         0 => legend.clone() + &text,
@@ -64,6 +66,7 @@ pub(super) fn folded_parts(
     });
     fold(comment, "The plans, node by node", "plan", trees);
     let lists = entries.iter().map(in_full);
+    let lists = lists.chain(at_no_cost().map(without_cost));
     fold(comment, "Every plan that changed", "entry", lists);
     let remarks = view.remarks.iter().take(REMARKS).map(|(kind, text)| {
         format!(
@@ -106,7 +109,8 @@ fn fold(
     comment.leave_out(noun, left_out);
 }
 
-fn changed_lines(queue: &str, change: &StatementChange) -> String {
+/// The lines of a statement that changed, not too many.
+pub(super) fn lines_of(change: &StatementChange) -> Vec<String> {
     let mut lines: Vec<String> = change
         .lines
         .iter()
@@ -117,12 +121,16 @@ fn changed_lines(queue: &str, change: &StatementChange) -> String {
     if rest > 0 {
         lines.push(format!(" … {rest} more lines"));
     }
+    lines
+}
+
+fn changed_lines(queue: &str, change: &StatementChange) -> String {
     let name = [&change.statement, queue].map(|name| code(&shortened(&inert(name), 80)));
     format!(
         "{} of {}:\n\n{}\n",
         name[0],
         name[1],
-        fenced("diff", "", &lines)
+        fenced("diff", "", &lines_of(change))
     )
 }
 
@@ -131,16 +139,39 @@ fn node_by_node((_, entry): &Listed<'_, '_>) -> String {
     if entry.verdict == Verdict::Improved {
         return String::new();
     }
-    let tree = tree(&entry.worst.nodes, COLUMNS, TREE_LINES);
+    tree_of(&entry.statement, &entry.place, entry.worst)
+}
+
+fn tree_of(statement: &str, place: &str, plan: &ComparedPlan) -> String {
+    let tree = tree(&plan.nodes, COLUMNS, TREE_LINES);
     if tree.is_empty() {
         return String::new();
     }
     let lines: Vec<String> = tree.into_iter().map(|(_, line)| line).collect();
     format!(
         "{} {}:\n\n{}\n",
-        code(&shortened(&entry.statement, 80)),
-        escaped(&shortened(&entry.place, 200)),
+        code(&shortened(statement, 80)),
+        escaped(&shortened(place, 200)),
         fenced("diff", "", &lines)
+    )
+}
+
+/// What differs and is worth nothing, in a line.
+pub(super) fn without_cost(one: &AtNoCost<'_>) -> String {
+    let mut parts = Vec::new();
+    if let Some(digests) = &one.digests {
+        let [before, after] = digests
+            .each_ref()
+            .map(|digest| code(&shortened(digest, SENTENCE_CHARACTERS)));
+        parts.push(format!("{before} → {after}"));
+    }
+    let words = one.words.iter();
+    parts.extend(words.map(|words| prose(&shortened(words, SENTENCE_CHARACTERS))));
+    format!(
+        "- unchanged {} {}: {}\n",
+        code(&shortened(&one.statement, 80)),
+        escaped(&shortened(&one.places, 200)),
+        parts.join("; ")
     )
 }
 
@@ -163,15 +194,18 @@ fn in_full((queue, entry): &Listed<'_, '_>) -> String {
     }
     text.push('\n');
     for figure in &entry.figures {
-        let change = match figure.change.as_str() {
-            "" => String::new(),
-            change => format!(" ({change})"),
-        };
-        let (label, first, second) = (&figure.label, &figure.first, &figure.second);
-        text += &format!("  - {label}: {first} → {second}{}\n", escaped(&change));
+        text += &format!("  - {}\n", escaped(&figure.in_words()));
     }
     for reason in entry.reasons.iter().filter(|reason| !reason.is_figure()) {
         text += &format!("  - {}\n", prose(&short(&reason.text)));
+    }
+    for variation in &entry.variations {
+        let figures: Vec<String> = variation.figures.iter().map(Figure::in_words).collect();
+        let places = escaped(&short(&variation.places));
+        text += &format!("  - also {places}: {}\n", escaped(&figures.join("; ")));
+        for reason in variation.reasons.iter().filter(|one| !one.is_figure()) {
+            text += &format!("    - {}\n", prose(&short(&reason.text)));
+        }
     }
     for (word, findings) in [("came", &entry.came), ("went", &entry.went)] {
         for finding in findings.iter().filter(|finding| !entry.tells(finding)) {
@@ -186,7 +220,7 @@ fn in_full((queue, entry): &Listed<'_, '_>) -> String {
 /// What every comment ends with: the terms, what was compared.
 pub(super) fn footer(comparison: &Comparison, view: &View<'_>, layout: Layout<'_>) -> String {
     // Where nothing changed there is nothing to explain.
-    let mut text = match view.queues.iter().any(|queue| !queue.entries.is_empty()) {
+    let mut text = match view.queues.iter().any(QueueView::has_plans) {
         true => folded("What the terms mean", TERMS),
         false => String::new(),
     };
@@ -196,7 +230,8 @@ pub(super) fn footer(comparison: &Comparison, view: &View<'_>, layout: Layout<'_
         .map(|side| escaped(&shortened(side, 300)));
     let unchanged = counted(comparison.verdicts.unchanged, "plan");
     text += &format!(
-        "\n<sub>{unchanged} unchanged · {} · before: {first} · after: {second}",
+        "\n<sub>{unchanged} unchanged{} · {} · before: {first} · after: {second}",
+        unchanged_but_different(comparison),
         tolerances(&comparison.tolerances)
     );
     if view.has_times && !view.times_decide {

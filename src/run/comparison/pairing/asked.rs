@@ -21,7 +21,8 @@ pub(super) struct Asked<'b> {
     /// Servers, queues and fixtures that it was to use.
     servers: BTreeSet<usize>,
     queues: BTreeSet<&'b str>,
-    /// Failures, each with the server and the queue it belongs to, where it names one that is known.
+    fixtures: BTreeSet<&'b str>,
+    /// Failures and what was left out, each with the server and the queue it belongs to, where it names one that is known.
     failures: Vec<(Option<usize>, Option<&'b str>, &'b Failure)>,
     /// Variants that were measured, by fixture.
     variants: BTreeSet<(&'b str, &'b str)>,
@@ -34,7 +35,7 @@ impl<'b> Asked<'b> {
         entries: BTreeMap<Key<'b>, Entry<'b>>,
         names: &Names<'b>,
     ) -> Asked<'b> {
-        let failures = run.failures.iter().map(|failure| {
+        let failures = run.failures.iter().chain(&run.skipped).map(|failure| {
             let queue = failure.queue.as_deref().map(|name| names.queue(name));
             (names.server(&failure.postgres), queue, failure)
         });
@@ -46,10 +47,20 @@ impl<'b> Asked<'b> {
                 fixture: failure.fixture.as_deref()?,
             })
         });
+        let touched: BTreeSet<Group<'b>> =
+            entries.keys().map(|key| key.group).chain(failed).collect();
+        // Tables that stand have no record of a fixture.
+        let used = touched.iter().map(|group| group.fixture);
         let variants = run.plans.iter();
         Asked {
             run,
-            touched: entries.keys().map(|key| key.group).chain(failed).collect(),
+            fixtures: run
+                .fixtures
+                .keys()
+                .map(String::as_str)
+                .chain(used)
+                .collect(),
+            touched,
             servers: names.numbers().collect(),
             queues: run.queues.keys().map(|name| names.queue(name)).collect(),
             variants: variants
@@ -101,7 +112,7 @@ impl<'b> Asked<'b> {
         }
         let unfinished = self.run.status != RunStatus::Complete;
         let named = self.queues.contains(key.group.queue)
-            && self.run.fixtures.contains_key(key.group.fixture)
+            && self.fixtures.contains(key.group.fixture)
             // A run that was stopped may not have come to all its servers.
             && (unfinished || self.servers.contains(&key.group.server));
         if !(named || self.touched.contains(&key.group)) || !self.selects(plan, other) {

@@ -131,6 +131,51 @@ fn what_failed_is_inconclusive() {
 }
 
 #[test]
+fn what_was_left_out_is_inconclusive() {
+    let (first, mut second) = (run(vec![fetch("a"), fetch("b")]), run(vec![fetch("a")]));
+    second.skipped.push(Failure {
+        message: "its plan writes".to_owned(),
+        ..failure(Some("b"))
+    });
+    for (first, second, side) in [(&first, &second, "second"), (&second, &first, "first")] {
+        let comparison = compared(first, second);
+        let wanted = [
+            ("a", CUSTOM, Verdict::Unchanged),
+            ("b", CUSTOM, Verdict::Inconclusive),
+        ];
+        assert_eq!(verdicts(&comparison), wanted);
+        assert_eq!(
+            comparison.plans[1].reasons[0].message,
+            format!("not measured in the {side} run: its plan writes")
+        );
+    }
+    // Left out of both, there is nothing to tell.
+    assert_eq!(compared(&second, &second).plans.len(), 1);
+}
+
+#[test]
+fn tables_that_stand_have_no_record_of_a_fixture() {
+    let standing = |plans: &[BaselinePlan]| {
+        let mut run = run(plans.to_vec());
+        run.fixtures.clear();
+        let queue = run.queues["status-partial"].clone();
+        run.queues.insert("another".to_owned(), queue);
+        run
+    };
+    let another = BaselinePlan {
+        queue: "another".to_owned(),
+        ..fetch("a")
+    };
+    let first = standing(&[fetch("a"), another]);
+    let mut second = standing(&[fetch("a")]);
+    assert_eq!(compared(&first, &second).verdicts.vanished, 1);
+    second.status = RunStatus::Interrupted;
+    let comparison = compared(&first, &second);
+    assert_eq!(comparison.verdicts.inconclusive, 1);
+    assert_eq!(comparison.unpaired, []);
+}
+
+#[test]
 fn a_run_that_was_stopped_tells_nothing_of_what_it_lacks() {
     let first = run(vec![fetch("a"), fetch("b")]);
     let mut second = run(vec![fetch("a")]);

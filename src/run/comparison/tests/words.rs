@@ -11,8 +11,8 @@ fn node(name: &str, conditions: &[&str]) -> OutlineNode {
     }
 }
 
-/// The words of the reason about the shape, where the second plan has twice the pages.
-fn words(before: &[OutlineNode], after: &[OutlineNode]) -> String {
+/// A plan that becomes another with twice the pages.
+fn becomes(before: &[OutlineNode], after: &[OutlineNode]) -> ComparedPlan {
     // Each node is the input of the one before it.
     let chain = |nodes: &[OutlineNode]| {
         let nodes = nodes.iter().cloned().enumerate();
@@ -28,8 +28,13 @@ fn words(before: &[OutlineNode], after: &[OutlineNode]) -> String {
     };
     let first = run(vec![plan("aaaa", before, 150)]);
     let second = run(vec![plan("bbbb", after, 300)]);
-    let comparison = compared(&first, &second);
-    let reasons = &comparison.plans[0].reasons;
+    compared(&first, &second).plans.remove(0)
+}
+
+/// The words of the reason about the shape, where the second plan has twice the pages.
+fn words(before: &[OutlineNode], after: &[OutlineNode]) -> String {
+    let plan = becomes(before, after);
+    let reasons = &plan.reasons;
     let shape = reasons.iter().find(|reason| reason.what == Cause::Shape);
     let message = shape.map_or("", |reason| reason.message.as_str());
     let because = message.strip_prefix("another plan, with more pages per row");
@@ -56,12 +61,38 @@ fn an_index_that_is_not_scanned_any_more_is_named() {
     assert_eq!(
         words(&before, &after),
         ": job_ready_idx is not scanned any more; job is read whole; rows are sorted now, by priority, id; \
-         `run_at <= now()` was looked up in an index and is a filter now; `queue = 'mail'` was looked up in an index and is a filter \
-         now; Sort touches 50 of the 150 pages"
+         `state = 'ready'` is checked row by row now; Sort touches 50 of the 150 pages"
     );
     assert_eq!(
         words(&after, &before),
         ": job_ready_idx is scanned now; job is not read whole any more; rows are not sorted any more"
+    );
+    assert_eq!(
+        becomes(&before, &after).why,
+        "`job_ready_idx` is not scanned any more → job is read whole and sorted"
+    );
+    assert_eq!(becomes(&after, &before).why, "`job_ready_idx` is scanned");
+}
+
+#[test]
+fn aliases_that_postgresql_counts_are_left_off() {
+    let before = [node("Index Scan a", &["Index Cond: (job_1.queue = $1)"])];
+    let after = [
+        node("Sort", &["Sort Key: job_1.priority DESC, job_1.id"]),
+        node(
+            "Index Scan a",
+            &[
+                "Filter: ((job_1.queue = 'x'::text) AND (job_1.b = 1) AND (job_1.c = 2) AND (job_1.d = 3))",
+            ],
+        ),
+    ];
+    let found = words(&before, &after);
+    let wanted = ": rows are sorted now, by priority DESC, id; `queue = 'x'` was looked up in an index and is a filter now; \
+                  `b = 1` is checked row by row now; and 2 more conditions";
+    assert!(found.starts_with(wanted), "{found}");
+    assert_eq!(
+        becomes(&before, &after).why,
+        "rows are sorted now, by priority DESC, id"
     );
 }
 
@@ -96,7 +127,7 @@ fn an_or_is_told_by_the_bitmaps_it_combines() {
     let found = words(&before, &after);
     for wanted in [
         "a is read into a bitmap, not in its order",
-        "`(state = 'ready'::text) OR (state = 'failed'::text)` is checked row by row now",
+        "`(state = 'ready') OR (state = 'failed')` is checked row by row now",
         "several index lookups are combined (BitmapOr), as for an `or`",
     ] {
         assert!(found.contains(wanted), "{wanted}: {found}");
