@@ -2,6 +2,7 @@
 
 use super::selection::Selection;
 use crate::definition::{Fixture, Queue};
+use crate::explain::turns::rounds;
 use crate::fixture::size::{self, EMPTY_DATABASE};
 use crate::postgres::database::{CopyStrategy, KEPT_COPIES_BYTES};
 
@@ -16,6 +17,13 @@ pub struct Piece {
     pub variants: u64,
     /// Versions of the queue that are measured in turns, each on copies of its own.
     pub versions: u64,
+}
+
+impl Piece {
+    /// Copies, where no generic plan takes another one.
+    fn least_copies(&self) -> u64 {
+        rounds(self.versions) * self.variants
+    }
 }
 
 /// Everything that a command makes on a server.
@@ -152,12 +160,14 @@ impl Cost {
                 .fold(0_u64, |sum, piece| sum.saturating_add(of(piece)))
         };
         let fixtures = pieces.len() as u64;
-        let least_copies = sum(&|piece| piece.variants);
+        let least_copies = sum(&Piece::least_copies);
         let most_copies = least_copies.saturating_mul(2);
         let template_bytes = sum(&|piece| piece.bytes);
         let beside = pieces.iter().map(beside).max().unwrap_or(0);
         let copied = match strategy {
-            CopyStrategy::WalLog => sum(&|piece| piece.bytes.saturating_mul(2 * piece.variants)),
+            CopyStrategy::WalLog => {
+                sum(&|piece| piece.bytes.saturating_mul(2 * piece.least_copies()))
+            }
             CopyStrategy::FileCopy => 0,
         };
         let empty = if major < 15 { 0 } else { EMPTY_DATABASE };
@@ -222,7 +232,7 @@ fn beside(piece: &Piece) -> u64 {
     let in_use = piece.bytes.saturating_mul(piece.versions);
     let copies = KEPT_COPIES_BYTES
         .saturating_add(in_use)
-        .min(in_use.saturating_mul(2 * piece.variants));
+        .min(in_use.saturating_mul(2 * piece.least_copies()));
     building.max(copies)
 }
 
@@ -288,8 +298,12 @@ mod tests {
         let one = Cost::of(&one, CopyStrategy::WalLog, 15, false);
         let equal = of(&queue, &queue);
         assert_eq!(equal.fixtures, 1, "one template serves both");
-        assert_eq!(equal.least_copies, 2 * one.least_copies);
-        assert_eq!(equal.most_copies, 2 * one.most_copies);
+        assert_eq!(
+            equal.least_copies,
+            2 * 2 * one.least_copies,
+            "in two rounds"
+        );
+        assert_eq!(equal.most_copies, 2 * 2 * one.most_copies);
         assert_eq!(
             equal.disk_bytes,
             one.disk_bytes + bytes,

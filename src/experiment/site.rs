@@ -9,6 +9,7 @@ use crate::definition::{Fixture, Queue};
 use crate::explain::ExplainError;
 use crate::explain::copies::Copies;
 use crate::explain::ground::Grounds;
+use crate::explain::turns::rounds;
 use crate::finding::case::Catalog;
 use crate::fixture::build::BuildError;
 use crate::fixture::cache;
@@ -119,7 +120,7 @@ impl PlansExperiment<'_> {
     ) -> Result<(Site<'_>, TemplateMark), SiteError> {
         let databases = self.workspace.databases();
         // Each may take a second copy for its generic plan.
-        let copies = 2 * demand.variants as u64;
+        let copies = 2 * rounds(demand.versions as u64) * demand.variants as u64;
         let template = cache::provide(self.workspace, queue, fixture, copies, self.events)
             .await
             .map_err(SiteError::NotBuilt)?;

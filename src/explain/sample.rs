@@ -30,6 +30,19 @@ pub const LEAST_SAMPLES: usize = 3;
 pub const LEAST_SAMPLES_PER_SIDE: usize = 20;
 
 impl Sampling {
+    /// One half of the samples, and the other.
+    pub(super) fn halves(self) -> [Sampling; 2] {
+        let half = |samples: usize, least: usize| Sampling {
+            samples,
+            least,
+            budget: self.budget / 2,
+        };
+        [
+            half(self.samples.div_ceil(2), self.least.div_ceil(2)),
+            half(self.samples / 2, self.least / 2),
+        ]
+    }
+
     /// Whether another sample is due, with `taken` so far and this deadline.
     pub(super) fn goes_on(&self, taken: usize, deadline: Instant) -> bool {
         taken < self.samples && (taken < self.least || Instant::now() < deadline)

@@ -1,5 +1,9 @@
 //! A statement of a variant measured in one version of its queue or in several: each counted on a fresh copy of its own, then all of them
 //! timed in turns, A B A B …, so that whatever changes on the machine meanwhile changes all of them.
+//!
+//! Turns do not even out what two server processes differ in for as long as they live: the processor they sit on, what else runs there,
+//! where a copy lies in memory. So several versions are timed in two rounds, each in copies and sessions of its own, the second in the
+//! opposite order: what belongs to a version shows in both.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +13,12 @@ use super::sample::{Measurement, Sampling, Series};
 use super::variant::{self, Measured, Planned, Ready, Subject};
 use crate::postgres::version::Version;
 use crate::run::plan_result::{GenericShape, PlanMode};
+
+/// In how many rounds so many versions are timed, each on copies of its own.
+#[must_use]
+pub fn rounds(versions: u64) -> u64 {
+    if versions > 1 { 2 } else { 1 }
+}
 
 /// A version of a subject, and where it is measured.
 #[derive(Debug)]
@@ -70,7 +80,27 @@ async fn measure_generic(
 
 /// Takes versions through one plan mode, in about `budget` for all of them together.
 async fn in_mode(
-    sides: Vec<&mut Side<'_, '_, '_>>,
+    mut sides: Vec<&mut Side<'_, '_, '_>>,
+    version: Version,
+    mode: PlanMode,
+    sampling: Sampling,
+    budget: Duration,
+) -> Vec<Finished> {
+    if sides.len() < 2 {
+        return round(&mut sides, version, mode, sampling, budget).await;
+    }
+    let [first, second] = sampling.halves();
+    let finished = round(&mut sides, version, mode, first, budget / 2).await;
+    sides.reverse();
+    let mut again = round(&mut sides, version, mode, second, budget / 2).await;
+    again.reverse();
+    let both = finished.into_iter().zip(again);
+    both.map(|(finished, again)| finished.and(again)).collect()
+}
+
+/// Takes versions through one plan mode, each in a place of its own.
+async fn round(
+    sides: &mut [&mut Side<'_, '_, '_>],
     version: Version,
     mode: PlanMode,
     sampling: Sampling,
@@ -186,6 +216,20 @@ impl<'d> Turn<'d> {
 }
 
 impl Finished {
+    /// With the times of a later round. Its counts are those of the first.
+    fn and(self, later: Finished) -> Finished {
+        let executed = self.executed + later.executed;
+        let outcome = match (self.outcome, later.outcome) {
+            (Ok((mut measurement, planned)), Ok((more, _))) => {
+                measurement.planning_ms.extend(more.planning_ms);
+                measurement.execution_ms.extend(more.execution_ms);
+                Ok((measurement, planned))
+            }
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        };
+        Finished { outcome, executed }
+    }
+
     fn into_measured(self) -> Result<Measured, ExplainError> {
         let (custom, planned) = self.outcome?;
         Ok(Measured {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::comparison::times::half_shifts_agree;
 use super::comparison::{Cause, ComparedPlan, Comparison, Effect, Times};
 use super::selftest::FalseAlarms;
 use crate::stats::change::{LEAST_MS, LEAST_SHARE, SIGNIFICANCE};
@@ -87,7 +88,8 @@ impl SelfCheck {
             without_correction: tested(|times| {
                 let (test, least) = (times.test?, least_ms(times));
                 let beyond = test.low_ms > least || test.high_ms < -least;
-                Some(test.p_value < SIGNIFICANCE && beyond)
+                let agree = half_shifts_agree(test.half_shifts_ms, least);
+                Some(test.p_value < SIGNIFICANCE && beyond && agree)
             }),
             rank_test_alone: tested(|times| Some(times.test?.p_value < SIGNIFICANCE)),
             naive: tested(|times| {
@@ -175,6 +177,7 @@ mod tests {
                 shift_ms,
                 low_ms: shift_ms - 0.05,
                 high_ms: shift_ms + 0.05,
+                half_shifts_ms: [shift_ms; 2],
                 real,
             }),
         });

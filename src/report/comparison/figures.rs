@@ -290,6 +290,7 @@ mod tests {
             shift_ms: -0.42,
             low_ms: -0.55,
             high_ms: -0.31,
+            half_shifts_ms: [-0.4, -0.44],
             real: true,
         };
         assert_eq!(

@@ -205,6 +205,7 @@ fn in_turns() -> Comparison {
         shift_ms: 0.42,
         low_ms: 0.31,
         high_ms: 0.55,
+        half_shifts_ms: [0.4, 0.44],
         real: true,
     };
     let mut plan = sample::unchanged("batch-10");

@@ -12,7 +12,7 @@ pub(crate) mod sample;
 pub mod statement_change;
 #[cfg(test)]
 mod tests;
-mod times;
+pub(super) mod times;
 pub mod unlike;
 mod verdict;
 
@@ -262,7 +262,9 @@ pub struct TimeTest {
     pub low_ms: f64,
     /// Upper bound of its interval.
     pub high_ms: f64,
-    /// Whether that counts as a change: beyond chance, beyond 10 % and beyond 0.1 ms.
+    /// The shift of the first half of the samples, and of the second: each half was taken in sessions of its own.
+    pub half_shifts_ms: [f64; 2],
+    /// Whether that counts as a change: beyond chance, beyond 10 % and beyond 0.1 ms, and so in both halves.
     pub real: bool,
 }
 

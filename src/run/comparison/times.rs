@@ -3,8 +3,9 @@
 use super::pairing::{Found, Pair};
 use super::{Cause, ComparedPlan, Effect, Reason, TimeTest, Times};
 use crate::run::baseline::{Baseline, BaselinePlan};
-use crate::stats::change::Change;
+use crate::stats::change::{Change, SIGNIFICANCE};
 use crate::stats::holm;
+use crate::stats::shift::Shift;
 use crate::stats::spread::median;
 use crate::units::{Growth, Milliseconds};
 
@@ -15,20 +16,21 @@ const LEAST_SAMPLES: usize = 20;
 /// adds a reason where a time has changed.
 pub(super) fn judge(plans: &mut [ComparedPlan], pairs: &[Pair<'_>], runs: (&Baseline, &Baseline)) {
     let interleaved = are_interleaved(runs);
-    let mut tested: Vec<(usize, Change)> = Vec::new();
+    let mut tested: Vec<(usize, Change, [f64; 2])> = Vec::new();
     for (at, (plan, pair)) in plans.iter_mut().zip(pairs).enumerate() {
         let Found::Both(first, second) = pair.found else {
             continue;
         };
         plan.times = times(first, second);
         if interleaved && is_testable(first, second) {
-            let change = Change::between(&first.execution_ms, &second.execution_ms);
-            tested.extend(change.map(|change| (at, change)));
+            let (first, second) = (&first.execution_ms, &second.execution_ms);
+            let tests = Change::between(first, second).zip(half_shifts(first, second));
+            tested.extend(tests.map(|(change, halves)| (at, change, halves)));
         }
     }
-    let p_values: Vec<f64> = tested.iter().map(|(_, change)| change.p_value).collect();
-    for ((at, change), p_adjusted) in tested.into_iter().zip(holm::adjusted(&p_values)) {
-        apply(&mut plans[at], change, p_adjusted);
+    let p_values: Vec<f64> = tested.iter().map(|(_, change, _)| change.p_value).collect();
+    for ((at, change, halves), p_adjusted) in tested.into_iter().zip(holm::adjusted(&p_values)) {
+        apply(&mut plans[at], change, halves, p_adjusted);
     }
 }
 
@@ -52,12 +54,28 @@ fn is_testable(first: &BaselinePlan, second: &BaselinePlan) -> bool {
         && first.execution_ms.len().min(second.execution_ms.len()) >= LEAST_SAMPLES
 }
 
-fn apply(plan: &mut ComparedPlan, change: Change, p_adjusted: f64) {
+/// The shift of either half of the samples: each half was taken in sessions of its own, so that what two sessions differ in by
+/// themselves does not pass for a difference of the versions.
+fn half_shifts(first: &[f64], second: &[f64]) -> Option<[f64; 2]> {
+    let (first, second) = (
+        first.split_at(first.len().div_ceil(2)),
+        second.split_at(second.len().div_ceil(2)),
+    );
+    let shift = |first, second| Some(Shift::between(first, second, SIGNIFICANCE)?.estimate);
+    Some([shift(first.0, second.0)?, shift(first.1, second.1)?])
+}
+
+/// Whether both halves show an effect that counts, the same way.
+pub(in crate::run) fn half_shifts_agree(halves: [f64; 2], least_ms: f64) -> bool {
+    halves.iter().all(|shift| *shift > least_ms) || halves.iter().all(|shift| *shift < -least_ms)
+}
+
+fn apply(plan: &mut ComparedPlan, change: Change, halves: [f64; 2], p_adjusted: f64) {
     let adjusted = Change {
         p_value: p_adjusted,
         ..change
     };
-    let real = adjusted.is_real();
+    let real = adjusted.is_real() && half_shifts_agree(halves, change.least_ms());
     if let Some(times) = &mut plan.times {
         times.test = Some(TimeTest {
             p_value: change.p_value,
@@ -65,6 +83,7 @@ fn apply(plan: &mut ComparedPlan, change: Change, p_adjusted: f64) {
             shift_ms: change.shift.estimate,
             low_ms: change.shift.low,
             high_ms: change.shift.high,
+            half_shifts_ms: halves,
             real,
         });
     }

@@ -73,6 +73,41 @@ fn a_real_difference_gates() {
 }
 
 #[test]
+fn a_difference_of_one_pair_of_sessions_is_none() {
+    // All of the first half lies 3 ms higher, none of the second: that is no property of a version.
+    let one_half = |most: f64| {
+        let around = (0..20).map(|n| 2.0 + f64::from(n) * 0.01 + if n < 10 { most } else { 0.0 });
+        BaselinePlan {
+            execution_ms: around.collect(),
+            ..fetch("a")
+        }
+    };
+    let compared = in_turns(run(vec![one_half(0.0)]), run(vec![one_half(3.0)]));
+    let test = compared.plans[0]
+        .times
+        .as_ref()
+        .and_then(|times| times.test);
+    let [first, second] = test.expect("taken in turns").half_shifts_ms;
+    assert!((first - 3.0).abs() < 1e-9 && second.abs() < 1e-9);
+    assert_eq!(compared.plans[0].verdict, Verdict::Unchanged);
+    // Where most samples of both halves are higher it is one, unless the halves contradict each other.
+    let halves = |first: f64, second: f64| {
+        let side = |moved: [f64; 2]| {
+            let around = (0..20).map(|n: usize| 2.0 + n as f64 * 0.01 + moved[n / 10]);
+            run(vec![BaselinePlan {
+                execution_ms: around.collect(),
+                ..fetch("a")
+            }])
+        };
+        in_turns(side([0.0, 0.0]), side([first, second])).plans[0].verdict
+    };
+    assert_eq!(halves(3.0, 3.0), Verdict::Regressed);
+    assert_eq!(halves(3.0, 0.25), Verdict::Regressed);
+    assert_eq!(halves(3.0, 0.15), Verdict::Unchanged);
+    assert_eq!(halves(-1.0, -1.0), Verdict::Improved);
+}
+
+#[test]
 fn the_more_plans_are_tested_the_more_a_difference_has_to_be() {
     // The others do not differ at all, so this is the smallest probability, which is multiplied by how many there are.
     let doubtful = |moved: f64| {
