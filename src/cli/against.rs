@@ -11,12 +11,12 @@ use super::{gate, progress, selection};
 use crate::definition::{Library, Queue};
 use crate::experiment::cost::Workload;
 use crate::experiment::plans::Request;
-use crate::explain::sample::LEAST_SAMPLES_PER_SIDE;
 use crate::report::{self, ComparisonFormat};
 use crate::run::comparison::{Comparison, Options, compare};
 use crate::run::self_check::SelfCheck;
 use crate::run::store::{RunStore, baselines};
 use crate::run::{Run, RunKind};
+use crate::stats::change::LEAST_SAMPLES;
 
 /// What stands before a revision.
 const GIT: &str = "git:";
@@ -29,7 +29,7 @@ pub async fn run(arguments: &ComparePlans, common: &Common, other: &str) -> anyh
     let format = arguments.comparison_format()?;
     check(arguments, "--against")?;
     let queues = others(other, &arguments.what.queue)?;
-    let second = compare_plans::request(arguments, common, LEAST_SAMPLES_PER_SIDE)?;
+    let second = compare_plans::request(arguments, common, LEAST_SAMPLES)?;
     let first = named_alike(queues, &second);
     tell_equal(&first, &second, other, common);
     let measured = match measure(arguments, common, [&first, &second]).await? {
@@ -60,7 +60,7 @@ pub async fn self_check(arguments: &ComparePlans, common: &Common) -> anyhow::Re
         return Err(Usage(message.to_owned()).into());
     }
     check(arguments, "--self-check")?;
-    let request = compare_plans::request(arguments, common, LEAST_SAMPLES_PER_SIDE)?;
+    let request = compare_plans::request(arguments, common, LEAST_SAMPLES)?;
     let measured = match measure(arguments, common, [&request, &request]).await? {
         Ok(measured) => measured,
         Err(Interrupted) => return Ok(Exit::Interrupted),
@@ -105,9 +105,9 @@ fn check(arguments: &ComparePlans, option: &str) -> Result<(), Usage> {
             "{option} cannot be used with {within}: two versions measured in turns need a database each"
         )));
     }
-    if arguments.samples < LEAST_SAMPLES_PER_SIDE as u64 {
+    if arguments.samples < LEAST_SAMPLES as u64 {
         return Err(Usage(format!(
-            "{option} compares times, which takes {LEAST_SAMPLES_PER_SIDE} samples of each plan: --samples {} is too few",
+            "{option} compares times, which takes {LEAST_SAMPLES} samples of each plan: --samples {} is too few",
             arguments.samples
         )));
     }
@@ -196,6 +196,11 @@ async fn measure(
         let [first, second] = stores.each_ref().map(|store| store.folder().display());
         progress::tell(&format!("kept: {first} and {second}"));
     }
+    let is_empty = runs.iter().all(|run| run.results.is_empty());
+    if is_empty && matches!(outcome, Ok(Err(Interrupted))) {
+        // It was stopped before there was anything to compare.
+        return Ok(Err(Interrupted));
+    }
     Ok(Ok(Measured {
         outcome,
         runs,
@@ -219,10 +224,6 @@ impl Measured {
 
     /// How the runs ended by themselves.
     fn ended(self) -> anyhow::Result<Exit> {
-        match self.outcome? {
-            Err(Interrupted) => Ok(Exit::Interrupted),
-            Ok(()) if self.runs.iter().all(|run| run.failures.is_empty()) => Ok(Exit::Done),
-            Ok(()) => Ok(Exit::Failed),
-        }
+        compare_plans::ended(self.outcome, &self.runs)
     }
 }

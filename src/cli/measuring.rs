@@ -14,6 +14,7 @@ use crate::experiment::in_turns::{self, Side};
 use crate::experiment::plans::{PlansExperiment, Request, record_subject_matter, save};
 use crate::postgres::conninfo::redact;
 use crate::postgres::workspace::Workspace;
+use crate::run::comparison::ComparisonError;
 use crate::run::event::Events;
 use crate::run::store::{RunStore, StoreError};
 use crate::run::{Failure, Run, RunKind, RunStatus};
@@ -73,7 +74,7 @@ impl<'m> Measuring<'m> {
     /// Measures on one server after the other. One that fails does not take the others with it.
     ///
     /// # Errors
-    /// If no server can be used, or the only one fails; what was found until then is kept.
+    /// If no server can be used, the only one fails, or the check does; what was found until then is kept.
     pub async fn on_each(&mut self, choices: &[Choice], common: &Common) -> Outcome {
         let interrupts = Interrupts::listen().context("cannot listen for signals")?;
         let events = progress::listener(common.quiet);
@@ -85,7 +86,10 @@ impl<'m> Measuring<'m> {
             match server::on_server(choice, &interrupts, &events, &workload, work).await {
                 Ok(Ok(())) => {}
                 Ok(Err(interrupted)) => return Ok(Err(interrupted)),
-                Err(error) if choices.len() == 1 => return Err(error),
+                // Runs that must not be compared are not alike on another server either.
+                Err(error) if choices.len() == 1 || error.is::<ComparisonError>() => {
+                    return Err(error);
+                }
                 Err(error) => self.record_failure(choice, &error),
             }
         }

@@ -26,21 +26,25 @@ pub struct Sampling {
 /// The fewest samples of a slow statement, where nothing is concluded from its times.
 pub const LEAST_SAMPLES: usize = 3;
 
-/// The fewest samples on each side of a comparison of times.
-pub const LEAST_SAMPLES_PER_SIDE: usize = 20;
-
 impl Sampling {
-    /// One half of the samples, and the other.
-    pub(super) fn halves(self) -> [Sampling; 2] {
-        let half = |samples: usize, least: usize| Sampling {
+    /// The first half of the samples.
+    pub(super) fn first_half(self) -> Sampling {
+        Sampling {
+            samples: self.samples.div_ceil(2),
+            least: self.least.div_ceil(2),
+            ..self
+        }
+    }
+
+    /// The second half, where the first one took so many: as many again, however long that takes, since the halves of a series are told
+    /// apart by their number alone. Of an odd number of samples the first half has one more.
+    pub(super) fn second_half(self, taken: usize) -> Sampling {
+        let samples = taken.min(self.samples.saturating_sub(taken));
+        Sampling {
             samples,
-            least,
-            budget: self.budget / 2,
-        };
-        [
-            half(self.samples.div_ceil(2), self.least.div_ceil(2)),
-            half(self.samples / 2, self.least / 2),
-        ]
+            least: samples,
+            ..self
+        }
     }
 
     /// Whether another sample is due, with `taken` so far and this deadline.
@@ -259,5 +263,41 @@ impl Query {
     /// The values of its parameters.
     pub(super) fn values(&self) -> &[RawValue] {
         &self.values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many samples each half has, where there is time for so many in the first.
+    fn halves(samples: usize, in_time: usize) -> [usize; 2] {
+        let sampling = Sampling {
+            samples,
+            least: 20,
+            budget: Duration::ZERO,
+        };
+        let first = sampling.first_half();
+        let taken = in_time.clamp(first.least, first.samples);
+        let second = sampling.second_half(taken);
+        assert_eq!(second.samples, second.least, "whatever the time");
+        [taken, second.samples]
+    }
+
+    #[test]
+    fn halves_are_where_a_series_is_split() {
+        for (samples, in_time, expected) in [
+            (20, 0, [10, 10]),
+            (100, 0, [10, 10]),
+            (100, 33, [33, 33]),
+            (100, 1_000, [50, 50]),
+            (21, 1_000, [11, 10]),
+            (21, 10, [10, 10]),
+            (31, 15, [15, 15]),
+        ] {
+            let [first, second] = halves(samples, in_time);
+            assert_eq!([first, second], expected, "{samples} {in_time}");
+            assert_eq!((first + second).div_ceil(2), first);
+        }
     }
 }

@@ -89,10 +89,14 @@ async fn in_mode(
     if sides.len() < 2 {
         return round(&mut sides, version, mode, sampling, budget).await;
     }
-    let [first, second] = sampling.halves();
-    let finished = round(&mut sides, version, mode, first, budget / 2).await;
+    let half = sampling.first_half();
+    let finished = round(&mut sides, version, mode, half, budget / 2).await;
+    let Some(taken) = finished.iter().filter_map(Finished::samples).max() else {
+        return finished;
+    };
     sides.reverse();
-    let mut again = round(&mut sides, version, mode, second, budget / 2).await;
+    let half = sampling.second_half(taken);
+    let mut again = round(&mut sides, version, mode, half, budget / 2).await;
     again.reverse();
     let both = finished.into_iter().zip(again);
     both.map(|(finished, again)| finished.and(again)).collect()
@@ -216,6 +220,12 @@ impl<'d> Turn<'d> {
 }
 
 impl Finished {
+    /// How many samples of its time it has; none where it failed.
+    fn samples(&self) -> Option<usize> {
+        let (measurement, _) = self.outcome.as_ref().ok()?;
+        Some(measurement.execution_ms.len())
+    }
+
     /// With the times of a later round. Its counts are those of the first.
     fn and(self, later: Finished) -> Finished {
         let executed = self.executed + later.executed;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::comparison::times::half_shifts_agree;
 use super::comparison::{Cause, ComparedPlan, Comparison, Effect, Times};
 use super::selftest::FalseAlarms;
-use crate::stats::change::{LEAST_MS, LEAST_SHARE, SIGNIFICANCE};
+use crate::stats::change::{SIGNIFICANCE, least_ms};
 
 /// The version of what `compare-plans --self-check --json` prints.
 pub const FORMAT_VERSION: u32 = 1;
@@ -86,7 +86,7 @@ impl SelfCheck {
             },
             times: tested(|times| Some(times.test?.real)),
             without_correction: tested(|times| {
-                let (test, least) = (times.test?, least_ms(times));
+                let (test, least) = (times.test?, least_ms(times.first_p50));
                 let beyond = test.low_ms > least || test.high_ms < -least;
                 let agree = half_shifts_agree(test.half_shifts_ms, least);
                 Some(test.p_value < SIGNIFICANCE && beyond && agree)
@@ -106,11 +106,6 @@ impl SelfCheck {
     pub fn cries_wolf(&self) -> bool {
         self.times.alarms * BORNE > self.times.comparisons
     }
-}
-
-/// The least effect that counts.
-fn least_ms(times: &Times) -> f64 {
-    (times.first_p50 * LEAST_SHARE).max(LEAST_MS)
 }
 
 /// Whether a plan has counts on both sides. One that could not be measured is a failure, which says nothing of counts.

@@ -16,6 +16,9 @@ pub const LEAST_SHARE: f64 = 0.10;
 /// And beyond this many milliseconds.
 pub const LEAST_MS: f64 = 0.1;
 
+/// Fewer on one of the sides tell too little to compare them.
+pub const LEAST_SAMPLES: usize = 20;
+
 /// From one sample of times to another, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Change {
@@ -44,7 +47,7 @@ impl Change {
     /// The least effect that counts, in milliseconds.
     #[must_use]
     pub fn least_ms(&self) -> f64 {
-        (self.median_ms * LEAST_SHARE).max(LEAST_MS)
+        least_ms(self.median_ms)
     }
 
     /// Whether the samples differ: the test says so, and the whole interval of the effect lies beyond what counts.
@@ -53,6 +56,12 @@ impl Change {
         let least = self.least_ms();
         self.p_value < SIGNIFICANCE && (self.shift.low > least || self.shift.high < -least)
     }
+}
+
+/// The least effect that counts where the first sample has this median, in milliseconds.
+#[must_use]
+pub fn least_ms(median_ms: f64) -> f64 {
+    (median_ms * LEAST_SHARE).max(LEAST_MS)
 }
 
 #[cfg(test)]

@@ -51,6 +51,23 @@ const LOAD: Phase = Phase {
     after_results: false,
 };
 
+/// Two versions, before either has a result.
+const LOAD_IN_TURNS: Phase = Phase {
+    is_on: LOADING,
+    arguments: &[
+        "--self-check",
+        "--queue",
+        "status-partial",
+        "--fixture",
+        "heavy-single-queue",
+        "--rows",
+        "400000",
+        "--samples",
+        "20",
+    ],
+    after_results: false,
+};
+
 const CLONE: Phase = Phase {
     is_on: CLONING,
     arguments: &[
@@ -99,6 +116,21 @@ const NEXT: [&str; 8] = [
 #[test]
 fn interrupted_while_loading() {
     interrupted(&LOAD);
+}
+
+#[test]
+fn two_versions_interrupted_while_loading() {
+    let place = Place::new();
+    let ran = signalled(&place, &LOAD_IN_TURNS, Signal::TERM).expect_code(130);
+    assert_eq!(ran.stdout, "", "there is nothing to compare");
+    assert!(!ran.stderr.contains("error: "), "{}", ran.stderr);
+    ran.expect_said(&["kept: "]);
+    let folders = std::fs::read_dir(place.out()).expect("reads the folder");
+    for folder in folders {
+        let run = store::read(&folder.expect("reads the folder").path()).expect("a run");
+        assert_eq!(run.status, RunStatus::Interrupted);
+    }
+    compare_plans(&place, &NEXT).expect_code(0);
 }
 
 #[test]

@@ -74,7 +74,7 @@ pub struct ComparePlans {
     /// Samples for the times of a plan, at most
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000), help_heading = "How")]
     pub samples: u64,
-    /// Time for the samples of a statement of a variant, both plan modes together; never fewer than 3 samples
+    /// Time for the samples of a statement of a variant, both plan modes together; never fewer than 3 samples, or 20 a side in turns
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds, help_heading = "How")]
     pub budget: Duration,
     #[command(flatten)]

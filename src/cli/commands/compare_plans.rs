@@ -56,7 +56,7 @@ pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Ex
         Printed::Comparison(judge) => judge.conclude(&run, store.folder(), common),
         Printed::Run(format) => print(format, common, &run, &store),
     };
-    both(ended(outcome, &run), printed)
+    both(ended(outcome, &[run]), printed)
 }
 
 /// What is printed in the end.
@@ -83,15 +83,19 @@ pub(in crate::cli) fn both(
     }
 }
 
-/// How a run ended by itself.
-fn ended(outcome: Outcome, run: &Run) -> anyhow::Result<Exit> {
-    match outcome? {
-        Err(Interrupted) => Ok(Exit::Interrupted),
-        Ok(()) if run.results.is_empty() && !run.skipped.is_empty() => {
-            Err(anyhow!("nothing was measured: {}", only_writes(run)))
-        }
-        Ok(()) if run.failures.is_empty() => Ok(Exit::Done),
-        Ok(()) => Ok(Exit::Failed),
+/// How runs that were measured together ended by themselves.
+///
+/// # Errors
+/// What ended them, or that nothing was allowed to be measured.
+pub(in crate::cli) fn ended(outcome: Outcome, runs: &[Run]) -> anyhow::Result<Exit> {
+    if let Err(Interrupted) = outcome? {
+        return Ok(Exit::Interrupted);
+    }
+    let is_empty = |run: &&Run| run.results.is_empty() && !run.skipped.is_empty();
+    match runs.iter().find(is_empty) {
+        Some(run) => Err(anyhow!("nothing was measured: {}", only_writes(run))),
+        None if runs.iter().all(|run| run.failures.is_empty()) => Ok(Exit::Done),
+        None => Ok(Exit::Failed),
     }
 }
 

@@ -136,7 +136,7 @@ impl<'a> Entry<'a> {
             figures: figures(worst),
             why: inert(&worst.why),
             reasons,
-            variations: variations(&others, &mut told, several_servers),
+            variations: variations(&others, &told, several_servers),
             came: findings(worst, &others, |plan| &plan.findings_came),
             went: findings(worst, &others, |plan| match plan.second {
                 Some(_) => &plan.findings_went,
@@ -160,7 +160,7 @@ pub(super) fn without_asides(message: &str) -> &str {
 }
 
 /// What has been said of a statement already.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Told(BTreeSet<String>);
 
 impl Told {
@@ -178,9 +178,10 @@ impl Told {
                 Cause::AutoPlan => vec![without_figures(head)],
                 _ => vec![without_figures(message)],
             };
-            let is_new = pieces
+            let news = pieces
                 .into_iter()
-                .fold(false, |new, piece| self.0.insert(piece) || new);
+                .filter(|piece| self.0.insert(piece.clone()));
+            let is_new = news.count() > 0;
             // `another plan, with fewer pages per row` is news even if what makes it another is not.
             let is_head_new = reason.what == Cause::Shape && self.0.insert(without_figures(head));
             if is_new {
@@ -193,27 +194,37 @@ impl Told {
     }
 }
 
-/// What is to be said of the other plans, those that say the same together.
-fn variations(others: &[&ComparedPlan], told: &mut Told, several_servers: bool) -> Vec<Variation> {
-    let causes = |plan: &ComparedPlan| -> BTreeSet<(Cause, Effect)> {
+/// What is to be said of the other plans and was not said of the worst, those that say the same together.
+fn variations(others: &[&ComparedPlan], told: &Told, several_servers: bool) -> Vec<Variation> {
+    let story = |plan: &ComparedPlan| -> BTreeSet<(Cause, Effect, String)> {
         let telling = plan
             .reasons
             .iter()
             .filter(|reason| reason.effect != Effect::Neutral);
-        telling.map(|reason| (reason.what, reason.effect)).collect()
+        let story = telling.map(|reason| {
+            let which = match reason.what {
+                // From which plan to which.
+                Cause::AutoPlan => reason.message.split(": ").next().unwrap_or_default(),
+                _ => "",
+            };
+            (reason.what, reason.effect, which.to_owned())
+        });
+        story.collect()
     };
     let mut groups: Vec<Vec<&ComparedPlan>> = Vec::new();
     for plan in others {
-        let fits = |group: &&mut Vec<&ComparedPlan>| causes(group[0]) == causes(plan);
+        let fits = |group: &&mut Vec<&ComparedPlan>| story(group[0]) == story(plan);
         match groups.iter_mut().find(fits) {
             Some(group) => group.push(plan),
             None => groups.push(vec![plan]),
         }
     }
     let variations = groups.into_iter().filter_map(|group| {
-        let mut reasons: Vec<ReasonLine> =
-            group.iter().flat_map(|plan| told.new_in(plan)).collect();
-        reasons.retain(|reason| reason.effect != Effect::Neutral);
+        let mut told = told.clone();
+        let reasons = group.iter().flat_map(|plan| told.new_in(plan));
+        let reasons: Vec<ReasonLine> = reasons
+            .filter(|reason| reason.effect != Effect::Neutral)
+            .collect();
         let is_new = reasons.iter().any(|reason| !reason.is_figure());
         let mut figures = figures(group[0]);
         figures.retain(|figure| figure.first != figure.second);

@@ -6,6 +6,8 @@ use super::QueueChange;
 use super::pairing::Pairing;
 use super::statement_change::statement_change;
 use crate::run::baseline::{Baseline, BaselineQueue};
+use crate::sql::part::parts;
+use crate::sql::token::TokenKind;
 
 /// The indexes of a queue that differ, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,7 +121,7 @@ impl IndexChanges {
         IndexChanges {
             gone: only(before, after),
             new: only(after, before),
-            redefined: differing(|was, is| was != is),
+            redefined: differing(|was, is| without_schema(was) != without_schema(is)),
             turned: differing(are_turned),
         }
     }
@@ -138,6 +140,20 @@ fn are_turned(one: &str, other: &str) -> bool {
     keys(one)
         .zip(keys(other))
         .any(|(one, other)| one.0 == other.0 && one.1 != other.1)
+}
+
+/// The parts of an index's definition without the schema of its table: that is where a run took place, not what the queue made.
+fn without_schema(definition: &str) -> Vec<&str> {
+    let mut parts = parts(definition);
+    if let Some(on) = parts.iter().position(|part| part.is_word("on")) {
+        let is_only = parts.get(on + 1).is_some_and(|part| part.is_word("only"));
+        let schema = on + 1 + usize::from(is_only);
+        let dot = parts.get(schema + 1);
+        if dot.is_some_and(|part| part.kind == TokenKind::Dot) {
+            parts.drain(schema..schema + 2);
+        }
+    }
+    parts.iter().map(|part| part.text).collect()
 }
 
 /// What changed in a queue; none where nothing did.

@@ -3,14 +3,11 @@
 use super::pairing::{Found, Pair};
 use super::{Cause, ComparedPlan, Effect, Reason, TimeTest, Times};
 use crate::run::baseline::{Baseline, BaselinePlan};
-use crate::stats::change::{Change, SIGNIFICANCE};
+use crate::stats::change::{Change, LEAST_SAMPLES, SIGNIFICANCE};
 use crate::stats::holm;
 use crate::stats::shift::Shift;
 use crate::stats::spread::median;
 use crate::units::{Growth, Milliseconds};
-
-/// Fewer samples a side than this are not tested.
-const LEAST_SAMPLES: usize = 20;
 
 /// Gives every plan its times. Where the two runs took their samples in turns, tests them, with Holm's correction over all plans, and
 /// adds a reason where a time has changed.
@@ -34,7 +31,7 @@ pub(super) fn judge(plans: &mut [ComparedPlan], pairs: &[Pair<'_>], runs: (&Base
     }
 }
 
-/// Whether either run names the other.
+/// Whether each run names the other.
 fn are_interleaved((first, second): (&Baseline, &Baseline)) -> bool {
     first.interleaved_with.as_ref() == Some(&second.run_id)
         && second.interleaved_with.as_ref() == Some(&first.run_id)

@@ -95,6 +95,14 @@ fn a_baseline_of_another_server_is_refused_before_anything_is_measured() {
         .measure(&seed)
         .expect_code(1)
         .expect_said(&["seed of fixture", "--allow-different"]);
+    // No other server is tried for that.
+    let own = crate::program::installation().bin_dir.display().to_string();
+    let servers = format!("{own},99");
+    let ran = measured
+        .measure(&[&seed[..], &["--postgres", &servers]].concat())
+        .expect_code(1);
+    assert!(!ran.stderr.contains("failed: "), "{}", ran.stderr);
+    ran.expect_said(&["error: ", "seed of fixture"]);
     assert_eq!(measured.folders().len(), 1, "nothing was measured");
     let allowed = ["compare", "main", "latest", "--allow-different", "--json"];
     let ran = measured.run(&allowed).expect_code(0);

@@ -202,6 +202,30 @@ fn a_new_index_explains_what_is_written() {
 }
 
 #[test]
+fn an_index_is_the_same_in_another_schema() {
+    let changes = |before: &str, after: &str| {
+        let sides = [before, after].map(|definition| {
+            let mut run = run(vec![fetch("a")]);
+            let queue = run.queues.get_mut("status-partial").expect("there");
+            queue.indexes = [("job_ready_idx".to_owned(), definition.to_owned())].into();
+            run
+        });
+        compared(&sides[0], &sides[1]).changes.len()
+    };
+    let in_public = "CREATE INDEX job_ready_idx ON public.job USING btree (run_at)";
+    let in_bench = "CREATE INDEX job_ready_idx ON \"a.bench\".job USING btree (run_at)";
+    assert_eq!(changes(in_public, in_bench), 0);
+    assert_eq!(changes(in_public, &in_bench.replace("run_at", "id")), 1);
+    assert_eq!(
+        changes(in_public, &in_bench.replace("job USING", "task USING")),
+        1
+    );
+    let of_parts = |text: &str| text.replace(" ON ", " ON ONLY ");
+    assert_eq!(changes(&of_parts(in_public), &of_parts(in_bench)), 0);
+    assert_eq!(changes(in_public, &of_parts(in_public)), 1);
+}
+
+#[test]
 fn the_order_of_service_is_part_of_a_fetch() {
     let backward = |plan: &mut BaselinePlan| {
         plan.shape = "bbbb".to_owned();
