@@ -173,6 +173,16 @@ pub fn is_limited(tree: &PlanTree<'_>, lock: usize) -> bool {
     false
 }
 
+/// Whether an alias of a plan is a name of the statement, or that with the number PostgreSQL puts behind a name that is there twice.
+fn is_alias(alias: &str, name: &str) -> bool {
+    let rest = alias
+        .get(..name.len())
+        .filter(|start| start.eq_ignore_ascii_case(name))
+        .map(|start| &alias[start.len()..]);
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    rest.is_some_and(|rest| rest.is_empty() || rest.strip_prefix('_').is_some_and(is_number))
+}
+
 /// What feeds which node of a plan.
 pub struct Feeds<'t, 'a> {
     tree: &'t PlanTree<'a>,
@@ -217,6 +227,54 @@ impl<'t, 'a> Feeds<'t, 'a> {
             pending.extend(self.asked_for.get(&at).into_iter().flatten());
         }
         found
+    }
+
+    /// The relations a node gets its rows from that go by one of these names.
+    #[must_use]
+    pub fn relations_named(&self, node: usize, names: &[&str]) -> BTreeSet<&'a str> {
+        let is_named = |node: &PlanNode| {
+            let known = [&node.alias, &node.relation_name];
+            known
+                .into_iter()
+                .flatten()
+                .any(|known| names.iter().any(|name| is_alias(known, name)))
+        };
+        self.relations(&self.reaching(node), is_named)
+    }
+
+    /// All relations a node gets its rows from.
+    #[must_use]
+    pub fn relations_read(&self, node: usize) -> BTreeSet<&'a str> {
+        self.relations(&self.reaching(node), |_| true)
+    }
+
+    /// Whether a lock is of other relations than those that a limit chooses rows of: a row that stands for a queue or for all of them.
+    #[must_use]
+    pub fn is_of_its_own(&self, lock: usize, locked: &BTreeSet<&str>) -> bool {
+        if is_limited(self.tree, lock) {
+            return false;
+        }
+        let all = self.reaching(lock);
+        let positions = self.tree.positions().iter();
+        let mut limits = positions.filter(|position| position.node.node_type == "Limit");
+        limits.any(|limit| {
+            let others = &self.reaching(limit.index) - &all;
+            let chosen = self.relations(&others, |_| true);
+            !chosen.is_empty() && chosen.is_disjoint(locked)
+        })
+    }
+
+    fn relations(
+        &self,
+        nodes: &BTreeSet<usize>,
+        is_meant: impl Fn(&PlanNode) -> bool,
+    ) -> BTreeSet<&'a str> {
+        nodes
+            .iter()
+            .map(|index| self.tree.node(*index))
+            .filter(|node| !node.is_modify_table() && is_meant(node))
+            .filter_map(|node| node.relation_name.as_deref())
+            .collect()
     }
 
     /// The choice by which a node that locks or writes gets its rows, if a limit makes it and nothing locks them there. A limit that
@@ -348,6 +406,33 @@ mod tests {
             // An array of unknown length, of one row here.
             assert!(is_chosen([1, 10], actual));
         }
+    }
+
+    #[test]
+    fn a_row_that_stands_for_a_queue_is_a_lock_of_its_own() {
+        let job = r#"{"Node Type":"Index Scan","Index Name":"job_ready","Relation Name":"job","Alias":"job_1"}"#;
+        let queue = r#"{"Node Type":"LockRows","Plans":[{"Node Type":"Seq Scan","Relation Name":"queue","Alias":"q_1"}]}"#;
+        let parse = |text: String| Plan::parse(&text).unwrap().remove(0);
+        let plan = parse(format!(
+            r#"{{"Plan":{{"Node Type":"Limit","Plans":[{{"Node Type":"Nested Loop","Plans":[{queue},{job}]}}]}}}}"#
+        ));
+        let tree = PlanTree::new(&plan);
+        let feeds = Feeds::of(&tree);
+        let names = feeds.relations_named(2, &["q"]);
+        assert_eq!(names, BTreeSet::from(["queue"]));
+        assert!(
+            feeds
+                .relations_named(2, &["queue_1", "job", "que"])
+                .is_empty()
+        );
+        assert!(!feeds.is_of_its_own(2, &names), "a limit bounds it");
+        let plan = parse(format!(
+            r#"{{"Plan":{{"Node Type":"Nested Loop","Plans":[{queue},{{"Node Type":"Limit","Plans":[{job}]}}]}}}}"#
+        ));
+        let tree = PlanTree::new(&plan);
+        let feeds = Feeds::of(&tree);
+        assert!(feeds.is_of_its_own(1, &names));
+        assert!(!feeds.is_of_its_own(1, &BTreeSet::from(["job"])));
     }
 
     #[test]

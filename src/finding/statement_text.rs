@@ -65,10 +65,52 @@ pub fn lock_policies(sql: &str) -> Vec<LockPolicy> {
         .collect()
 }
 
-/// Whether a clause that locks rows to change them waits where another transaction was faster.
+/// For each clause that locks rows to change them and waits where another transaction was faster, the names among which are those of
+/// the tables it locks: behind its `of`, or else those in the FROM of its query.
 #[must_use]
-pub fn waits_for_locked_rows(sql: &str) -> bool {
-    lock_policies(sql).contains(&LockPolicy::Wait)
+pub fn waiting_locks(sql: &str) -> Vec<Vec<&str>> {
+    let parts = parts(sql);
+    let locks = (0..parts.len()).filter_map(|at| Some((at, RowLock::at_start_of(&parts[at..])?)));
+    locks
+        .filter(|(_, lock)| lock.to_change && lock.policy == LockPolicy::Wait)
+        .map(|(at, lock)| {
+            let mut clause = parts[at..at + lock.length].iter();
+            match clause.find(|part| part.is_word("of")) {
+                Some(_) => names(clause),
+                None => names_in_from(&parts[..at]),
+            }
+        })
+        .collect()
+}
+
+/// The names in the FROM of the query that `parts` end in, without those of queries within it.
+fn names_in_from<'a>(parts: &[Part<'a>]) -> Vec<&'a str> {
+    const ENDS: [&str; 7] = [
+        "where", "group", "having", "window", "order", "limit", "fetch",
+    ];
+    let mut depth = 0_usize;
+    let mut level: Vec<&Part<'a>> = Vec::new();
+    for part in parts.iter().rev() {
+        match part.kind {
+            TokenKind::Close => depth += 1,
+            TokenKind::Open if depth == 0 => break,
+            TokenKind::Open => depth -= 1,
+            _ if depth == 0 => level.push(part),
+            _ => (),
+        }
+    }
+    level.reverse();
+    let from = level
+        .windows(2)
+        .position(|pair| pair[1].is_word("from") && !pair[0].is_word("distinct"));
+    let tables = from.map_or(&[][..], |from| &level[from + 2..]);
+    let is_in_from = |part: &&&Part<'_>| !ENDS.iter().any(|word| part.is_word(word));
+    names(tables.iter().take_while(is_in_from).copied())
+}
+
+fn names<'p, 'a: 'p>(parts: impl Iterator<Item = &'p Part<'a>>) -> Vec<&'a str> {
+    let names = parts.filter(|part| part.is_name());
+    names.map(|part| part.text.trim_matches('"')).collect()
 }
 
 /// A locking clause: `for update of job skip locked`.
@@ -239,7 +281,7 @@ fn value_at(parts: &[Part<'_>], at: usize) -> Option<usize> {
 mod tests {
     use super::{
         LockPolicy, Operand, assigned_columns, assigns, compared_with, lock_policies,
-        names_advisory_lock, waits_for_locked_rows,
+        names_advisory_lock, waiting_locks,
     };
 
     const CLAIM: &str = "-- status = 'in a comment'
@@ -280,10 +322,22 @@ mod tests {
 
     #[test]
     fn a_lock_waits_unless_told_not_to() {
-        assert!(waits_for_locked_rows(CLAIM));
-        assert!(waits_for_locked_rows(
-            "select 1 from a, b FOR NO KEY UPDATE OF a, b"
-        ));
+        assert_eq!(waiting_locks(CLAIM), [["job"]]);
+        assert_eq!(
+            waiting_locks("select 1 from a, b c FOR NO KEY UPDATE OF \"A\", c"),
+            [["A", "c"]]
+        );
+        assert_eq!(
+            waiting_locks(
+                "with x as (select 1 from a limit 1 for update skip locked)
+                 select (select 1 from e) from b where c is distinct from d and f in (select 1 from g) order by h for update"
+            ),
+            [["b"]]
+        );
+        assert_eq!(
+            waiting_locks("select 1 from (select 1 from a) for update"),
+            [[""; 0]]
+        );
         for quiet in [
             "select 1 from a for update skip locked",
             "select 1 from a, b for update of a, b skip locked",
@@ -292,7 +346,7 @@ mod tests {
             "update a set b = 1",
             "",
         ] {
-            assert!(!waits_for_locked_rows(quiet), "{quiet}");
+            assert!(waiting_locks(quiet).is_empty(), "{quiet}");
         }
     }
 

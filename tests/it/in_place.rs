@@ -190,6 +190,32 @@ fn what_writes_is_rolled_back_and_leaves_what_was_said() {
 }
 
 #[test]
+fn what_a_run_left_out_is_not_judged_and_stays_in_the_baseline() {
+    let place = Place::new();
+    let (server, queue) = server(&place);
+    let measure = |more: &[&str]| {
+        let inspect = ["--operation", "inspect", "--samples", "3", "--budget", "0"];
+        let baseline = ["--baseline", "main"];
+        in_place(
+            &place,
+            &server,
+            &queue,
+            &[&inspect[..], &baseline, more].concat(),
+        )
+    };
+    measure(&["--update-baseline", "--allow-writes"]).expect_code(0);
+    let file = place.path().join("baselines/main.json");
+    let made = std::fs::read_to_string(&file).expect("it was made");
+    let ran = measure(&["--fail-on", "regression"]).expect_code(5);
+    assert!(ran.stdout.contains("its plan writes"), "{}", ran.stdout);
+    measure(&["--update-baseline"])
+        .expect_code(1)
+        .expect_said(&["main.json was not written", "the baseline holds"]);
+    let kept = std::fs::read_to_string(&file).expect("reads");
+    assert_eq!(kept, made);
+}
+
+#[test]
 fn a_statement_that_hits_a_timeout_is_named_and_the_run_goes_on() {
     let place = Place::new();
     let (server, queue) = server(&place);

@@ -20,17 +20,20 @@
 //! # Thresholds
 //! The operation is `fetch`, its plan locks rows, and its text has a `for update` or `for no key update` with neither `skip locked` nor
 //! `nowait`. Where the operation is not known, a warning, if a Limit stands above the lock. Quiet where an advisory lock decides who gets
-//! a row. A rescue or prune that waits is left alone: one process runs it now and then.
+//! a row, and for a lock without a Limit of another table than a Limit of the plan chooses rows of: that is a row lock of its own. A rescue
+//! or prune that waits is left alone: one process runs it now and then.
 //!
 //! # Source
 //! PostgreSQL's manual, "The Locking Clause" of SELECT; common to first attempts at a queue.
+
+use std::collections::BTreeSet;
 
 use serde_json::json;
 
 use super::{Rule, page};
 use crate::finding::case::Case;
 use crate::finding::claim::{Feeds, is_by_advisory_lock, is_fetch, is_limited, locks};
-use crate::finding::statement_text::waits_for_locked_rows;
+use crate::finding::statement_text::{lock_policies, waiting_locks};
 use crate::finding::wording::{evidence, listed, rows};
 use crate::finding::{Finding, Severity};
 use crate::plan::{PlanTree, node_label};
@@ -48,30 +51,51 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     let tree = PlanTree::new(view.plan);
-    if !is_fetch(case, &tree)
-        || !waits_for_locked_rows(case.statement_text)
-        || is_by_advisory_lock(case, &tree)
-    {
+    if !is_fetch(case, &tree) || is_by_advisory_lock(case, &tree) {
         return Vec::new();
     }
-    // The plan does not say which lock waits where there are several: one finding for the statement, at the first.
     let is_known = !case.operation.is_empty();
-    let lock = locks(&tree).find(|lock| is_known || is_limited(&tree, *lock));
-    lock.map(|lock| finding(&tree, lock, is_known))
+    let feeds = Feeds::of(&tree);
+    let waiting = waiting_locks(case.statement_text);
+    let all_wait = waiting.len() == lock_policies(case.statement_text).len();
+    let found = waiting
+        .iter()
+        .filter_map(|names| locked_by(&tree, &feeds, names, all_wait))
+        .find(|(lock, relations)| {
+            (is_known || is_limited(&tree, *lock)) && !feeds.is_of_its_own(*lock, relations)
+        });
+    // One finding for the statement, whatever the number of its locks.
+    found
+        .map(|(lock, relations)| finding(&tree, lock, &relations, is_known))
         .into_iter()
         .collect()
 }
 
-fn finding(tree: &PlanTree<'_>, lock: usize, is_known: bool) -> Finding {
+/// The node that a clause with these names became, with the relations it locks: the first over a relation of such a name. Where there is
+/// none (the names are of views or subqueries) the first node that locks, if all of them wait.
+fn locked_by<'a>(
+    tree: &PlanTree<'a>,
+    feeds: &Feeds<'_, 'a>,
+    names: &[&str],
+    all_wait: bool,
+) -> Option<(usize, BTreeSet<&'a str>)> {
+    let named = locks(tree)
+        .map(|lock| (lock, feeds.relations_named(lock, names)))
+        .find(|(_, relations)| !relations.is_empty());
+    named.or_else(|| {
+        let lock = locks(tree).next().filter(|_| all_wait)?;
+        Some((lock, feeds.relations_read(lock)))
+    })
+}
+
+fn finding(
+    tree: &PlanTree<'_>,
+    lock: usize,
+    relations: &BTreeSet<&str>,
+    is_known: bool,
+) -> Finding {
     let node = tree.node(lock);
-    let mut relations: Vec<&str> = Feeds::of(tree)
-        .reaching(lock)
-        .into_iter()
-        .filter_map(|index| tree.node(index).relation_name.as_deref())
-        .collect();
-    relations.sort_unstable();
-    relations.dedup();
-    let relations = listed(&relations);
+    let relations = listed(&relations.iter().copied().collect::<Vec<_>>());
     let locked = node.total_rows();
     let same = if locked == 0.0 {
         "the same rows".to_owned()
@@ -141,6 +165,27 @@ mod tests {
         };
         assert_eq!(with("natural-mistake"), Some(Severity::Warning));
         assert_eq!(with("lock-after-limit-array"), None);
+    }
+
+    #[test]
+    fn only_what_is_locked_is_named() {
+        let named = |text| {
+            let golden = GoldenCase::read(15, "lock-after-limit-cte").statement_text(text);
+            let findings = super::check(&golden.case());
+            findings
+                .first()
+                .map(|finding| finding.evidence["relation"].clone())
+        };
+        let locks_job = "with next as (select id from job limit 10), locked as (select job.id from job join next using (id) \
+                         where job.state = 'ready' for update of job) update job set state = 'running' from locked";
+        assert_eq!(named(locks_job), Some("job".into()));
+        // Not in this plan: a clause that skips may be the one that is.
+        assert_eq!(
+            named(
+                "with next as (select 1 from job for update skip locked) select 1 from other for update"
+            ),
+            None
+        );
     }
 
     #[test]

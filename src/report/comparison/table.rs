@@ -178,6 +178,10 @@ fn one_entry(page: &mut Page, entry: &Entry<'_>, alike: Option<&Entry<'_>>) {
         let text = format!("as {} above", alike.statement);
         page.labelled(INDENT + LABEL_WIDTH, label, Role::Plain, &text);
     } else {
+        if entry.reasons.iter().all(ReasonLine::is_figure) && !entry.why.is_empty() {
+            let label = (Role::Quiet, "  why");
+            page.labelled(INDENT + LABEL_WIDTH, label, Role::Plain, &entry.why);
+        }
         reasons(page, "  why", &entry.reasons);
         findings(page, entry);
     }

@@ -342,7 +342,11 @@ fn cut(condition: &str) -> String {
 }
 
 /// Whether the second plan takes rows in the opposite order: it scans an index the other way, or sorts by the same keys the other way.
-pub(super) fn reversed(first: &[OutlineNode], second: &[OutlineNode]) -> Option<ScanOrder> {
+pub(super) fn reversed(
+    first: &[OutlineNode],
+    second: &[OutlineNode],
+    indexes: &IndexChanges,
+) -> Option<ScanOrder> {
     let (before, after) = (Parts::of(first), Parts::of(second));
     for (name, ways) in &after.indexes {
         let turned = match (before.indexes.get(name), ways.first()) {
@@ -352,7 +356,7 @@ pub(super) fn reversed(first: &[OutlineNode], second: &[OutlineNode]) -> Option<
             }
             _ => false,
         };
-        if turned {
+        if turned && !indexes.turned.contains(*name) {
             return Some(ScanOrder::Scan {
                 index: (*name).to_owned(),
                 backward: ways.iter().any(|(_, backward)| *backward),

@@ -6,6 +6,8 @@ use super::QueueChange;
 use super::pairing::Pairing;
 use super::statement_change::statement_change;
 use crate::run::baseline::{Baseline, BaselineQueue};
+use crate::sql::part::parts;
+use crate::sql::token::TokenKind;
 
 /// The indexes of a queue that differ, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub(super) struct IndexChanges {
     pub(super) new: BTreeSet<String>,
     /// Both have them, with another definition.
     pub(super) redefined: BTreeSet<String>,
+    /// Those of them that have a column in another direction: the other way round they are read in the same order.
+    pub(super) turned: BTreeSet<String>,
 }
 
 /// What changed in a queue, as far as the words about a plan need it.
@@ -105,16 +109,51 @@ impl IndexChanges {
                 .cloned()
                 .collect()
         };
-        let differing = before.indexes.iter().filter(|(name, definition)| {
-            let now = after.indexes.get(*name);
-            now.is_some_and(|now| now != *definition)
-        });
+        let differing = |differ: fn(&str, &str) -> bool| {
+            let both = before
+                .indexes
+                .iter()
+                .filter_map(|(name, was)| Some((name, was, after.indexes.get(name)?)));
+            both.filter(|(_, was, is)| differ(was, is))
+                .map(|(name, _, _)| name.clone())
+                .collect()
+        };
         IndexChanges {
             gone: only(before, after),
             new: only(after, before),
-            redefined: differing.map(|(name, _)| name.clone()).collect(),
+            redefined: differing(|was, is| without_schema(was) != without_schema(is)),
+            turned: differing(are_turned),
         }
     }
+}
+
+/// Whether two definitions of an index have the same column in another direction.
+fn are_turned(one: &str, other: &str) -> bool {
+    fn keys(definition: &str) -> impl Iterator<Item = (&str, &str)> {
+        let keys = definition.split_once('(').map_or("", |(_, keys)| keys);
+        let ends = [") INCLUDE", ") WITH", ") WHERE"];
+        let end = ends.iter().filter_map(|end| keys.find(end)).min();
+        let keys = &keys[..end.unwrap_or(keys.len())];
+        let keys = keys.trim_end_matches(')').split(", ");
+        keys.map(|key| key.split_once(' ').unwrap_or((key, "")))
+    }
+    keys(one)
+        .zip(keys(other))
+        .any(|(one, other)| one.0 == other.0 && one.1 != other.1)
+}
+
+/// The parts of an index's definition without the schema of its table: that is where a run took place, not what the queue made.
+fn without_schema(definition: &str) -> Vec<&str> {
+    let mut parts = parts(definition);
+    if let Some(on) = parts.iter().position(|part| part.is_word("on")) {
+        let is_only = parts.get(on + 1).is_some_and(|part| part.is_word("only"));
+        let schema = on + 1 + usize::from(is_only);
+        let dot = parts.get(schema + 1);
+        if dot.is_some_and(|part| part.kind == TokenKind::Dot) {
+            parts.drain(schema..schema + 2);
+        }
+    }
+    parts.iter().map(|part| part.text).collect()
 }
 
 /// What changed in a queue; none where nothing did.

@@ -31,7 +31,7 @@ pub(super) fn judge(plans: &mut [ComparedPlan], pairs: &[Pair<'_>], runs: (&Base
     }
 }
 
-/// Whether either run names the other.
+/// Whether each run names the other.
 fn are_interleaved((first, second): (&Baseline, &Baseline)) -> bool {
     first.interleaved_with.as_ref() == Some(&second.run_id)
         && second.interleaved_with.as_ref() == Some(&first.run_id)

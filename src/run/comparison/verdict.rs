@@ -239,7 +239,8 @@ impl Case<'_> {
         if self.second.operation != "fetch" {
             return None;
         }
-        let order = plan_words::reversed(&self.first.plan, &self.second.plan)?;
+        let indexes = &self.queue.indexes;
+        let order = plan_words::reversed(&self.first.plan, &self.second.plan, indexes)?;
         let how = match order {
             ScanOrder::Scan { index, backward } => {
                 let direction = if backward { "backward" } else { "forward" };

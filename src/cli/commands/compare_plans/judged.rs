@@ -11,7 +11,7 @@ use crate::cli::exit::{Exit, Usage};
 use crate::cli::{gate, progress};
 use crate::report::{self, ComparisonFormat};
 use crate::run::baseline::Baseline;
-use crate::run::comparison::{Comparison, Options, check_alike, compare};
+use crate::run::comparison::{Comparison, Options, Verdict, check_alike, compare};
 use crate::run::store::baselines::{self, Kept, Replace};
 use crate::run::store::names::Places;
 use crate::run::{Run, RunStatus};
@@ -213,8 +213,18 @@ fn why_not(reduced: &Baseline, comparison: Option<&Comparison>) -> Option<String
     if reduced.plans.is_empty() {
         return Some("nothing was measured".to_owned());
     }
-    let unpaired = comparison.map_or(&[][..], |comparison| &comparison.unpaired);
-    let left_out = unpaired.iter().find(|left| left.in_first)?;
+    let comparison = comparison?;
+    let held = comparison.plans.iter().filter(|plan| plan.first.is_some());
+    let mut left_out =
+        held.filter(|plan| plan.verdict == Verdict::Inconclusive && plan.second.is_none());
+    if let Some(plan) = left_out.next() {
+        let why = plan.reasons.first().map_or("", |reason| &reason.message);
+        return Some(format!(
+            "the baseline holds {} {} of {}, {why}",
+            plan.statement, plan.variant, plan.queue
+        ));
+    }
+    let left_out = comparison.unpaired.iter().find(|left| left.in_first)?;
     Some(format!(
         "the run was asked for less than the baseline holds, without {} on {} (PostgreSQL {})",
         left_out.queue, left_out.fixture, left_out.postgres

@@ -83,14 +83,17 @@ impl<'q, 'a> Items<'q, 'a> {
                 }
             }
         }
-        let is_certain = |pair: &(usize, usize, String)| {
-            let rivals = found
-                .iter()
-                .filter(|other| other.0 == pair.0 || other.1 == pair.1);
-            rivals.count() == 1
+        let (mut words_of_gone, mut words_of_new) =
+            (vec![0; self.gone.len()], vec![0; self.new.len()]);
+        for (at, other, _) in &found {
+            words_of_gone[*at] += 1;
+            words_of_new[*other] += 1;
+        }
+        let is_certain = |pair: &&(usize, usize, String)| {
+            words_of_gone[pair.0] == 1 && words_of_new[pair.1] == 1
         };
         let (mut taken_gone, mut taken_new) = (BTreeSet::new(), BTreeSet::new());
-        for pair in found.iter().filter(|pair| is_certain(pair)) {
+        for pair in found.iter().filter(is_certain) {
             taken_gone.insert(pair.0);
             taken_new.insert(pair.1);
             words.push(pair.2.clone());

@@ -13,9 +13,10 @@ pub(super) fn output_words(first: &[Query<'_>], second: &[Query<'_>]) -> Vec<Str
         let (before, after) = (clauses(first, kind), clauses(second, kind));
         let mut items = Items::between(before, after, is_same_structure);
         let word = |gone: &Item<'_, '_>, new: &Item<'_, '_>| {
-            let verb = match (new.query, kind) {
-                (0, ClauseKind::Returning) => "it returns",
-                (0, _) => "it selects",
+            // A later part of a union stands in no other query either.
+            let verb = match (second[new.query].parent, kind) {
+                (None, ClauseKind::Returning) => "it returns",
+                (None, _) => "it selects",
                 (_, ClauseKind::Returning) => "a CTE returns",
                 _ => "a subquery selects",
             };

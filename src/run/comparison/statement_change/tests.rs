@@ -258,6 +258,18 @@ fn lists() {
 }
 
 #[test]
+fn parts_of_a_union_are_no_subqueries() {
+    let union = "select id from job union all select id from job_archive";
+    assert_eq!(
+        words(
+            union,
+            &union.replace("all select id", "all select id, queue")
+        ),
+        ["it selects `queue` as well"]
+    );
+}
+
+#[test]
 fn the_cte_form() {
     assert_eq!(
         words(CLAIM, CTE),

@@ -1,5 +1,7 @@
 //! What each difference is worth, and in which words.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::finding::Severity;
 use crate::run::baseline::BaselineFinding;
@@ -200,6 +202,30 @@ fn a_new_index_explains_what_is_written() {
 }
 
 #[test]
+fn an_index_is_the_same_in_another_schema() {
+    let changes = |before: &str, after: &str| {
+        let sides = [before, after].map(|definition| {
+            let mut run = run(vec![fetch("a")]);
+            let queue = run.queues.get_mut("status-partial").expect("there");
+            queue.indexes = [("job_ready_idx".to_owned(), definition.to_owned())].into();
+            run
+        });
+        compared(&sides[0], &sides[1]).changes.len()
+    };
+    let in_public = "CREATE INDEX job_ready_idx ON public.job USING btree (run_at)";
+    let in_bench = "CREATE INDEX job_ready_idx ON \"a.bench\".job USING btree (run_at)";
+    assert_eq!(changes(in_public, in_bench), 0);
+    assert_eq!(changes(in_public, &in_bench.replace("run_at", "id")), 1);
+    assert_eq!(
+        changes(in_public, &in_bench.replace("job USING", "task USING")),
+        1
+    );
+    let of_parts = |text: &str| text.replace(" ON ", " ON ONLY ");
+    assert_eq!(changes(&of_parts(in_public), &of_parts(in_bench)), 0);
+    assert_eq!(changes(in_public, &of_parts(in_public)), 1);
+}
+
+#[test]
 fn the_order_of_service_is_part_of_a_fetch() {
     let backward = |plan: &mut BaselinePlan| {
         plan.shape = "bbbb".to_owned();
@@ -230,6 +256,34 @@ fn the_order_of_service_is_part_of_a_fetch() {
     assert_eq!(turned.reasons[0].message, words);
     let same = between(sorted("j.priority, j.id"), sorted("priority, id"));
     assert_eq!(same.verdict, Verdict::Unchanged);
+}
+
+#[test]
+fn an_index_turned_round_is_read_the_other_way_in_the_same_order() {
+    let with = |definition: &str, node: &str| {
+        let mut run = run(vec![fetch("a")]);
+        let queue = run.queues.get_mut("status-partial").expect("there");
+        let definition =
+            format!("CREATE INDEX job_ready_idx ON public.job USING btree {definition}");
+        queue.indexes = BTreeMap::from([("job_ready_idx".to_owned(), definition)]);
+        run.plans[0].plan[0].node = node.to_owned();
+        run
+    };
+    let backward = "Index Scan Backward job_ready_idx";
+    let first = with("(queue, priority) WHERE (state = 'ready'::text)", backward);
+    let verdict = |definition: &str| {
+        let second = with(definition, "Index Scan job_ready_idx");
+        compared(&first, &second).plans[0].verdict
+    };
+    let turned = "(queue, priority DESC) WHERE (state = 'ready'::text)";
+    assert_eq!(verdict(turned), Verdict::Unchanged);
+    for same in [
+        "(queue, priority) WHERE (state = 'ready'::text)",
+        "(queue, priority)",
+        "(queue, priority, id) INCLUDE (kind)",
+    ] {
+        assert_eq!(verdict(same), Verdict::Regressed, "{same}");
+    }
 }
 
 #[test]
