@@ -61,6 +61,7 @@ pub(super) fn of(plans: Vec<ComparedPlan>) -> Comparison {
         changes: changes(),
         verdicts: VerdictCounts::of(&plans),
         plans,
+        not_measured: Vec::new(),
         unpaired: vec![Unpaired {
             in_first: true,
             postgres: "18.4".to_owned(),
@@ -77,6 +78,7 @@ pub(super) fn quiet() -> Comparison {
     Comparison {
         changes: Vec::new(),
         unpaired: Vec::new(),
+        not_measured: Vec::new(),
         ..of(variants.map(unchanged).to_vec())
     }
 }

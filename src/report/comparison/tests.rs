@@ -155,6 +155,7 @@ fn another_plan_at_the_same_cost_is_listed_and_counted() {
     let comparison = Comparison {
         changes: Vec::new(),
         unpaired: Vec::new(),
+        not_measured: Vec::new(),
         ..sample::of(vec![plan, other, sample::unchanged("batch-1")])
     };
     let table = render_comparison(&comparison, ComparisonFormat::Table, plain(160));
@@ -225,6 +226,7 @@ fn in_turns() -> Comparison {
     Comparison {
         changes: Vec::new(),
         unpaired: Vec::new(),
+        not_measured: Vec::new(),
         ..sample::of(vec![older, plan])
     }
 }

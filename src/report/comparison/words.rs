@@ -235,5 +235,20 @@ pub(super) fn remarks(comparison: &Comparison) -> Vec<(&'static str, String)> {
             format!("{plans} of {queue} on {fixtures}: asked of the {run} run only"),
         ));
     }
+    for failure in &comparison.not_measured {
+        let place = [
+            &failure.queue,
+            &failure.fixture,
+            &failure.statement,
+            &failure.variant,
+        ];
+        let place: Vec<String> = place
+            .into_iter()
+            .flatten()
+            .map(|part| inert(part))
+            .collect();
+        let message = inert(&failure.message);
+        remarks.push(("not measured", format!("{}: {message}", place.join(" "))));
+    }
     remarks
 }

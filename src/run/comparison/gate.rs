@@ -134,7 +134,7 @@ pub enum Outcome {
     Passed,
     /// It was found.
     Failed,
-    /// It was not found, but some plans could not be judged.
+    /// It was not found, but some plans could not be judged or measured.
     Inconclusive,
 }
 
@@ -149,7 +149,9 @@ impl FailOn {
         let mut plans = comparison.plans.iter();
         if plans.clone().any(fails) {
             Outcome::Failed
-        } else if plans.any(|plan| plan.verdict == Verdict::Inconclusive) {
+        } else if plans.any(|plan| plan.verdict == Verdict::Inconclusive)
+            || !comparison.not_measured.is_empty()
+        {
             Outcome::Inconclusive
         } else {
             Outcome::Passed

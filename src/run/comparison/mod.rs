@@ -18,9 +18,9 @@ mod verdict;
 
 use serde::{Deserialize, Serialize};
 
-use super::RunKind;
 use super::baseline::{Baseline, BaselineFinding};
 use super::plan_result::{OutputCounts, PlanMode, WalCounts};
+use super::{Failure, RunKind};
 use crate::plan::NodeChange;
 
 pub use gate::{FailOn, Tolerance, Tolerances};
@@ -56,6 +56,9 @@ pub struct Comparison {
     pub plans: Vec<ComparedPlan>,
     /// What only one of the runs was asked to measure.
     pub unpaired: Vec<Unpaired>,
+    /// What the second run could not measure and no plan here tells of: it failed in both runs, or in a part that has no count of its own.
+    #[serde(default)]
+    pub not_measured: Vec<Failure>,
     /// How many plans have each verdict.
     pub verdicts: VerdictCounts,
 }
@@ -416,6 +419,25 @@ fn alike(
     })
 }
 
+/// The failures that no inconclusive plan tells of.
+fn untold(failures: &[Failure], plans: &[ComparedPlan]) -> Vec<Failure> {
+    let tells = |plan: &ComparedPlan, failure: &Failure| {
+        let is =
+            |given: &Option<String>, name: &str| given.as_deref().is_none_or(|given| given == name);
+        plan.verdict == Verdict::Inconclusive
+            && is(&failure.queue, &plan.queue)
+            && is(&failure.fixture, &plan.fixture)
+            && is(&failure.statement, &plan.statement)
+            && is(&failure.variant, &plan.variant)
+    };
+    let told = |failure: &&Failure| plans.iter().any(|plan| tells(plan, failure));
+    failures
+        .iter()
+        .filter(|failure| !told(failure))
+        .cloned()
+        .collect()
+}
+
 /// Compares two runs, named as the user named them: `first` is what `second` is judged by.
 ///
 /// # Errors
@@ -456,6 +478,7 @@ pub fn compare(
         renamed: pairing.renamed(),
         changes: changes.listed(),
         verdicts: VerdictCounts::of(&plans),
+        not_measured: untold(&second.1.failures, &plans),
         plans,
         unpaired: pairing.unpaired,
     })

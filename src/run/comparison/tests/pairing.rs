@@ -131,6 +131,26 @@ fn what_failed_is_inconclusive() {
 }
 
 #[test]
+fn what_failed_in_both_runs_does_not_pass_a_gate() {
+    let mut first = run(vec![fetch("a")]);
+    first.failures.push(failure(Some("b")));
+    let mut second = first.clone();
+    let both = compared(&first, &second);
+    assert_eq!(both.verdicts.unchanged, both.plans.len());
+    assert_eq!(both.not_measured, second.failures);
+    let judged = |comparison: &Comparison| FailOn::Regression.judge(comparison);
+    assert_eq!(judged(&both), gate::Outcome::Inconclusive);
+    // Not asked of the second run any more.
+    second.failures.clear();
+    assert_eq!(compared(&first, &second).not_measured, []);
+    assert_eq!(judged(&compared(&first, &second)), gate::Outcome::Passed);
+    // Where a plan tells of it, that is enough.
+    let whole = run(vec![fetch("a"), fetch("b")]);
+    let told = compared(&whole, &first);
+    assert_eq!((told.verdicts.inconclusive, told.not_measured), (1, vec![]));
+}
+
+#[test]
 fn what_was_left_out_is_inconclusive() {
     let (first, mut second) = (run(vec![fetch("a"), fetch("b")]), run(vec![fetch("a")]));
     second.skipped.push(Failure {
