@@ -12,7 +12,7 @@ mod tests;
 use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops};
 
 use self::condition::condition_words;
-use self::fragment::{became, key, shown};
+use self::fragment::{became, key};
 use self::item::{Items, clauses, have_same_structure};
 use self::list::{assignment_words, output_words, with_words};
 use self::lock::lock_words;
@@ -143,17 +143,6 @@ fn whole_words(
         |gone, new| Some(format!("{name}: {}", became(gone.parts, new.parts))),
         &mut words,
     );
-    words.extend(
-        items
-            .gone
-            .iter()
-            .map(|item| format!("`{}` is gone", shown(item.clause))),
-    );
-    words.extend(
-        items
-            .new
-            .iter()
-            .map(|item| format!("`{}` is new", shown(item.clause))),
-    );
+    words.extend(items.clauses_left());
     words
 }

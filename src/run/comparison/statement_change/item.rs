@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::fragment::{key, unqualified};
+use super::fragment::{key, shown, unqualified};
 use super::query::{ClauseKind, Query};
 use crate::sql::part::Part;
 
@@ -100,6 +100,14 @@ impl<'q, 'a> Items<'q, 'a> {
         }
         drop_numbered(&mut self.gone, &taken_gone);
         drop_numbered(&mut self.new, &taken_new);
+    }
+
+    /// Words for the clauses for which there were no others.
+    pub(super) fn clauses_left(&self) -> impl Iterator<Item = String> + use<'_, 'q, 'a> {
+        let gone = self.gone.iter().map(|item| (item, "gone"));
+        let new = self.new.iter().map(|item| (item, "new"));
+        gone.chain(new)
+            .map(|(item, what)| format!("`{}` is {what}", shown(item.clause)))
     }
 }
 

@@ -16,18 +16,7 @@ pub(super) fn lock_words(first: &[Query<'_>], second: &[Query<'_>]) -> Vec<Strin
     // With the lock of another query there are the words of a move as well.
     let mut items = Items::between(before.clone(), after.clone(), false);
     items.pair(|gone, new| changed(gone.clause, new.clause), &mut words);
-    words.extend(
-        items
-            .gone
-            .iter()
-            .map(|item| format!("`{}` is gone", shown(item.clause))),
-    );
-    words.extend(
-        items
-            .new
-            .iter()
-            .map(|item| format!("`{}` is new", shown(item.clause))),
-    );
+    words.extend(items.clauses_left());
     if let ([before], [after]) = (before.as_slice(), after.as_slice()) {
         let moved = about_the_limit((first, before), (second, after))
             .or_else(|| moved((first, before), (second, after)));
