@@ -61,6 +61,16 @@ impl fmt::Display for Growth {
     }
 }
 
+/// A number of things with a regular plural, for example `1 plan`, `12 plans`.
+#[must_use]
+pub fn counted(number: usize, noun: &str) -> String {
+    format!(
+        "{} {noun}{}",
+        Count(number as u64),
+        if number == 1 { "" } else { "s" }
+    )
+}
+
 impl fmt::Display for Count {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(&grouped(&self.0.to_string()))

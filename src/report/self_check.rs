@@ -3,11 +3,10 @@
 use super::Layout;
 use super::page::Page;
 use super::palette::Role;
-use super::status::counted;
 use super::text::inert;
 use crate::run::self_check::{BORNE, SelfCheck};
 use crate::run::selftest::FalseAlarms;
-use crate::units::{Count, Significant};
+use crate::units::{Count, Significant, counted};
 
 /// Columns before what a rule is.
 const RULE_COLUMN: usize = 28;

@@ -3,12 +3,11 @@
 use super::Layout;
 use super::page::Page;
 use super::palette::Role;
-use super::status::counted;
 use super::text::{inert, width};
 use crate::run::selftest::{
     Clock, ClockClass, Disk, FalseAlarms, Judgement, SelfTest, Trust, VariantCounts,
 };
-use crate::units::{Bytes, Count, Milliseconds, Pages, Rows, Significant, UNKNOWN};
+use crate::units::{Bytes, Count, Milliseconds, Pages, Rows, Significant, UNKNOWN, counted};
 
 /// Columns before what a label stands for.
 const LABEL_WIDTH: usize = 21;

@@ -6,7 +6,7 @@ use super::findings::severity_name;
 use super::text::inert;
 use crate::finding::Severity;
 use crate::run::{Run, RunStatus};
-use crate::units::{Count, Milliseconds};
+use crate::units::{Count, Milliseconds, counted};
 
 /// Says that a run did not come to its end; none where it did.
 pub(super) fn banner(status: RunStatus) -> Option<(&'static str, &'static str)> {
@@ -129,14 +129,5 @@ pub(super) fn times(run: &Run) -> String {
         Milliseconds(timing.total_ms),
         Milliseconds(timing.clone_ms),
         Milliseconds(timing.execute_ms),
-    )
-}
-
-/// For example `1 plan`, `12 plans`.
-pub(super) fn counted(number: usize, noun: &str) -> String {
-    format!(
-        "{} {noun}{}",
-        Count(number as u64),
-        if number == 1 { "" } else { "s" }
     )
 }

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use super::marks::NOT_COMPARABLE;
 use super::naming::{Naming, position_or_push};
 use super::palette::Role;
-use super::status::counted;
 use super::text::inert;
 use super::view::{letter, wal_per_row};
 use crate::run::Run;
 use crate::run::environment::version_numbers;
 use crate::run::plan_result::{GenericShape, PlanMode, PlanResult};
-use crate::units::{ByteUnit, Count, Significant, UNKNOWN};
+use crate::units::{ByteUnit, Count, Significant, UNKNOWN, counted};
 
 /// Counts differ a little between versions without a reason in the plan: a page of a catalog that is read once, a record that is
 /// aligned otherwise. From this share on a difference is told.

@@ -11,6 +11,7 @@ use crate::run::baseline::Baseline;
 use crate::run::comparison::{Options, compare};
 use crate::run::store::baselines::{self, Kept};
 use crate::run::store::names::{BASELINES, NameError, Places};
+use crate::units::counted;
 
 /// Runs the command.
 ///
@@ -67,13 +68,14 @@ pub(super) fn as_usage(error: NameError) -> anyhow::Error {
 pub(super) fn tell_lost_plans(name: &str, baseline: &Baseline, common: &Common) {
     let lost = baseline.plans_lost();
     if lost > 0 && !common.quiet {
-        let (plans, their) = if lost == 1 {
-            ("1 plan".to_owned(), "its")
+        let plans = counted(lost, "plan");
+        let (are, their) = if lost == 1 {
+            ("is", "its")
         } else {
-            (format!("{lost} plans"), "their")
+            ("are", "their")
         };
         progress::tell(&format!(
-            "warning: {plans} of {name} are lost or damaged: {their} nodes are not compared, {their} counts are"
+            "warning: {plans} of {name} {are} lost or damaged: {their} nodes are not compared, {their} counts are"
         ));
     }
 }

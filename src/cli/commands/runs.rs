@@ -17,7 +17,7 @@ use crate::run::store::baselines::{self, Kept, Replace};
 use crate::run::store::folders::{self, Removal, RunFolder};
 use crate::run::store::names::Places;
 use crate::run::store::{self, RUN_FILE};
-use crate::units::Bytes;
+use crate::units::{Bytes, counted};
 
 /// Runs the command.
 ///
@@ -92,9 +92,11 @@ fn save(
     };
     tell_lost_plans(&reduced.run_id, &reduced, common);
     if !reduced.failures.is_empty() && !common.quiet {
-        let (count, them) = match reduced.failures.len() {
-            1 => ("1 variant".to_owned(), "it"),
-            count => (format!("{count} variants"), "them"),
+        let count = counted(reduced.failures.len(), "variant");
+        let them = if reduced.failures.len() == 1 {
+            "it"
+        } else {
+            "them"
         };
         progress::tell(&format!(
             "warning: {count} of {} could not be measured: the baseline has no figures of {them}",
@@ -106,11 +108,7 @@ fn save(
     listing::print(&format!(
         "wrote {}: {} of {} ({})\n",
         inert(&file.display().to_string()),
-        if reduced.plans.len() == 1 {
-            "1 plan".to_owned()
-        } else {
-            format!("{} plans", reduced.plans.len())
-        },
+        counted(reduced.plans.len(), "plan"),
         inert(&reduced.run_id),
         Bytes(bytes)
     ))

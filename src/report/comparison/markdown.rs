@@ -15,9 +15,8 @@ use super::view::{QueueView, View};
 use super::words::verdict_name;
 use crate::report::Layout;
 use crate::report::markdown::text::{cell, code, escaped, prose};
-use crate::report::status::counted;
 use crate::run::comparison::{Comparison, Verdict};
-use crate::units::UNKNOWN;
+use crate::units::{UNKNOWN, counted};
 
 /// Rows of the table; the rest is counted.
 const TABLE_ROWS: usize = 10;

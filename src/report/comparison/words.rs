@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::report::naming::position_or_push;
 use crate::report::palette::Role;
-use crate::report::status::counted;
 use crate::report::text::inert;
 use crate::run::comparison::{Comparison, Side, Verdict, VerdictCounts};
-use crate::units::Count;
+use crate::units::{Count, counted};
 
 /// More statements than this are counted in a headline, not named.
 const NAMED: usize = 3;

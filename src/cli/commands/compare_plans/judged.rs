@@ -15,6 +15,7 @@ use crate::run::comparison::{Comparison, Options, Verdict, check_alike, compare}
 use crate::run::store::baselines::{self, Kept, Replace};
 use crate::run::store::names::Places;
 use crate::run::{Run, RunStatus};
+use crate::units::counted;
 
 /// What a run is compared with.
 pub(super) struct Judge<'a> {
@@ -180,10 +181,7 @@ impl Judge<'_> {
         }
         baselines::save(file, reduced, Replace::Yes)?;
         if !common.quiet {
-            let plans = match reduced.plans.len() {
-                1 => "1 plan".to_owned(),
-                plans => format!("{plans} plans"),
-            };
+            let plans = counted(reduced.plans.len(), "plan");
             let file = file.display();
             progress::tell(&format!("wrote {file}: {plans} of {}", reduced.run_id));
         }

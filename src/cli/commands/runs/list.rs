@@ -15,7 +15,7 @@ use crate::run::store::folders::{self, RunFolder};
 use crate::run::store::names::Places;
 use crate::run::store::{self, RUN_FILE};
 use crate::run::{PlanResult, Run, RunStatus};
-use crate::units::Bytes;
+use crate::units::{Bytes, counted};
 
 /// Version of the list's JSON.
 const FORMAT_VERSION: u32 = 1;
@@ -331,10 +331,7 @@ fn described(content: &Content, problem: Option<&str>) -> String {
         "{} × {}: {}",
         few(&content.queues, "queues"),
         few(&content.fixtures, "fixtures"),
-        match content.plans {
-            1 => "1 plan".to_owned(),
-            plans => format!("{plans} plans"),
-        },
+        counted(content.plans, "plan"),
     );
     if content.failures > 0 {
         text += &format!(", {} not measured", content.failures);

@@ -7,9 +7,9 @@ use crate::report::comparison::entry::{Entry, ReasonLine, without_asides};
 use crate::report::comparison::view::{QueueView, View, tables_alone};
 use crate::report::findings::without_figures;
 use crate::report::markdown::text::{code, fenced, prose};
-use crate::report::status::counted;
 use crate::report::text::inert;
 use crate::run::comparison::{Cause, Effect, Verdict};
+use crate::units::counted;
 
 /// Lines of changed statements that stand in the open, all together.
 const OPEN_LINES: usize = 10;

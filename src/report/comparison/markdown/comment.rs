@@ -1,7 +1,7 @@
 //! A comment that stays below a length: pieces that do not fit are counted instead.
 
 use crate::report::naming::position_or_push;
-use crate::report::status::counted;
+use crate::units::counted;
 
 /// GitHub takes 65,536 characters; some are left to whoever puts a line of their own before or behind.
 pub(super) const LONGEST: usize = 60_000;

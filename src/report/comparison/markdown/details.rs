@@ -11,9 +11,9 @@ use crate::report::comparison::view::{AtNoCost, QueueView, View};
 use crate::report::comparison::words::{unchanged_but_different, verdict_name};
 use crate::report::findings::severity_name;
 use crate::report::markdown::text::{code, escaped, fenced, folded, prose};
-use crate::report::status::counted;
 use crate::report::text::inert;
 use crate::run::comparison::{ComparedPlan, Comparison, StatementChange, Tolerances, Verdict};
+use crate::units::counted;
 
 /// Columns of a tree of nodes; GitHub scrolls what is wider than the page.
 const COLUMNS: usize = 110;
