@@ -10,18 +10,20 @@ pub(crate) mod sample;
 pub mod self_check;
 pub mod selftest;
 pub mod store;
+pub mod throughput;
 
 use serde::{Deserialize, Serialize};
 
 pub use environment::Environment;
 pub use plan_result::PlanResult;
+pub use throughput::{ThroughputResult, ThroughputRun};
 
 /// The version of `run.json` that this program writes.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// A run: everything that `run.json` holds.
+/// A run: everything that `run.json` holds. What an entry of `results` is depends on what was done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Run {
+pub struct Run<R = PlanResult> {
     /// Version of this format; [`FORMAT_VERSION`].
     pub format_version: u32,
     /// Sorts by time, for example `20261121T091304Z-plans-3f9a`.
@@ -39,7 +41,7 @@ pub struct Run {
     /// The program's largest resident set, in bytes (0 where the system does not tell).
     pub peak_rss_bytes: u64,
     /// What was measured, in the order it was measured.
-    pub results: Vec<PlanResult>,
+    pub results: Vec<R>,
     /// What could not be measured, and why.
     pub failures: Vec<Failure>,
     /// The run whose samples were taken in turns with those of this one, so that the times of the two may be compared.
@@ -48,9 +50,12 @@ pub struct Run {
     /// What was left out on purpose, and why: statements that write, where tables of others are only read.
     #[serde(default)]
     pub skipped: Vec<Failure>,
+    /// What a sweep told of how a queue scales; only in runs that did one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scaling: Vec<throughput::Scaling>,
 }
 
-impl Run {
+impl<R> Run<R> {
     /// A run that has measured nothing yet.
     #[must_use]
     pub fn begin(
@@ -58,7 +63,7 @@ impl Run {
         kind: RunKind,
         command: Vec<String>,
         environment: Environment,
-    ) -> Run {
+    ) -> Run<R> {
         Run {
             format_version: FORMAT_VERSION,
             run_id: run_id.to_owned(),
@@ -72,6 +77,7 @@ impl Run {
             failures: Vec::new(),
             interleaved_with: None,
             skipped: Vec::new(),
+            scaling: Vec::new(),
         }
     }
 }
@@ -82,6 +88,8 @@ impl Run {
 pub enum RunKind {
     /// `compare-plans`: plans of statements on fixtures.
     Plans,
+    /// `throughput`: full queues drained.
+    Throughput,
 }
 
 impl RunKind {
@@ -90,6 +98,7 @@ impl RunKind {
     pub fn name(self) -> &'static str {
         match self {
             RunKind::Plans => "plans",
+            RunKind::Throughput => "throughput",
         }
     }
 }

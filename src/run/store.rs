@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use self::folders::RunFolder;
 use super::plan_result::PlanMode;
@@ -158,7 +158,7 @@ impl RunStore {
     ///
     /// # Errors
     /// [`StoreError::Write`]; an earlier `run.json` is then still there, whole.
-    pub fn save(&self, run: &Run) -> Result<(), StoreError> {
+    pub fn save<R: Serialize>(&self, run: &Run<R>) -> Result<(), StoreError> {
         let path = self.folder.join(RUN_FILE);
         whole_file::replace(&path, json_text(run).as_bytes())
             .map_err(|source| StoreError::Write { path, source })
@@ -233,7 +233,7 @@ impl Drop for RunStore {
 
 /// The text of `run.json`: indented, with a newline at its end.
 #[must_use]
-pub fn json_text(run: &Run) -> String {
+pub fn json_text<R: Serialize>(run: &Run<R>) -> String {
     let mut text = serde_json::to_string_pretty(run)
         .expect("a run is made of structs and string keys: it always serialises");
     text.push('\n');

@@ -1,0 +1,165 @@
+//! A scenario: which workers drain or load which queue on which fixture, for how long, and what has to hold in the end.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::source::Source;
+use super::threshold::Threshold;
+
+/// A workload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// The file's name without `.toml`.
+    pub name: String,
+    /// The file.
+    pub source: Source,
+    /// What kind of workload it is.
+    pub kind: Kind,
+    /// What it stands for, in one line.
+    pub description: String,
+    /// The fixture, by name or path.
+    pub fixture: String,
+    /// Number of jobs of the fixture, where it is not the fixture's own.
+    pub rows: Option<u64>,
+    /// The queue, by name or path.
+    pub queue: String,
+    /// How long the workers run; none means until the queue is empty.
+    pub duration: Option<Duration>,
+    /// How long after the start nothing is counted in latency and throughput.
+    pub warmup: Duration,
+    /// How often it is done, each time on a fresh copy.
+    pub repeat: u64,
+    /// What has to hold in each result.
+    pub thresholds: Vec<Threshold>,
+    /// The workers.
+    pub workers: Workers,
+    /// What a job takes.
+    pub task: Task,
+    /// How tasks end.
+    pub outcomes: Outcomes,
+    /// Settings of the server while it runs, by name; `synchronous_commit` among them is each worker's own.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// What kind of workload a scenario is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A full queue is drained.
+    Throughput,
+    /// Jobs are produced and consumed.
+    Load,
+}
+
+/// `[workers]`: who fetches, works and completes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Workers {
+    /// Number of workers, 1 or more; each has a connection of its own.
+    pub count: u64,
+    /// Number of processes they are spread over; 0 means threads of this process.
+    pub processes: u64,
+    /// Jobs asked for by a fetch, 1 or more, and jobs completed together at most.
+    pub batch_size: u64,
+    /// Jobs that a worker works on at the same time, 1 or more.
+    pub concurrency: u64,
+    /// How long a worker waits after a fetch that found nothing.
+    pub poll_interval: Duration,
+    /// How long a finished job waits at most for others to be completed with.
+    pub flush_interval: Duration,
+    /// How finished jobs are completed.
+    pub completion: Completion,
+    /// Whether a worker that waits is woken by NOTIFY on the queue's channel, too.
+    pub listen: bool,
+}
+
+/// How finished jobs are completed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Completion {
+    /// Each by itself, at once.
+    Each,
+    /// Together: as many as a fetch asks for, or those that have waited for the flush interval.
+    #[default]
+    Batch,
+    /// Together, in one transaction with the next fetch.
+    WithNextFetch,
+}
+
+/// What a job takes: the one table under `[task]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Task {
+    /// Nothing.
+    #[default]
+    Noop,
+    /// So many rounds of arithmetic, each one multiplication, one addition and one rotation of 64 bits, dependent on the one before.
+    Cpu {
+        /// Rounds.
+        operations: u64,
+    },
+    /// A wait in which the worker may do something else.
+    Io {
+        /// How long.
+        wait: Duration,
+    },
+    /// So much memory allocated and every page of it touched.
+    Memory {
+        /// How much.
+        bytes: u64,
+    },
+    /// Bytes read from and written to a table beside the queue's.
+    ReadWrite {
+        /// Bytes read.
+        read: u64,
+        /// Bytes written.
+        write: u64,
+        /// Whether in the transaction that completes the job, or beside it.
+        within: bool,
+    },
+    /// The job's steps, each saved when it is done; those that are saved already are skipped.
+    Steps {
+        /// Steps of a job; the fixture's where it has some.
+        count: u64,
+    },
+}
+
+impl Task {
+    /// The name of its table in a scenario, of `--task`, and in results.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Task::Noop => "noop",
+            Task::Cpu { .. } => "cpu",
+            Task::Io { .. } => "io",
+            Task::Memory { .. } => "memory",
+            Task::ReadWrite { .. } => "read-write",
+            Task::Steps { .. } => "steps",
+        }
+    }
+}
+
+/// `[outcomes]`: the shares of deliveries whose task does not complete the job; which ones is decided by the job's seq and a hash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Outcomes {
+    /// The task reports an error.
+    pub failed: f64,
+    /// The worker hands the job back.
+    pub released: f64,
+    /// The task panics.
+    pub panicked: f64,
+}
+
+impl fmt::Display for Completion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}

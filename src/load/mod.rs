@@ -1,0 +1,1 @@
+//! Workers that fetch, work and complete with a queue's own statements, and the ledger that accounts for every job.
