@@ -5,5 +5,7 @@ pub mod holm;
 pub mod percentile;
 pub mod powers_of_two;
 pub mod rank_sum;
+pub mod scalability;
 pub mod shift;
 pub mod spread;
+pub mod steady_state;
