@@ -7,5 +7,6 @@ pub mod powers_of_two;
 pub mod rank_sum;
 pub mod scalability;
 pub mod shift;
+pub mod splitmix;
 pub mod spread;
 pub mod steady_state;
