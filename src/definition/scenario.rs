@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::quantity::{self, written_duration, written_size};
+use super::quantity::{written_duration, written_size};
 use super::source::{DefinitionError, Source};
 use super::threshold::Threshold;
 use super::toml_file;
@@ -63,8 +63,7 @@ pub enum Kind {
 }
 
 /// `[workers]`: who fetches, works and completes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workers {
     /// Number of workers, 1 or more; each has a connection of its own.
     pub count: u64,
@@ -75,10 +74,8 @@ pub struct Workers {
     /// Jobs that a worker works on at the same time, 1 or more.
     pub concurrency: u64,
     /// How long a worker waits after a fetch that found nothing.
-    #[serde(deserialize_with = "quantity::duration_key")]
     pub poll_interval: Duration,
     /// How long a finished job waits at most for others to be completed with.
-    #[serde(deserialize_with = "quantity::duration_key")]
     pub flush_interval: Duration,
     /// How finished jobs are completed.
     pub completion: Completion,
@@ -115,7 +112,7 @@ pub enum Completion {
 }
 
 /// What a job takes: the one table under `[task]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Task {
     /// Nothing.
     #[default]

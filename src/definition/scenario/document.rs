@@ -9,7 +9,7 @@ use super::super::quantity;
 use super::super::source::{DefinitionError, Source};
 use super::super::threshold::Threshold;
 use super::super::toml_file;
-use super::{Kind, Outcomes, Scenario, Task, Workers, check};
+use super::{Completion, Kind, Outcomes, Scenario, Task, Workers, check};
 
 /// Only the key that says which command a scenario is for.
 #[derive(Deserialize)]
@@ -34,7 +34,7 @@ struct Document {
     #[serde(default)]
     thresholds: Vec<String>,
     #[serde(default)]
-    workers: Workers,
+    workers: WorkersTable,
     #[serde(default)]
     task: TaskTables,
     #[serde(default)]
@@ -45,6 +45,62 @@ struct Document {
 
 fn once() -> u64 {
     1
+}
+
+/// `[workers]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WorkersTable {
+    count: u64,
+    processes: u64,
+    batch_size: u64,
+    concurrency: u64,
+    #[serde(deserialize_with = "quantity::duration_key")]
+    poll_interval: Duration,
+    #[serde(deserialize_with = "quantity::duration_key")]
+    flush_interval: Duration,
+    completion: Completion,
+    listen: bool,
+}
+
+impl Default for WorkersTable {
+    fn default() -> WorkersTable {
+        let Workers {
+            count,
+            processes,
+            batch_size,
+            concurrency,
+            poll_interval,
+            flush_interval,
+            completion,
+            listen,
+        } = Workers::default();
+        WorkersTable {
+            count,
+            processes,
+            batch_size,
+            concurrency,
+            poll_interval,
+            flush_interval,
+            completion,
+            listen,
+        }
+    }
+}
+
+impl WorkersTable {
+    fn workers(self) -> Workers {
+        Workers {
+            count: self.count,
+            processes: self.processes,
+            batch_size: self.batch_size,
+            concurrency: self.concurrency,
+            poll_interval: self.poll_interval,
+            flush_interval: self.flush_interval,
+            completion: self.completion,
+            listen: self.listen,
+        }
+    }
 }
 
 /// A server setting as TOML may write it.
@@ -180,7 +236,7 @@ pub(super) fn parse(source: Source) -> Result<Scenario, DefinitionError> {
         warmup: read.warmup,
         repeat: read.repeat,
         thresholds: thresholds(&source, &read.thresholds)?,
-        workers: read.workers,
+        workers: read.workers.workers(),
         task: task(&source, read.task.tasks())?,
         outcomes: read.outcomes,
         settings: read
