@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::Run;
 use crate::definition::scenario::Completion;
 
+mod ledger;
+mod percentiles;
+
 /// A run of kind `throughput`.
 pub type ThroughputRun = Run<ThroughputResult>;
 
