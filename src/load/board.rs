@@ -174,7 +174,7 @@ impl Board {
     /// A `T` has to begin there and lie within the memory, and has to be made of atomics alone: other processes write it, and any bytes
     /// are a value of it. The memory begins at a page and every block is a multiple of its alignment, so it is aligned.
     unsafe fn block<T>(&self, offset: usize) -> &T {
-        unsafe { &*self.memory.as_ptr().add(offset).cast::<T>() }
+        unsafe { &*self.memory.as_mut_ptr().add(offset).cast::<T>() }
     }
 
     /// How much it has room for.
@@ -217,7 +217,7 @@ impl Board {
         // SAFETY: the last bytes of the memory, one a job, are the cells; an AtomicU8 is a byte of any value.
         let cells = unsafe {
             std::slice::from_raw_parts(
-                self.memory.as_ptr().add(cells_at).cast::<AtomicU8>(),
+                self.memory.as_mut_ptr().add(cells_at).cast::<AtomicU8>(),
                 self.shape.jobs as usize,
             )
         };

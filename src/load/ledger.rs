@@ -90,7 +90,8 @@ impl<'a> Ledger<'a> {
 
     /// A fetch returned the job; `seq` is none where its payload tells none, `whole` whether payload and checksum agree.
     pub fn delivered(&self, seq: Option<u64>, whole: bool) -> Delivery {
-        let before = seq.and_then(|seq| self.change(seq, |cell| cell.delivered(self.holder, whole).0));
+        let before =
+            seq.and_then(|seq| self.change(seq, |cell| cell.delivered(self.holder, whole).0));
         let Some(before) = before.filter(|cell| cell.state != State::Absent) else {
             return self.unexpected(seq, "it was delivered");
         };
@@ -99,8 +100,14 @@ impl<'a> Ledger<'a> {
             self.altered(seq, "delivered");
         }
         match before.state {
-            State::Done => self.tell(seq, "duplicated", "it was delivered again although it had been completed"),
-            State::Held(_) | State::Completing(_) => self.tell(seq, "duplicated", "it was delivered while a worker had it"),
+            State::Done => self.tell(
+                seq,
+                "duplicated",
+                "it was delivered again although it had been completed",
+            ),
+            State::Held(_) | State::Completing(_) => {
+                self.tell(seq, "duplicated", "it was delivered while a worker had it")
+            }
             _ => (),
         }
         delivery
@@ -118,7 +125,8 @@ impl<'a> Ledger<'a> {
     }
 
     fn altered(&self, seq: Option<u64>, happened: &str) {
-        let message = format!("it was {happened} with a payload that does not agree with its checksum");
+        let message =
+            format!("it was {happened} with a payload that does not agree with its checksum");
         self.tell(seq, "altered", &message);
     }
 
@@ -135,7 +143,8 @@ impl<'a> Ledger<'a> {
     /// The job's completion is durable. Says whether it is the first.
     pub fn completed(&self, seq: u64) -> bool {
         let before = self.change(seq, Cell::completed);
-        let is_first = before.is_some_and(|cell| !matches!(cell.state, State::Absent | State::Done));
+        let is_first =
+            before.is_some_and(|cell| !matches!(cell.state, State::Absent | State::Done));
         if is_first {
             self.control.done.0.add(1);
         }
@@ -180,7 +189,11 @@ impl<'a> Ledger<'a> {
             self.altered(seq, "found in the queue after the run");
         }
         if before.state == State::Done {
-            self.tell(seq, "duplicated", "it was in the queue after the run although it had been completed");
+            self.tell(
+                seq,
+                "duplicated",
+                "it was in the queue after the run although it had been completed",
+            );
         }
         before.found(whole).1
     }

@@ -133,12 +133,9 @@ impl Counters {
         self.fetches_errored
             .add(fetches.total.saturating_sub(ended));
         let deliveries = self.deliveries();
-        let ended = deliveries.completed
-            + deliveries.failed
-            + deliveries.released
-            + deliveries.interrupted;
-        self.interrupted
-            .add(deliveries.total.saturating_sub(ended));
+        let ended =
+            deliveries.completed + deliveries.failed + deliveries.released + deliveries.interrupted;
+        self.interrupted.add(deliveries.total.saturating_sub(ended));
         self.held.set(0);
     }
 }

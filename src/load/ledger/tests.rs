@@ -37,7 +37,12 @@ fn a_clean_drain_is_all_done() {
     assert!(board.control().is_settled());
     let counts = ledger.count(false);
     assert_eq!(
-        (counts.acknowledged, counts.done, counts.remaining, counts.lost),
+        (
+            counts.acknowledged,
+            counts.done,
+            counts.remaining,
+            counts.lost
+        ),
         (3, 3, 0, Some(0))
     );
     assert_eq!(counts, ledger.count(true));
@@ -115,7 +120,10 @@ fn an_unanswered_completion_is_done_unless_the_job_is_found() {
 fn a_dead_process_holds_nothing_and_its_jobs_are_no_duplicates() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("board");
-    let shape = Shape { workers: 2, jobs: 4 };
+    let shape = Shape {
+        workers: 2,
+        jobs: 4,
+    };
     let board = Board::create(&path, shape).unwrap();
     let [first, second] = [1, 2].map(|process| Board::open(&path, process).unwrap());
     (1..=4).for_each(|seq| board.ledger().expect(seq));
@@ -126,7 +134,10 @@ fn a_dead_process_holds_nothing_and_its_jobs_are_no_duplicates() {
     assert_eq!(board.ledger().process_died(1), 2);
     assert_eq!(board.ledger().process_died(1), 0);
     assert_eq!(second.ledger().delivered(Some(1), true), Delivery::Again);
-    assert_eq!(second.ledger().delivered(Some(3), true), Delivery::Duplicate);
+    assert_eq!(
+        second.ledger().delivered(Some(3), true),
+        Delivery::Duplicate
+    );
     second.ledger().completed(1);
     second.ledger().completed(3);
     let counts = board.ledger().count(true);

@@ -75,13 +75,16 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_no_breach() {
-        assert!(counts(None, 0).breaches(Delivery::ExactlyOnce, 0).is_empty());
+        assert!(
+            counts(None, 0)
+                .breaches(Delivery::ExactlyOnce, 0)
+                .is_empty()
+        );
     }
 
     #[test]
     fn duplicates_and_interrupted_deliveries_are_judged_by_the_promise() {
-        let breaches =
-            |counts: &LedgerCounts, delivery| counts.breaches(delivery, 4).len();
+        let breaches = |counts: &LedgerCounts, delivery| counts.breaches(delivery, 4).len();
         let twice = counts(Some(0), 1);
         assert_eq!(breaches(&twice, Delivery::AtLeastOnce), 0);
         assert_eq!(breaches(&twice, Delivery::AtMostOnce), 1);

@@ -59,7 +59,9 @@ mod tests {
     fn microseconds_become_milliseconds() {
         let found = of(1000);
         assert_eq!(
-            [found.p50, found.p90, found.p95, found.p99, found.p999, found.max],
+            [
+                found.p50, found.p90, found.p95, found.p99, found.p999, found.max
+            ],
             [0.5, 0.9, 0.95, 0.99, 0.999, 1.0].map(Some)
         );
     }
