@@ -3,4 +3,6 @@
 pub mod board;
 pub mod clock;
 pub mod ledger;
+pub mod recorder;
 pub mod schedule;
+pub mod series;
