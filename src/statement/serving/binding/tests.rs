@@ -178,22 +178,18 @@ fn what_cannot_serve_is_refused_with_a_way_out() {
         complete("tags text[] = fetched.tags", &Type::TEXT_ARRAY),
         "fetched.tags is an array",
     );
-    refused(
-        bound(
-            Operation::Fetch,
-            "ids bigint[] = fetched.id",
-            &Type::INT8_ARRAY,
-        ),
-        "nothing was fetched",
-    );
-    refused(
-        bound(
-            Operation::Fetch,
-            "size int = cardinality(fetched.id)",
-            &Type::INT4,
-        ),
-        "nothing was fetched for a fetch",
-    );
+    let rows = [Rows {
+        name: FETCHED,
+        columns: None,
+    }];
+    for (declared, type_) in [
+        ("ids bigint[] = fetched.id", Type::INT8_ARRAY),
+        ("size int = cardinality(fetched.id)", Type::INT4),
+    ] {
+        let parameter = &parameters(Operation::Rescue, declared)[0];
+        let bound = origin(parameter, &type_, Operation::Rescue, &rows);
+        refused(bound, "nothing was fetched");
+    }
 }
 
 #[test]
