@@ -1,4 +1,4 @@
-//! The data folders as types: queues, statements, fixtures.
+//! The data folders as types: queues, statements, fixtures, scenarios.
 
 mod digest;
 pub mod fixture;
@@ -6,6 +6,7 @@ pub mod library;
 pub mod operation;
 pub mod option;
 pub mod payload;
+pub mod quantity;
 pub mod queue;
 pub mod scenario;
 pub mod script;
