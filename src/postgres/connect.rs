@@ -2,6 +2,7 @@
 
 mod error;
 mod opening;
+mod route;
 mod tls;
 
 use std::ops::Deref;
@@ -17,6 +18,8 @@ use super::cache_directory::PORT;
 use super::conninfo::{Conninfo, MAINTENANCE, SslMode, Surroundings};
 pub use error::{AddressError, ConnectError};
 use error::{Circumstances, Failure};
+use route::Origin;
+pub use route::Route;
 
 /// The superuser of managed clusters.
 const SUPERUSER: &str = "postgres";
@@ -30,6 +33,7 @@ pub struct Address {
     limit: Option<Duration>,
     given: Option<String>,
     circumstances: Arc<Circumstances>,
+    origin: Origin,
 }
 
 /// The server that was reached first, with the session that reached it.
@@ -68,6 +72,7 @@ impl Address {
                 password_from: "nowhere".to_owned(),
                 warnings: Vec::new(),
             }),
+            origin: Origin::Socket(directory.into()),
         }
     }
 

@@ -162,6 +162,8 @@ pub struct Keepalives {
 /// Everything a connection needs.
 #[derive(Clone, Debug)]
 pub struct Conninfo {
+    /// The string as it was given.
+    pub text: Secret,
     /// The servers, in the order they are tried.
     pub servers: Vec<Server>,
     /// The role.
@@ -210,6 +212,7 @@ impl Conninfo {
             .iter()
             .any(|server| !matches!(server.host, Host::Socket(_)));
         Ok(Conninfo {
+            text: Secret::new(text),
             encryption: encryption::encryption(&values, surroundings, over_network)?,
             target: target(&values)?,
             random_order: values.choice(

@@ -18,6 +18,16 @@ pub enum AddressError {
     /// The servers.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// One of several servers was meant, and the string leads to another one now.
+    #[error(
+        "the connection string leads to {server} now, and led to {expected} before: name that server alone"
+    )]
+    Another {
+        /// Server and user.
+        server: String,
+        /// Server and user as they were before.
+        expected: String,
+    },
 }
 
 /// Why a session could not be opened.

@@ -13,6 +13,7 @@ use tokio_postgres::config::{SslMode as DriverSslMode, SslNegotiation};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::{Circumstances, Failure};
+use super::route::Origin;
 use super::{Address, AddressError, ConnectError, Opened, Session, tls};
 use crate::postgres::conninfo::{Conninfo, Host, RootCertificate, Server, SslMode, TargetSession};
 
@@ -145,6 +146,7 @@ fn address(
         limit: conninfo.connect_timeout,
         given: conninfo.database.clone(),
         circumstances: Arc::new(circumstances(conninfo, server)),
+        origin: Origin::Text(conninfo.text.clone()),
     }
 }
 
