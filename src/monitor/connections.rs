@@ -105,11 +105,17 @@ mod tests {
 
     #[test]
     fn what_others_use_is_not_there() {
-        let busy = Connections { used: 20, ..DEFAULT };
+        let busy = Connections {
+            used: 20,
+            ..DEFAULT
+        };
         assert_eq!(check(busy, 71), Ok(()));
         let error = check(busy, 72).expect_err("too many").to_string();
         assert!(error.contains("allows 100 and 20 are in use"), "{error}");
-        let full = Connections { used: 100, ..DEFAULT };
+        let full = Connections {
+            used: 100,
+            ..DEFAULT
+        };
         assert_eq!(check(full, 1).map_err(|error| error.possible), Err(0));
     }
 }

@@ -220,9 +220,7 @@ pub fn per_job(
 pub fn table_changes(before: &Counters, after: &Counters) -> Vec<TableChange> {
     let pair = |after: &TableCounters| {
         let before = before.tables.iter();
-        let before = before
-            .clone()
-            .find(|before| before.table == after.table)?;
+        let before = before.clone().find(|before| before.table == after.table)?;
         Some(table_change(before, after))
     };
     after.tables.iter().filter_map(pair).collect()
@@ -277,10 +275,7 @@ mod tests {
             },
             tables: vec![table],
         };
-        (
-            counters(1, table(10, 10, 0)),
-            counters(3, table(30, 25, 5)),
-        )
+        (counters(1, table(10, 10, 0)), counters(3, table(30, 25, 5)))
     }
 
     #[test]
@@ -322,9 +317,15 @@ mod tests {
     fn a_table_is_told_before_and_after() {
         let (before, mut after) = counted();
         let change = &table_changes(&before, &after)[0];
-        assert_eq!((change.updated, change.hot_updated, change.deleted), (20, 15, 5));
+        assert_eq!(
+            (change.updated, change.hot_updated, change.deleted),
+            (20, 15, 5)
+        );
         assert_eq!((change.dead_rows_before, change.dead_rows_after), (10, 35));
-        assert_eq!(change.table_bytes_after - change.table_bytes_before, 20 * 8192);
+        assert_eq!(
+            change.table_bytes_after - change.table_bytes_before,
+            20 * 8192
+        );
         after.tables[0].table = "another".to_owned();
         assert_eq!(table_changes(&before, &after), []);
     }

@@ -38,7 +38,9 @@ pub fn cpu_ns(process: i32) -> Option<u64> {
 #[must_use]
 pub fn peak_rss_bytes(process: i32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
 }
@@ -71,7 +73,8 @@ mod tests {
 
     #[test]
     fn a_stat_line_is_read_past_a_strange_name() {
-        let line = "4711 (a ) b (c) S 17 4711 4711 0 -1 4194560 100 200 0 0 12 34 56 78 20 0 1 0 99";
+        let line =
+            "4711 (a ) b (c) S 17 4711 4711 0 -1 4194560 100 200 0 0 12 34 56 78 20 0 1 0 99";
         let expected = Stat {
             parent: 17,
             own: 46,

@@ -186,7 +186,8 @@ mod tests {
     #[test]
     fn a_statement_is_known_whatever_its_constants() {
         let file = "update job -- takes them\n set state = 'running', n = -1, b = true\n where id in (1, 2, 3) and x = :now";
-        let server = "update job set state = $1, n = $2, b = $3 where id in ($4 /*, ... */) and x = $5";
+        let server =
+            "update job set state = $1, n = $2, b = $3 where id in ($4 /*, ... */) and x = $5";
         assert_eq!(fingerprint(file), fingerprint(server));
         let other = "update job set status = $1, n = $2, b = $3 where id in ($4) and x = $5";
         assert_ne!(fingerprint(file), fingerprint(other));
