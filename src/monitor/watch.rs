@@ -264,7 +264,7 @@ impl Observations {
                 .or(samples.points.first())
                 .map_or(0, |point| point.wal_bytes),
         };
-        let last = samples.points.iter().filter(inside).next_back();
+        let last = samples.points.iter().rfind(inside);
         let beyond = samples
             .points
             .iter()

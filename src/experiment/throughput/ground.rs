@@ -23,7 +23,10 @@ pub enum GroundError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     /// Something is refused in it.
-    #[error("cannot {action} database {name}, the copy to drain: {}", server_message(source))]
+    #[error(
+        "cannot {action} database {name}, the copy to drain: {}",
+        server_message(source)
+    )]
     Copy {
         /// What was tried.
         action: &'static str,
@@ -150,8 +153,8 @@ pub fn named_statements(queue: &Queue) -> Vec<(String, String)> {
     let named = serving.flat_map(|file| {
         file.statements.iter().map(|statement| {
             let name = match &statement.name {
-                Some(part) => format!("{}:{part}", file.name),
-                None => file.name.clone(),
+                Some(part) if file.statements.len() > 1 => format!("{}/{part}", file.name),
+                _ => file.name.clone(),
             };
             (name, statement.template.source().to_owned())
         })
