@@ -149,7 +149,8 @@ async fn two_drains_cost_the_same() {
         (one.pages / other.pages - 1.0).abs() < 0.01,
         "{one:?}\n{other:?}"
     );
-    // Each job is updated by its fetch and by its completion; 30 batches, and one fetch that finds nothing.
+    // Each job is updated by its fetch and by its completion; 30 batches, and one fetch that finds nothing. Each of these statements is
+    // parsed in one transaction and executed in another; connecting takes one, too.
     for cost in [&one, &other] {
         assert!(is_exactly(cost.rows_updated, 2.0), "{cost:?}");
         assert!(is_exactly(cost.dead_rows, 2.0), "{cost:?}");
@@ -157,7 +158,7 @@ async fn two_drains_cost_the_same() {
             is_exactly(cost.rows_inserted + cost.rows_deleted, 0.0),
             "{cost:?}"
         );
-        assert!((cost.commits * JOBS as f64 - 61.0).abs() < 4.0, "{cost:?}");
+        assert!((cost.commits * JOBS as f64 - 123.0).abs() < 3.0, "{cost:?}");
         assert!(cost.wal_bytes > 100.0 && cost.pages > 1.0, "{cost:?}");
         assert!(
             is_exactly(cost.client_cpu_us, 1000.0 / JOBS as f64),
