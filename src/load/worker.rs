@@ -241,7 +241,11 @@ impl<'a> Worker<'a> {
             ..
         } = &*post.assignment;
         let takes_one_queue = connection.fetch.takes("queue");
-        let queues = if takes_one_queue { queue_names.len() } else { 1 };
+        let queues = if takes_one_queue {
+            queue_names.len()
+        } else {
+            1
+        };
         let control = post.board.control();
         let recorder = Recorder::new(
             index as u64,

@@ -30,9 +30,7 @@ pub(super) struct Idle(Option<u64>);
 
 /// How the run has ended; none if it goes on.
 pub(super) fn ended(seen: &Seen, idle: &mut Idle) -> Option<Ended> {
-    let since = seen
-        .are_idle
-        .then(|| idle.0.unwrap_or(seen.now_ns));
+    let since = seen.are_idle.then(|| idle.0.unwrap_or(seen.now_ns));
     idle.0 = since;
     if seen.is_asked_to_stop {
         Some(Ended::Interrupted)
