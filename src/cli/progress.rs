@@ -1,5 +1,7 @@
 //! What is being done and what is left, on stderr: bars on a terminal, a plain line every few seconds elsewhere.
 
+mod drain;
+
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,7 +20,11 @@ const SILENCE: Duration = Duration::from_secs(5);
 pub fn listener(quiet: bool) -> Events {
     if quiet {
         return Events::new(|event| {
-            if let RunEvent::VariantFinished { error: Some(error) } = event {
+            if let RunEvent::VariantFinished { error: Some(error) }
+            | RunEvent::DrainFinished {
+                error: Some(error), ..
+            } = event
+            {
                 tell(&format!("failed: {error}"));
             }
         });
@@ -48,6 +54,8 @@ struct Progress {
     done: usize,
     total: usize,
     measuring_since: Option<Instant>,
+    /// The drain that is going on: where, with what.
+    drain: String,
 }
 
 impl Progress {
@@ -59,6 +67,7 @@ impl Progress {
             done: 0,
             total: 0,
             measuring_since: None,
+            drain: String::new(),
         }
     }
 
@@ -77,34 +86,8 @@ impl Progress {
             | RunEvent::PackageFailed { .. } => self.hear_of_servers(event),
             RunEvent::StepProgress { step, done, total } => self.step(step, *done, *total),
             RunEvent::VariantsPlanned { total } => self.total += *total,
-            RunEvent::FixtureProgress {
-                queue,
-                fixture,
-                stage,
-                done,
-                total,
-            } => {
-                self.show(
-                    &format!("building {fixture} for {queue}: {stage}"),
-                    *done,
-                    *total,
-                );
-            }
-            RunEvent::FixtureReady {
-                queue,
-                fixture,
-                jobs,
-                cached,
-                elapsed_ms,
-            } => {
-                self.clear();
-                if !cached {
-                    self.say(&format!(
-                        "built {fixture} for {queue}: {} jobs in {}",
-                        Count(*jobs),
-                        Milliseconds(*elapsed_ms)
-                    ));
-                }
+            RunEvent::FixtureProgress { .. } | RunEvent::FixtureReady { .. } => {
+                self.hear_of_fixtures(event);
             }
             RunEvent::VariantStarted {
                 stage,
@@ -123,6 +106,9 @@ impl Progress {
                     total,
                 );
             }
+            RunEvent::DrainStarted { .. }
+            | RunEvent::DrainProgress { .. }
+            | RunEvent::DrainFinished { .. } => self.hear_of_drains(event),
             RunEvent::VariantFinished { error } => {
                 self.done += 1;
                 if let Some(error) = error {
@@ -181,6 +167,63 @@ impl Progress {
             RunEvent::PackageFailed { reason } => {
                 self.clear();
                 self.say(reason);
+            }
+            _ => {}
+        }
+    }
+
+    /// Fixtures being built.
+    fn hear_of_fixtures(&mut self, event: &RunEvent) {
+        match event {
+            RunEvent::FixtureProgress {
+                queue,
+                fixture,
+                stage,
+                done,
+                total,
+            } => {
+                self.show(
+                    &format!("building {fixture} for {queue}: {stage}"),
+                    *done,
+                    *total,
+                );
+            }
+            RunEvent::FixtureReady {
+                queue,
+                fixture,
+                jobs,
+                cached,
+                elapsed_ms,
+            } => {
+                self.clear();
+                if !cached {
+                    self.say(&format!(
+                        "built {fixture} for {queue}: {} jobs in {}",
+                        Count(*jobs),
+                        Milliseconds(*elapsed_ms)
+                    ));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Queues being drained: one line that is renewed, and one that stays for each that is through.
+    fn hear_of_drains(&mut self, event: &RunEvent) {
+        match event {
+            RunEvent::DrainStarted { jobs, .. } => {
+                self.drain = drain::title(event);
+                self.show(&self.drain.clone(), 0, *jobs);
+            }
+            RunEvent::DrainProgress {
+                completed, jobs, ..
+            } => {
+                let message = format!("{}: {}", self.drain, drain::figures(event));
+                self.show(&message, *completed, *jobs);
+            }
+            RunEvent::DrainFinished { .. } => {
+                self.clear();
+                self.say(&format!("{}: {}", self.drain, drain::outcome(event)));
             }
             _ => {}
         }

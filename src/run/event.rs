@@ -128,6 +128,53 @@ pub enum RunEvent {
         /// The error, where it failed.
         error: Option<String>,
     },
+    /// Workers begin to drain a copy of a fixture.
+    DrainStarted {
+        /// Name of the queue.
+        queue: String,
+        /// Name of the fixture.
+        fixture: String,
+        /// Number of workers.
+        workers: u64,
+        /// Jobs asked for by a fetch.
+        batch_size: u64,
+        /// Jobs that are to be drained.
+        jobs: u64,
+        /// Which drain of the run this is, from 1.
+        number: u64,
+        /// Of how many.
+        total: u64,
+    },
+    /// How far the drain is.
+    DrainProgress {
+        /// Jobs completed so far.
+        completed: u64,
+        /// Jobs that are to be drained.
+        jobs: u64,
+        /// Jobs completed a second, of late.
+        throughput: f64,
+        /// Jobs that are still to be completed.
+        backlog: u64,
+        /// 95th percentile of the service time of a fetch of late, in milliseconds; none if there were too few.
+        fetch_p95_ms: Option<f64>,
+        /// Errors of the server so far, those that were retried among them.
+        errors: u64,
+        /// Since execution began, in milliseconds.
+        elapsed_ms: f64,
+        /// How long it is to go on, in milliseconds; none where that is until the queue is empty.
+        duration_ms: Option<f64>,
+    },
+    /// A drain is through, or has failed.
+    DrainFinished {
+        /// Jobs completed.
+        completed: u64,
+        /// How long execution took, in milliseconds.
+        elapsed_ms: f64,
+        /// Jobs completed a second; none if none was.
+        throughput: Option<f64>,
+        /// The error, where it failed.
+        error: Option<String>,
+    },
 }
 
 /// Where events go. Cheap to clone.
