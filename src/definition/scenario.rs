@@ -55,7 +55,7 @@ pub enum Kind {
 }
 
 /// `[workers]`: who fetches, works and completes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workers {
     /// Number of workers, 1 or more; each has a connection of its own.
     pub count: u64,
@@ -89,7 +89,7 @@ pub enum Completion {
 }
 
 /// What a job takes: the one table under `[task]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Task {
     /// Nothing.
     #[default]

@@ -6,11 +6,12 @@
 
 mod order;
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::ops::Range;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,14 +23,40 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::board::Board;
 use super::clock::now_ns;
 use super::outcome::WorkerReport;
-use super::recorder::Interval;
 use crate::postgres::process::die_with_parent;
-use crate::run::throughput::LedgerExample;
 
-pub use order::{Message, Order, dealt_out};
+pub use order::{Interval, Message, Order, dealt_out};
 
 /// The hidden subcommand that a child is started with.
 pub const COMMAND: &str = "worker";
+
+/// The program that children are made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The file.
+    pub executable: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+}
+
+impl Program {
+    /// A build of this program.
+    #[must_use]
+    pub fn at(executable: PathBuf) -> Program {
+        Program {
+            executable,
+            arguments: vec![COMMAND.into()],
+        }
+    }
+
+    /// This very program.
+    ///
+    /// # Errors
+    /// If the system does not tell where it is.
+    pub fn own() -> std::io::Result<Program> {
+        std::env::current_exe().map(Program::at)
+    }
+}
 
 /// How long a child may take to end after its last word.
 const ENDING: Duration = Duration::from_secs(2);
@@ -42,7 +69,6 @@ pub struct Processes {
     /// Children that have not opened the board yet.
     unopened: usize,
     reports: Vec<WorkerReport>,
-    examples: Vec<LedgerExample>,
 }
 
 /// A child under the eyes of its keeper.
@@ -79,7 +105,7 @@ impl Processes {
     /// # Errors
     /// If the system does not start a thread for each; a child that does not start is told of by [`Processes::look`].
     pub fn start(
-        executable: &Path,
+        program: &Program,
         orders: Vec<Order>,
         intervals: &Sender<Interval>,
     ) -> std::io::Result<Processes> {
@@ -89,7 +115,6 @@ impl Processes {
             heard,
             unopened: orders.len(),
             reports: Vec::new(),
-            examples: Vec::new(),
         };
         for (index, order) in orders.into_iter().enumerate() {
             let pid = Arc::new(Mutex::new(None));
@@ -100,12 +125,12 @@ impl Processes {
                 tell: tell.clone(),
                 intervals: intervals.clone(),
             };
-            let executable = executable.to_owned();
+            let program = program.clone();
             // The signal at the parent's death follows the thread that spawned the child: a thread that lives as long as the child.
             let keeper = std::thread::Builder::new()
                 .name(format!("worker process {}", index + 1))
                 .stack_size(256 << 10)
-                .spawn(move || keeper.keep(&executable, &order))?;
+                .spawn(move || keeper.keep(&program, &order))?;
             processes.children.push(Kept {
                 workers,
                 pid,
@@ -130,7 +155,7 @@ impl Processes {
     fn take(&mut self, index: usize, heard: Heard, board: &Board) -> Option<Loss> {
         let ended = match heard {
             Heard::Said(message) => {
-                self.listen(index, message);
+                self.listen(index, message, board);
                 return None;
             }
             Heard::Ended(ended) => ended,
@@ -147,6 +172,7 @@ impl Processes {
             Err(reason) => reason,
         };
         let held: u64 = left.iter().map(|one| board.worker(*one).held.get()).sum();
+        board.ledger().process_died(index as u64 + 1);
         for worker in &left {
             let counters = board.worker(*worker);
             counters.close();
@@ -160,11 +186,11 @@ impl Processes {
         Some(Loss { at_ns, message })
     }
 
-    fn listen(&mut self, index: usize, message: Message) {
+    fn listen(&mut self, index: usize, message: Message, board: &Board) {
         match message {
             Message::Opened => self.opened(index),
             Message::Report(report) => self.reports.push(report),
-            Message::Examples(examples) => self.examples.extend(examples),
+            Message::Examples(examples) => board.ledger().take_in(examples),
             // Its keeper has used them.
             Message::Interval(_) | Message::Failed(_) | Message::Done => {}
         }
@@ -206,12 +232,12 @@ impl Processes {
         }
     }
 
-    /// What the workers handed back, by number, and the examples in the processes' ledgers. Call it once all have ended.
+    /// What the workers handed back so far, by number: of all of them once all processes have ended.
     #[must_use]
-    pub fn finish(mut self) -> (Vec<WorkerReport>, Vec<LedgerExample>) {
+    pub fn take_reports(&mut self) -> Vec<WorkerReport> {
         let mut reports = std::mem::take(&mut self.reports);
         reports.sort_by_key(|report| report.worker);
-        (reports, std::mem::take(&mut self.examples))
+        reports
     }
 }
 
@@ -263,22 +289,22 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn keep(self, executable: &Path, order: &Order) {
-        let ended = self.live(executable, order);
+    fn keep(self, program: &Program, order: &Order) {
+        let ended = self.live(program, order);
         // Nobody listens any more where the run was given up.
         let _ = self.tell.send((self.index, Heard::Ended(ended)));
     }
 
-    fn live(&self, executable: &Path, order: &Order) -> Result<(), String> {
-        let mut command = Command::new(executable);
+    fn live(&self, program: &Program, order: &Order) -> Result<(), String> {
+        let mut command = Command::new(&program.executable);
         command
-            .arg(COMMAND)
+            .args(&program.arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         die_with_parent(&mut command, Signal::KILL);
         let spawned = command.spawn();
         let mut child = spawned.map_err(|error| {
-            let executable = executable.display();
+            let executable = program.executable.display();
             format!("could not be started from {executable}: {error}")
         })?;
         *lock(&self.pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw);

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::load::assignment::Assignment;
 use crate::load::outcome::WorkerReport;
-use crate::load::recorder::Interval;
 use crate::postgres::connect::Route;
 use crate::run::throughput::LedgerExample;
 
@@ -25,6 +24,9 @@ pub struct Order {
     /// What they are to do.
     pub assignment: Assignment,
 }
+
+/// TEMPORARY
+pub type Interval = serde_json::Value;
 
 /// What a worker process says, in its order.
 #[derive(Clone, Debug, Serialize, Deserialize)]

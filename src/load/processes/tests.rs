@@ -1,12 +1,12 @@
 //! Children that are shell scripts: what they say and how they end is all that counts here.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::definition::scenario::{Completion, Outcomes, Task, Workers};
 use crate::load::assignment::{Assignment, QueueFiles};
 use crate::load::board::Shape;
 use crate::postgres::connect::Address;
@@ -14,11 +14,11 @@ use crate::postgres::connect::Address;
 /// Reads its order, says it has the board, and reports its one worker.
 const GOOD: &str = r#"read -r order; echo '"opened"'; echo '{"report":{"worker":0,"errors":{"40001":2},"happened":[],"failure":null}}'; echo '"done"'"#;
 
-fn script(folder: &Path, body: &str) -> PathBuf {
-    let path = folder.join("child");
-    fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
-    path
+fn script(body: &str) -> Program {
+    Program {
+        executable: PathBuf::from("/bin/sh"),
+        arguments: vec!["-c".into(), body.into()],
+    }
 }
 
 fn order(process: u64, workers: Range<usize>) -> Order {
@@ -28,6 +28,31 @@ fn order(process: u64, workers: Range<usize>) -> Order {
         board: PathBuf::from("/nowhere"),
         workers,
         assignment: assignment(),
+    }
+}
+
+fn assignment() -> Assignment {
+    Assignment {
+        database: "nowhere".to_owned(),
+        queue: QueueFiles {
+            name: "none".to_owned(),
+            files: Vec::new(),
+        },
+        queue_names: vec!["default".to_owned()],
+        workers: Workers {
+            count: 2,
+            processes: 2,
+            batch_size: 1,
+            concurrency: 1,
+            poll_interval: Duration::ZERO,
+            flush_interval: Duration::ZERO,
+            completion: Completion::Batch,
+            listen: false,
+        },
+        task: Task::Noop,
+        outcomes: Outcomes::default(),
+        settings: BTreeMap::new(),
+        seed: 1,
     }
 }
 
@@ -57,22 +82,20 @@ fn intervals() -> (Sender<Interval>, Receiver<Interval>) {
 
 #[test]
 fn what_workers_hand_back_is_passed_on() {
-    let folder = tempfile::tempdir().unwrap();
     let (tell, _intervals) = intervals();
-    let good = script(folder.path(), GOOD);
+    let good = script(GOOD);
     let mut processes = Processes::start(&good, vec![order(1, 0..1)], &tell).unwrap();
     assert!(!processes.have_opened() && !processes.have_ended());
     assert_eq!(watch(&mut processes, &board()), Vec::<String>::new());
     assert!(processes.have_opened());
-    let (reports, examples) = processes.finish();
+    let reports = processes.take_reports();
     assert_eq!(reports.len(), 1);
     assert_eq!(reports[0].errors["40001"], 2);
-    assert!(reports[0].failure.is_none() && examples.is_empty());
+    assert!(reports[0].failure.is_none());
 }
 
 #[test]
 fn what_a_killed_process_held_is_interrupted_and_told_once() {
-    let folder = tempfile::tempdir().unwrap();
     let (tell, _intervals) = intervals();
     let board = board();
     let counters = board.worker(1);
@@ -81,7 +104,7 @@ fn what_a_killed_process_held_is_interrupted_and_told_once() {
     counters.delivered.add(5);
     counters.completed.add(2);
     counters.held.add(3);
-    let waits = script(folder.path(), "read -r order; echo '\"opened\"'; read -r more");
+    let waits = script("read -r order; echo '\"opened\"'; read -r more");
     let orders = vec![order(1, 0..1), order(2, 1..2)];
     let mut processes = Processes::start(&waits, orders, &tell).unwrap();
     while !processes.have_opened() {
@@ -104,14 +127,13 @@ fn what_a_killed_process_held_is_interrupted_and_told_once() {
     assert_eq!(board.worker(0).deliveries().interrupted, 0);
     processes.kill();
     assert_eq!(watch(&mut processes, &board).len(), 1);
-    let (reports, _) = processes.finish();
+    let reports = processes.take_reports();
     let failures: Vec<_> = reports.iter().map(|one| one.failure.as_deref()).collect();
     assert_eq!(failures, [Some("its process was ended by signal 9"); 2]);
 }
 
 #[test]
 fn children_that_cannot_go_on_say_why() {
-    let folder = tempfile::tempdir().unwrap();
     let (tell, _intervals) = intervals();
     for (body, expected) in [
         (
@@ -127,11 +149,11 @@ fn children_that_cannot_go_on_say_why() {
             "worker process 1 ended without a word about them, with worker 1",
         ),
     ] {
-        let child = script(folder.path(), body);
+        let child = script(body);
         let mut processes = Processes::start(&child, vec![order(1, 0..1)], &tell).unwrap();
         assert_eq!(watch(&mut processes, &board()), [expected]);
     }
-    let nothing = folder.path().join("nothing");
+    let nothing = Program::at(PathBuf::from("/no/such/program"));
     let mut processes = Processes::start(&nothing, vec![order(1, 0..2)], &tell).unwrap();
     let losses = watch(&mut processes, &board());
     assert!(losses[0].contains("could not be started"), "{losses:?}");
@@ -140,10 +162,9 @@ fn children_that_cannot_go_on_say_why() {
 
 #[test]
 fn dropped_they_are_ended() {
-    let folder = tempfile::tempdir().unwrap();
     let (tell, _intervals) = intervals();
     let board = board();
-    let waits = script(folder.path(), "read -r order; echo '\"opened\"'; exec sleep 600");
+    let waits = script("read -r order; echo '\"opened\"'; exec sleep 600");
     let mut processes = Processes::start(&waits, vec![order(1, 0..1)], &tell).unwrap();
     while !processes.have_opened() {
         processes.look(&board);
