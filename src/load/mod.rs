@@ -6,6 +6,8 @@ pub mod clock;
 pub mod ledger;
 pub mod outcome;
 pub mod processes;
+pub mod recorder;
 pub mod retry;
 pub mod schedule;
+pub mod series;
 pub mod task;

@@ -23,9 +23,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::board::Board;
 use super::clock::now_ns;
 use super::outcome::WorkerReport;
+use super::recorder::Interval;
 use crate::postgres::process::die_with_parent;
 
-pub use order::{Interval, Message, Order, dealt_out};
+pub use order::{Message, Order, dealt_out};
 
 /// The hidden subcommand that a child is started with.
 pub const COMMAND: &str = "worker";

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::load::assignment::Assignment;
 use crate::load::outcome::WorkerReport;
+use crate::load::recorder::Interval;
 use crate::postgres::connect::Route;
 use crate::run::throughput::LedgerExample;
 
@@ -24,9 +25,6 @@ pub struct Order {
     /// What they are to do.
     pub assignment: Assignment,
 }
-
-/// TEMPORARY
-pub type Interval = serde_json::Value;
 
 /// What a worker process says, in its order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
