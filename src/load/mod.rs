@@ -3,9 +3,11 @@
 pub mod assignment;
 pub mod board;
 pub mod clock;
+pub mod drain;
 pub mod ledger;
 pub mod outcome;
 pub mod processes;
+pub mod queueing;
 pub mod recorder;
 pub mod retry;
 pub mod schedule;

@@ -1,0 +1,115 @@
+//! The life of a worker process: its workers as threads, and what they come to said as it comes.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::{Message, Order};
+use crate::definition::DefinitionError;
+use crate::load::board::Board;
+use crate::load::clock::now_ns;
+use crate::load::outcome::WorkerReport;
+use crate::load::recorder::Interval;
+use crate::load::worker::{Post, work};
+use crate::postgres::connect::{Address, AddressError};
+
+/// How often what the recorders hand over is passed on.
+const RELAY: Duration = Duration::from_millis(100);
+
+/// How long workers of a process that is asked to end by itself may take to be done with what they hold.
+const LEAVING: Duration = Duration::from_secs(10);
+
+/// Why a worker process cannot do what it is to do.
+#[derive(Debug, Error)]
+pub enum ChildError {
+    /// The board.
+    #[error("cannot open the board: {0}")]
+    Board(std::io::Error),
+    /// The server.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The queue's files.
+    #[error(transparent)]
+    Queue(#[from] DefinitionError),
+    /// The system.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// Does what the order says and says everything there is to say, its last word included. `leave` comes to an end when this process alone
+/// is to stop: its workers then finish what they hold, the others go on.
+pub async fn live(order: Order, leave: impl Future<Output = ()>, mut say: impl FnMut(&Message)) {
+    let last = match lead(order, leave, &mut say).await {
+        Ok(()) => Message::Done,
+        Err(error) => Message::Failed(error.to_string()),
+    };
+    say(&last);
+}
+
+async fn lead(
+    order: Order,
+    leave: impl Future<Output = ()>,
+    say: &mut impl FnMut(&Message),
+) -> Result<(), ChildError> {
+    let board = Board::open(&order.board, order.process).map_err(ChildError::Board)?;
+    let board = Arc::new(board);
+    say(&Message::Opened);
+    let address = Address::by(&order.route).await?;
+    let queue = Arc::new(order.assignment.queue.queue()?);
+    let (intervals, handed_over) = channel();
+    let post = Post {
+        address,
+        assignment: Arc::new(order.assignment),
+        queue,
+        board: Arc::clone(&board),
+        intervals,
+    };
+    let (tell, mut reports) = unbounded_channel();
+    for worker in order.workers.clone() {
+        start(post.clone(), worker, tell.clone()).map_err(ChildError::Thread)?;
+    }
+    drop((post, tell));
+    let asked = async {
+        leave.await;
+        let by_ns = now_ns() + LEAVING.as_nanos() as u64;
+        for worker in order.workers.clone() {
+            board.worker(worker).leave_by_ns.set(by_ns);
+        }
+        // From here on the workers decide.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = relay(&mut reports, &handed_over, say) => {}
+        () = asked => {}
+    }
+    let examples = board.ledger().take_examples();
+    if !examples.is_empty() {
+        say(&Message::Examples(examples));
+    }
+    Ok(())
+}
+
+/// Passes on what comes until every worker has ended.
+async fn relay(
+    reports: &mut UnboundedReceiver<WorkerReport>,
+    intervals: &Receiver<Interval>,
+    say: &mut impl FnMut(&Message),
+) {
+    let mut goes_on = true;
+    while goes_on {
+        let report = tokio::time::timeout(RELAY, reports.recv()).await;
+        // What a worker recorded comes before its report.
+        for interval in intervals.try_iter() {
+            say(&Message::Interval(interval));
+        }
+        match report {
+            Ok(Some(report)) => say(&Message::Report(report)),
+            Ok(None) => goes_on = false,
+            Err(_) => {}
+        }
+    }
+}
