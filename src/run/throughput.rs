@@ -14,6 +14,7 @@ mod ledger;
 mod percentiles;
 mod scaling;
 mod specimen;
+pub mod sweep;
 
 pub use scaling::{Interval, ScalabilityFit, Scaling, SweptCell};
 
