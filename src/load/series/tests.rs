@@ -95,7 +95,12 @@ fn seconds_tell_what_happened_in_them() {
 fn the_csv_has_a_line_a_second() {
     let (mut series, _) = recorded(2, 20);
     series.set_backlog(1, 30);
-    insta::assert_snapshot!(series.csv(2.5), @"");
+    insta::assert_snapshot!(series.csv(2.5), @r"
+    second,length_s,measured,completed,throughput,fetches,empty,errors,retries,fetch_p50_ms,fetch_p95_ms,fetch_p99_ms,complete_p50_ms,complete_p95_ms,complete_p99_ms,backlog
+    0,1.000,false,400,400.0,40,0,0,0,0.100,0.190,,5.003,5.003,,
+    1,1.000,true,400,400.0,40,0,0,0,0.100,0.190,,5.003,5.003,,30
+    2,0.500,true,0,0.0,0,0,0,0,,,,,,,
+    ");
 }
 
 /// The histogram of all intervals of a log that have this tag, and their number.

@@ -12,7 +12,7 @@ use crate::definition::operation::Operation;
 use crate::run::throughput::Percentiles;
 
 /// The columns of `series.csv`.
-pub const COLUMNS: &[&str] = &[
+const COLUMNS: &[&str] = &[
     "second",
     "length_s",
     "measured",
