@@ -43,7 +43,10 @@ pub enum DrainError {
     #[error("the queue was not drained: {0}")]
     Statement(#[from] StatementError),
     /// The server refuses.
-    #[error("the queue was not drained: {action} failed: {}", server_message(source))]
+    #[error(
+        "the queue was not drained: {action} failed: {}",
+        server_message(source)
+    )]
     Server {
         /// What was being done.
         action: &'static str,

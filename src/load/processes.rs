@@ -4,6 +4,7 @@
 //! output. What is counted is not among them: that is on the board, where it survives a child that is killed. A child ends when its
 //! parent does: by signal where the kernel sends one, and everywhere because its standard input comes to an end.
 
+pub mod child;
 mod order;
 
 use std::ffi::OsString;
@@ -19,10 +20,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
-use super::board::Board;
+use super::board::{Board, Phase};
 use super::clock::now_ns;
-use super::outcome::WorkerReport;
+use super::fleet::Crew;
+use super::outcome::{Happening, WorkerReport};
 use super::recorder::Interval;
 use crate::postgres::process::die_with_parent;
 
@@ -59,7 +62,7 @@ impl Program {
     }
 }
 
-/// How long a child may take to end after its last word.
+/// How long a child may take to end after its last word, or after the end of the run.
 const ENDING: Duration = Duration::from_secs(2);
 
 /// The worker processes of a run. Dropping them ends them at once.
@@ -70,6 +73,10 @@ pub struct Processes {
     /// Children that have not opened the board yet.
     unopened: usize,
     reports: Vec<WorkerReport>,
+    /// Holds the board's file for as long as a child needs it.
+    directory: Option<TempDir>,
+    /// When the run was over.
+    over_since: Option<Instant>,
 }
 
 /// A child under the eyes of its keeper.
@@ -91,23 +98,16 @@ enum Heard {
     Ended(Result<(), String>),
 }
 
-/// What a process that is gone left behind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loss {
-    /// When that was known, by [`now_ns`].
-    pub at_ns: u64,
-    /// Which process, which of its workers, and how it ended, as a sentence.
-    pub message: String,
-}
-
 impl Processes {
-    /// Starts a child for each order. Keepers pass on what the children's recorders say, as it comes, to `intervals`.
+    /// Starts a child for each order. `directory` holds the board's file. What the children's recorders say goes to `intervals` as it
+    /// comes.
     ///
     /// # Errors
-    /// If the system does not start a thread for each; a child that does not start is told of by [`Processes::look`].
+    /// If the system does not start a thread for each; a child that does not start is told of by [`Crew::look`].
     pub fn start(
         program: &Program,
         orders: Vec<Order>,
+        directory: Option<TempDir>,
         intervals: &Sender<Interval>,
     ) -> std::io::Result<Processes> {
         let (tell, heard) = channel();
@@ -116,6 +116,8 @@ impl Processes {
             heard,
             unopened: orders.len(),
             reports: Vec::new(),
+            directory,
+            over_since: None,
         };
         for (index, order) in orders.into_iter().enumerate() {
             let pid = Arc::new(Mutex::new(None));
@@ -143,17 +145,7 @@ impl Processes {
         Ok(processes)
     }
 
-    /// Takes in what was heard of the children since the last time. What the workers of a child that is gone left open on the board is
-    /// ended; what happened to it is returned.
-    pub fn look(&mut self, board: &Board) -> Vec<Loss> {
-        let mut losses = Vec::new();
-        while let Ok((index, heard)) = self.heard.try_recv() {
-            losses.extend(self.take(index, heard, board));
-        }
-        losses
-    }
-
-    fn take(&mut self, index: usize, heard: Heard, board: &Board) -> Option<Loss> {
+    fn take(&mut self, index: usize, heard: Heard, board: &Board) -> Option<Happening> {
         let ended = match heard {
             Heard::Said(message) => {
                 self.listen(index, message, board);
@@ -184,7 +176,7 @@ impl Processes {
             });
         }
         let message = told(index + 1, &left, held, &reason);
-        Some(Loss { at_ns, message })
+        Some(Happening { at_ns, message })
     }
 
     fn listen(&mut self, index: usize, message: Message, board: &Board) {
@@ -204,27 +196,12 @@ impl Processes {
     }
 
     /// Whether every child has the board, so that nobody needs its file any more; one that is gone needs none.
-    #[must_use]
-    pub fn have_opened(&self) -> bool {
+    fn have_opened(&self) -> bool {
         self.unopened == 0
     }
 
-    /// Whether every child is gone.
-    #[must_use]
-    pub fn have_ended(&self) -> bool {
-        self.children.iter().all(|child| child.has_ended)
-    }
-
-    /// The numbers of those that run.
-    #[must_use]
-    pub fn pids(&self) -> Vec<u32> {
-        let pids = self.children.iter().filter_map(|child| *lock(&child.pid));
-        pids.map(|pid| pid.as_raw_nonzero().get().cast_unsigned())
-            .collect()
-    }
-
     /// Ends at once those that still run.
-    pub fn kill(&self) {
+    fn kill(&self) {
         for child in &self.children {
             // Whoever waits for it takes the number away first, under the same lock.
             if let Some(pid) = *lock(&child.pid) {
@@ -232,13 +209,48 @@ impl Processes {
             }
         }
     }
+}
 
-    /// What the workers handed back so far, by number: of all of them once all processes have ended.
-    #[must_use]
-    pub fn take_reports(&mut self) -> Vec<WorkerReport> {
+impl Crew for Processes {
+    /// What the workers of a child that is gone left open on the board is ended. Once no child needs the board's file any more, it goes; a
+    /// child that does not end with the run is ended.
+    fn look(&mut self, board: &Board) -> Vec<Happening> {
+        let mut losses = Vec::new();
+        while let Ok((index, heard)) = self.heard.try_recv() {
+            losses.extend(self.take(index, heard, board));
+        }
+        if self.have_opened() {
+            self.directory = None;
+        }
+        if board.control().phase() == Phase::Ended {
+            let since = *self.over_since.get_or_insert_with(Instant::now);
+            if since.elapsed() > ENDING {
+                self.kill();
+            }
+        }
+        losses
+    }
+
+    fn have_ended(&self) -> bool {
+        self.children.iter().all(|child| child.has_ended)
+    }
+
+    fn take_reports(&mut self) -> Vec<WorkerReport> {
         let mut reports = std::mem::take(&mut self.reports);
         reports.sort_by_key(|report| report.worker);
         reports
+    }
+
+    fn pids(&self) -> Vec<u32> {
+        let pids = self.children.iter().filter_map(|child| *lock(&child.pid));
+        pids.map(|pid| pid.as_raw_nonzero().get().cast_unsigned())
+            .collect()
+    }
+
+    fn process_of(&self, worker: usize) -> u64 {
+        let has = |child: &Kept| child.workers.contains(&worker);
+        let found = self.children.iter().position(has);
+        found.map_or(0, |index| index as u64 + 1)
     }
 }
 

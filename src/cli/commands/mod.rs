@@ -13,3 +13,4 @@ pub mod queues;
 pub mod rules;
 pub mod runs;
 pub mod selftest;
+pub mod worker;

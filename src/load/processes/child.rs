@@ -2,23 +2,20 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{Message, Order};
-use crate::definition::DefinitionError;
 use crate::load::board::Board;
 use crate::load::clock::now_ns;
-use crate::load::outcome::WorkerReport;
+use crate::load::fleet::{Crew, FleetError, Threads, start_threads};
 use crate::load::recorder::Interval;
-use crate::load::worker::{Post, work};
 use crate::postgres::connect::{Address, AddressError};
 
-/// How often what the recorders hand over is passed on.
-const RELAY: Duration = Duration::from_millis(100);
+/// How often workers are looked after.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// How long workers of a process that is asked to end by itself may take to be done with what they hold.
 const LEAVING: Duration = Duration::from_secs(10);
@@ -32,12 +29,9 @@ pub enum ChildError {
     /// The server.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// The queue's files.
+    /// The workers.
     #[error(transparent)]
-    Queue(#[from] DefinitionError),
-    /// The system.
-    #[error("cannot start a thread: {0}")]
-    Thread(std::io::Error),
+    Fleet(#[from] FleetError),
 }
 
 /// Does what the order says and says everything there is to say, its last word included. `leave` comes to an end when this process alone
@@ -59,20 +53,9 @@ async fn lead(
     let board = Arc::new(board);
     say(&Message::Opened);
     let address = Address::by(&order.route).await?;
-    let queue = Arc::new(order.assignment.queue.queue()?);
-    let (intervals, handed_over) = channel();
-    let post = Post {
-        address,
-        assignment: Arc::new(order.assignment),
-        queue,
-        board: Arc::clone(&board),
-        intervals,
-    };
-    let (tell, mut reports) = unbounded_channel();
-    for worker in order.workers.clone() {
-        start(post.clone(), worker, tell.clone()).map_err(ChildError::Thread)?;
-    }
-    drop((post, tell));
+    let assignment = Arc::new(order.assignment);
+    let (mut threads, intervals) =
+        start_threads(&address, &assignment, &board, order.workers.clone())?;
     let asked = async {
         leave.await;
         let by_ns = now_ns() + LEAVING.as_nanos() as u64;
@@ -83,7 +66,7 @@ async fn lead(
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = relay(&mut reports, &handed_over, say) => {}
+        () = look_after(&mut threads, &intervals, &board, say) => {}
         () = asked => {}
     }
     let examples = board.ledger().take_examples();
@@ -94,22 +77,24 @@ async fn lead(
 }
 
 /// Passes on what comes until every worker has ended.
-async fn relay(
-    reports: &mut UnboundedReceiver<WorkerReport>,
+async fn look_after(
+    threads: &mut Threads,
     intervals: &Receiver<Interval>,
+    board: &Board,
     say: &mut impl FnMut(&Message),
 ) {
-    let mut goes_on = true;
-    while goes_on {
-        let report = tokio::time::timeout(RELAY, reports.recv()).await;
+    loop {
+        threads.look(board);
         // What a worker recorded comes before its report.
         for interval in intervals.try_iter() {
             say(&Message::Interval(interval));
         }
-        match report {
-            Ok(Some(report)) => say(&Message::Report(report)),
-            Ok(None) => goes_on = false,
-            Err(_) => {}
+        for report in threads.take_reports() {
+            say(&Message::Report(report));
         }
+        if threads.have_ended() {
+            return;
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
