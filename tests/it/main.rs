@@ -30,3 +30,4 @@ mod signals;
 mod starting;
 mod statistics;
 mod versions;
+mod worker_processes;
