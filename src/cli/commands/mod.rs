@@ -12,5 +12,6 @@ pub mod postgres;
 pub mod queues;
 pub mod rules;
 pub mod runs;
+pub mod scenarios;
 pub mod selftest;
 pub mod worker;
