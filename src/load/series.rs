@@ -274,7 +274,7 @@ fn merged<'a>(seconds: impl Iterator<Item = &'a Second>, operation: Operation) -
     let mut merged = empty_histogram();
     for kept in seconds.filter_map(|second| second.calls.get(&operation)) {
         merged
-            .add(&kept.histogram())
+            .add(kept.histogram())
             .expect("a histogram that resizes takes any other");
     }
     merged

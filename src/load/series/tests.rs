@@ -3,6 +3,8 @@
 use std::sync::mpsc::channel;
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
@@ -108,18 +110,17 @@ fn read(log: &str, tag: Option<&str>) -> (Histogram<u64>, usize) {
     let mut histogram = Histogram::new(3).unwrap();
     let mut intervals = 0;
     for entry in IntervalLogIterator::new(log.as_bytes()) {
-        if let LogEntry::Interval(interval) = entry.unwrap() {
-            if interval.tag().map(|tag| tag.as_str()) == tag {
-                use base64::Engine as _;
-                let bytes = base64::engine::general_purpose::STANDARD
-                    .decode(interval.encoded_histogram())
-                    .unwrap();
-                let found: Histogram<u64> = Deserializer::new()
-                    .deserialize(&mut bytes.as_slice())
-                    .unwrap();
-                histogram.add(&found).unwrap();
-                intervals += 1;
-            }
+        let LogEntry::Interval(interval) = entry.unwrap() else {
+            continue;
+        };
+        if interval.tag().map(|tag| tag.as_str()) == tag {
+            let encoded = interval.encoded_histogram();
+            let bytes = STANDARD.decode(encoded).unwrap();
+            let found: Histogram<u64> = Deserializer::new()
+                .deserialize(&mut bytes.as_slice())
+                .unwrap();
+            histogram.add(&found).unwrap();
+            intervals += 1;
         }
     }
     (histogram, intervals)
@@ -132,6 +133,11 @@ fn a_log_read_by_others_has_the_totals() {
     let logs = series.histogram_logs(began, 5.75);
     assert_eq!(logs.keys().collect::<Vec<_>>(), ["complete", "fetch"]);
     let log = &logs["fetch"];
+    if let Ok(folder) = std::env::var("BOARD_DUMP") {
+        logs.iter()
+            .for_each(|(n, t)| std::fs::write(format!("{folder}/{n}.hlog"), t).unwrap());
+        std::fs::write(format!("{folder}/p.txt"), format!("{:?}", series.latency())).unwrap();
+    }
     let (measured, intervals) = read(log, None);
     assert_eq!(intervals, 5);
     assert_eq!(
