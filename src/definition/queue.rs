@@ -234,15 +234,22 @@ impl Queue {
         Ok(queue)
     }
 
-    /// A queue of one statement file, on tables that somebody else makes; it stands in no folder. `text` is that of the file, with what
-    /// operation it is for.
+    /// A queue of one statement without parameters, on tables that somebody else makes; it stands in no folder.
     ///
     /// # Errors
-    /// The first thing wrong in the file, with its place.
-    pub fn of_one_statement(name: &str, text: &str) -> Result<Queue, DefinitionError> {
-        let file = |file: &str, text: &str| Source::new(format!("{name}/{file}"), text);
-        let manifest = file("queue.toml", "description = \"One statement\"\n");
-        let files = vec![manifest, file("statement.sql", text)];
+    /// What is wrong with the statement.
+    pub fn of_one_statement(
+        name: &str,
+        operation: Operation,
+        statement: &str,
+    ) -> Result<Queue, DefinitionError> {
+        let file = |file: &str, text: String| Source::new(format!("{name}/{file}"), text);
+        let manifest = file("queue.toml", "description = \"One statement\"\n".to_owned());
+        let text = format!("-- The statement.\n-- operation: {operation}\n\n{statement};\n");
+        let files = vec![
+            manifest,
+            file(&format!("{}.sql", operation.default_file()), text),
+        ];
         Queue::parse_without_scripts(name, name, files)
     }
 

@@ -121,8 +121,7 @@ impl Thread {
 
 /// The statement as the fetch of a queue: what serves it under load serves it here.
 fn queue() -> Result<Queue, DefinitionError> {
-    let text = format!("-- Fetches and deletes.\n-- operation: fetch\n\n{STATEMENT};\n");
-    Queue::of_one_statement("fetch-and-delete", &text)
+    Queue::of_one_statement("fetch-and-delete", Operation::Fetch, STATEMENT)
 }
 
 #[cfg(test)]
