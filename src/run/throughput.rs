@@ -12,6 +12,7 @@ use crate::definition::scenario::Completion;
 
 mod scaling;
 mod specimen;
+pub mod sweep;
 
 pub use scaling::{Interval, ScalabilityFit, Scaling, SweptCell};
 
