@@ -17,6 +17,7 @@ use super::{FORMAT_VERSION, Run, RunKind};
 
 pub mod baselines;
 pub mod folders;
+mod measurements;
 pub mod names;
 mod whole_file;
 

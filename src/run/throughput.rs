@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::Run;
 use crate::definition::scenario::Completion;
 
+mod ledger;
+mod percentiles;
 mod scaling;
 mod specimen;
 pub mod sweep;
