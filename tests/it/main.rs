@@ -16,6 +16,7 @@ mod given_server;
 mod in_place;
 mod in_schema;
 mod installing;
+mod monitoring;
 mod output;
 mod own_queue;
 mod own_server;
