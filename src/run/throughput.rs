@@ -10,9 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::Run;
 use crate::definition::scenario::Completion;
 
+mod cell;
+mod judgement;
 mod scaling;
 mod specimen;
 
+pub use cell::{Cell, Repeats, repeats};
+pub use judgement::LedgerVerdict;
 pub use scaling::{Interval, ScalabilityFit, Scaling, SweptCell};
 
 /// A run of kind `throughput`.
