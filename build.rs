@@ -12,18 +12,23 @@ fn main() -> io::Result<()> {
     {
         code += &format!("({:?}, {}),\n", name(&folder), queue_files(&folder)?);
     }
-    code += "];\nconst FIXTURES: Files = &[\n";
-    for file in entries("fixtures")?
-        .into_iter()
-        .filter(|file| has_extension(file, "toml"))
-    {
-        code += &embed(name(&file).trim_end_matches(".toml"), &file);
-    }
     code += "];\n";
+    for (list, folder) in [("FIXTURES", "fixtures"), ("SCENARIOS", "scenarios")] {
+        code += &format!("const {list}: Files = &[\n");
+        for file in entries(folder)?
+            .into_iter()
+            .filter(|file| has_extension(file, "toml"))
+        {
+            code += &embed(name(&file).trim_end_matches(".toml"), &file);
+        }
+        code += "];\n";
+    }
     let template = queue_files(Path::new("templates/queue"))?;
     code += &format!("const QUEUE_TEMPLATE: Files = {template};\n");
     let template = include(Path::new("templates/fixture.toml"));
     code += &format!("const FIXTURE_TEMPLATE: &str = {template};\n");
+    let template = include(Path::new("templates/scenario.toml"));
+    code += &format!("const SCENARIO_TEMPLATE: &str = {template};\n");
     let out = env::var_os("OUT_DIR")
         .map(PathBuf::from)
         .ok_or_else(|| io::Error::other("OUT_DIR is not set: run this through Cargo"))?;

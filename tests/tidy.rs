@@ -59,7 +59,7 @@ const FOR_CLI: &[&str] = &[
 ];
 
 /// What only `definition` knows: where the data is.
-const DATA_FOLDERS: &[&str] = &["queries/", "fixtures/", "queue.toml"];
+const DATA_FOLDERS: &[&str] = &["queries/", "fixtures/", "scenarios/", "queue.toml"];
 
 /// Names that say nothing about what is in a file.
 const EMPTY_NAMES: &[&str] = &[

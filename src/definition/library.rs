@@ -5,6 +5,7 @@ use std::{fs, io};
 
 use super::fixture::Fixture;
 use super::queue::Queue;
+use super::scenario::Scenario;
 use super::source::{DefinitionError, Source};
 use super::suggestion;
 use revision::RevisionError;
@@ -14,15 +15,16 @@ pub mod revision;
 /// The name and the content of files.
 pub type Files = &'static [(&'static str, &'static str)];
 
-// `QUEUES: &[(&str, Files)]`, the folders under queries/, `FIXTURES: Files`, the files under fixtures/, and the templates
-// `QUEUE_TEMPLATE: Files` and `FIXTURE_TEMPLATE: &str`; written by build.rs.
+// `QUEUES: &[(&str, Files)]`, the folders under queries/, `FIXTURES: Files` and `SCENARIOS: Files`, the files under fixtures/ and
+// scenarios/, and the templates `QUEUE_TEMPLATE: Files`, `FIXTURE_TEMPLATE: &str` and `SCENARIO_TEMPLATE: &str`; written by build.rs.
 include!(concat!(env!("OUT_DIR"), "/built_in.rs"));
 
-/// Queues and fixtures by name or path.
+/// Queues, fixtures and scenarios by name or path.
 #[derive(Clone, Copy, Debug)]
 pub struct Library {
     queues: &'static [(&'static str, Files)],
     fixtures: Files,
+    scenarios: Files,
 }
 
 /// A definition that could not be had.
@@ -33,7 +35,7 @@ pub enum LibraryError {
         "there is no built-in {kind} `{name}`; {help}`pgq-analyze {list} list` lists all; to name a path, write a `/` in it: `{path}`"
     )]
     Unknown {
-        /// `queue` or `fixture`.
+        /// `queue`, `fixture` or `scenario`.
         kind: &'static str,
         /// What was asked for.
         name: String,
@@ -94,6 +96,7 @@ impl Library {
         Library {
             queues: QUEUES,
             fixtures: FIXTURES,
+            scenarios: SCENARIOS,
         }
     }
 
@@ -107,6 +110,12 @@ impl Library {
     #[must_use]
     pub fn fixture_names(&self) -> Vec<&'static str> {
         self.fixtures.iter().map(|(name, _)| *name).collect()
+    }
+
+    /// Names of the built-in scenarios, sorted.
+    #[must_use]
+    pub fn scenario_names(&self) -> Vec<&'static str> {
+        self.scenarios.iter().map(|(name, _)| *name).collect()
     }
 
     /// The files of the built-in queue of this name, as they stand in its folder.
@@ -131,6 +140,18 @@ impl Library {
     #[must_use]
     pub fn fixture_template(&self) -> &'static str {
         FIXTURE_TEMPLATE
+    }
+
+    /// The file of the built-in scenario of this name.
+    #[must_use]
+    pub fn scenario_text(&self, name: &str) -> Option<&'static str> {
+        built_in(self.scenarios, name)
+    }
+
+    /// A scenario's file, commented for whoever starts a scenario of their own from it.
+    #[must_use]
+    pub fn scenario_template(&self) -> &'static str {
+        SCENARIO_TEMPLATE
     }
 
     /// The queue in the folder `argument` if that contains a `/`, else the built-in one of this name.
@@ -187,7 +208,7 @@ impl Library {
     /// A name that is not built in, a path that cannot be read, and whatever is wrong in the fixture.
     pub fn fixture(&self, argument: &str) -> Result<Fixture, LibraryError> {
         if argument.contains('/') {
-            return fixture_at(argument);
+            return Ok(Fixture::parse(file_at(argument, "fixture")?)?);
         }
         let Some(text) = self.fixture_text(argument) else {
             let known = self.fixture_names();
@@ -195,6 +216,22 @@ impl Library {
         };
         let path = format!("fixtures/{argument}.toml");
         Ok(Fixture::parse(Source::new(path, text))?)
+    }
+
+    /// The scenario in the file `argument` if that contains a `/`, else the built-in one of this name.
+    ///
+    /// # Errors
+    /// A name that is not built in, a path that cannot be read, and whatever is wrong in the scenario.
+    pub fn scenario(&self, argument: &str) -> Result<Scenario, LibraryError> {
+        if argument.contains('/') {
+            return Ok(Scenario::parse(file_at(argument, "scenario")?)?);
+        }
+        let Some(text) = self.scenario_text(argument) else {
+            let known = self.scenario_names();
+            return Err(unknown("scenario", "scenarios", argument, known));
+        };
+        let path = format!("scenarios/{argument}.toml");
+        Ok(Scenario::parse(Source::new(path, text))?)
     }
 }
 
@@ -290,22 +327,31 @@ pub fn fixture_name(argument: &str) -> &str {
     }
 }
 
-fn fixture_at(argument: &str) -> Result<Fixture, LibraryError> {
+/// The file at a path that holds a fixture or a scenario.
+fn file_at(argument: &str, kind: &str) -> Result<Source, LibraryError> {
+    let (name, describe) = match kind {
+        "scenario" => (
+            "name a file, for example `./my-scenario.toml`",
+            "name a .toml file that describes a scenario",
+        ),
+        _ => (
+            "name a file, for example `./my-fixture.toml`",
+            "name a .toml file that describes a fixture",
+        ),
+    };
     if Path::new(argument).is_dir() {
-        let help = "name a file, for example `./my-fixture.toml`";
         return Err(LibraryError::WrongKind {
             path: argument.to_owned(),
             found: "a folder",
-            help,
+            help: name,
         });
     }
-    let help = "name a .toml file that describes a fixture";
-    Ok(Fixture::parse(read(
+    read(
         Path::new(argument),
         argument.to_owned(),
         "this file",
-        help,
-    )?)?)
+        describe,
+    )
 }
 
 /// Reads a file; `shown` is its path as shown to the user.

@@ -1,10 +1,11 @@
-//! The data folders as types: queues, statements, fixtures.
+//! The data folders as types: queues, statements, fixtures, scenarios.
 
 mod digest;
 pub mod fixture;
 pub mod library;
 pub mod operation;
 pub mod option;
+pub mod quantity;
 pub mod queue;
 pub mod scenario;
 pub mod script;

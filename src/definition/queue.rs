@@ -38,6 +38,8 @@ pub struct Queue {
     pub payload: Option<String>,
     /// The fetched column that says since when the job has been due, if any.
     pub due: Option<String>,
+    /// The channel on which it notifies of new jobs, if it does.
+    pub channel: Option<String>,
     /// The statement file, without `.sql`, that serves an operation, where it is not the one named like the operation.
     pub operations: BTreeMap<Operation, String>,
     /// The options with their defaults.
@@ -134,6 +136,7 @@ struct Manifest {
     tables: Vec<String>,
     payload: Option<String>,
     due: Option<String>,
+    channel: Option<String>,
     #[serde(default)]
     operations: BTreeMap<Operation, String>,
     #[serde(default)]
@@ -218,6 +221,7 @@ impl Queue {
             tables: read.tables,
             payload: read.payload,
             due: read.due,
+            channel: read.channel,
             operations: read.operations,
             options: read.options,
             manifest,

@@ -1,13 +1,21 @@
 //! A scenario: which workers drain or load which queue on which fixture, for how long, and what has to hold in the end.
 
+mod check;
+mod document;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::source::Source;
+use super::quantity::{written_duration, written_size};
+use super::source::{DefinitionError, Source};
 use super::threshold::Threshold;
+use super::toml_file;
+pub use check::WrongValue;
 
 /// A workload.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,7 +63,7 @@ pub enum Kind {
 }
 
 /// `[workers]`: who fetches, works and completes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workers {
     /// Number of workers, 1 or more; each has a connection of its own.
     pub count: u64,
@@ -75,6 +83,21 @@ pub struct Workers {
     pub listen: bool,
 }
 
+impl Default for Workers {
+    fn default() -> Workers {
+        Workers {
+            count: 4,
+            processes: 0,
+            batch_size: 100,
+            concurrency: 10,
+            poll_interval: Duration::from_millis(50),
+            flush_interval: Duration::from_millis(50),
+            completion: Completion::Batch,
+            listen: false,
+        }
+    }
+}
+
 /// How finished jobs are completed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -89,7 +112,7 @@ pub enum Completion {
 }
 
 /// What a job takes: the one table under `[task]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Task {
     /// Nothing.
     #[default]
@@ -120,12 +143,76 @@ pub enum Task {
     },
     /// The job's steps, each saved when it is done; those that are saved already are skipped.
     Steps {
-        /// Steps of a job; the fixture's where it has some.
+        /// Steps of a job; the fixture's own number goes before it where the fixture has steps.
         count: u64,
     },
 }
 
+impl Scenario {
+    /// Reads a scenario.
+    ///
+    /// # Errors
+    /// The first thing wrong in it, with its place. Whether the metrics of its thresholds exist is no part of it:
+    /// `run::thresholds` knows.
+    pub fn parse(source: Source) -> Result<Scenario, DefinitionError> {
+        document::parse(source)
+    }
+
+    /// Checks its values again after some of them were replaced.
+    ///
+    /// # Errors
+    /// The first that cannot be.
+    pub fn check(&self) -> Result<(), WrongValue> {
+        check::scenario(self)
+    }
+
+    /// An error at the threshold of this index in the file.
+    #[must_use]
+    pub fn threshold_error(&self, index: usize, message: &str, help: &str) -> DefinitionError {
+        let position = toml_file::position_of_item(&self.source, &["thresholds"], index);
+        self.source.error_at(position, message).help(help)
+    }
+}
+
 impl Task {
+    /// Steps of a job where neither the scenario nor the fixture says.
+    pub const DEFAULT_STEPS: u64 = 3;
+
+    /// Reads a task in the words of `--task`: the name of its table and its keys, for example `noop`, `io:wait=10ms`,
+    /// `read-write:read=8kB,write=8kB,within=true`.
+    ///
+    /// # Errors
+    /// What is wrong and what to write, as `reason; help`.
+    pub fn of(text: &str) -> Result<Task, String> {
+        document::task_of(text)
+    }
+
+    /// Its amounts by key as results have them, with the unit in the key: `operations`, `wait_ms`, `bytes`, `read_bytes`,
+    /// `write_bytes`, `within` (0 or 1), `count`.
+    #[must_use]
+    pub fn amounts(&self) -> BTreeMap<String, f64> {
+        let amounts = match *self {
+            Task::Noop => Vec::new(),
+            Task::Cpu { operations } => vec![("operations", operations as f64)],
+            Task::Io { wait } => vec![("wait_ms", wait.as_secs_f64() * 1e3)],
+            Task::Memory { bytes } => vec![("bytes", bytes as f64)],
+            Task::ReadWrite {
+                read,
+                write,
+                within,
+            } => vec![
+                ("read_bytes", read as f64),
+                ("write_bytes", write as f64),
+                ("within", f64::from(u8::from(within))),
+            ],
+            Task::Steps { count } => vec![("count", count as f64)],
+        };
+        let named = amounts.into_iter();
+        named
+            .map(|(key, amount)| (key.to_owned(), amount))
+            .collect()
+    }
+
     /// The name of its table in a scenario, of `--task`, and in results.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -155,6 +242,29 @@ pub struct Outcomes {
 impl fmt::Display for Completion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
+    }
+}
+
+impl fmt::Display for Task {
+    /// As [`Task::of`] reads it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = match *self {
+            Task::Noop => String::new(),
+            Task::Cpu { operations } => format!(":operations={operations}"),
+            Task::Io { wait } => format!(":wait={}", written_duration(wait)),
+            Task::Memory { bytes } => format!(":bytes={}", written_size(bytes)),
+            Task::ReadWrite {
+                read,
+                write,
+                within,
+            } => format!(
+                ":read={},write={},within={within}",
+                written_size(read),
+                written_size(write)
+            ),
+            Task::Steps { count } => format!(":count={count}"),
+        };
+        formatter.pad(&(self.name().to_owned() + &keys))
     }
 }
 

@@ -22,6 +22,14 @@ pub(super) fn read<T: DeserializeOwned>(source: &Source) -> Result<T, Definition
     })
 }
 
+/// What toml says of a value, in the words of TOML, as `reason; help`.
+pub(super) fn in_plain_words(message: &str) -> String {
+    match explain(message) {
+        (message, Some(help)) => format!("{message}; {help}"),
+        (message, None) => message,
+    }
+}
+
 /// Where the value at `path` stands, key after key. Of a path that does not exist, the part that does.
 pub(super) fn position_of(source: &Source, path: &[&str]) -> Position {
     let Ok(document) = DeTable::parse(&source.text) else {

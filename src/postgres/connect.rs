@@ -5,13 +5,16 @@ mod opening;
 mod route;
 mod tls;
 
+use std::future::poll_fn;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{AsyncMessage, Client, Config, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::cache_directory::PORT;
@@ -153,27 +156,55 @@ impl Address {
         self.try_to_connect(database).await.map_err(failed)
     }
 
-    /// The time limit covers everything until the session is ready: a server may take the connection and never answer.
+    /// Opens a session of one's own that hands on what it is notified of: each notification wakes whoever waits for `wake`.
+    ///
+    /// # Errors
+    /// If the server refuses, or does not answer in time.
+    pub async fn connect_listening(
+        &self,
+        database: &str,
+        wake: Arc<Notify>,
+    ) -> Result<Session, ConnectError> {
+        let failed = |failure: Failure| failure.explain(&self.circumstances, database);
+        let (client, mut connection) = self.reach(database).await.map_err(failed)?;
+        let driver = tokio::spawn(async move {
+            while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+                match message {
+                    Ok(AsyncMessage::Notification(_)) => wake.notify_one(),
+                    Ok(_) => {}
+                    Err(_) => break,
+                }
+            }
+        });
+        Ok(Session::driven(client, driver))
+    }
+
     async fn try_to_connect(&self, database: &str) -> Result<Session, Failure> {
+        let (client, connection) = self.reach(database).await?;
+        let driver = tokio::spawn(async move {
+            // An error here reaches the owner through the statement it is waiting for.
+            let _ = connection.await;
+        });
+        Ok(Session::driven(client, driver))
+    }
+
+    /// The time limit covers everything until the session is ready: a server may take the connection and never answer.
+    async fn reach(&self, database: &str) -> Result<(Client, Reached), Failure> {
         let config = self.database(database);
         let connecting = config.connect(self.tls());
-        let (client, connection) = match self.limit {
+        match self.limit {
             Some(limit) => tokio::time::timeout(limit, connecting)
                 .await
                 .map_err(|_| Failure::TimedOut(limit))?,
             None => connecting.await,
         }
-        .map_err(Failure::Driver)?;
-        let driver = tokio::spawn(async move {
-            // An error here reaches the owner through the statement it is waiting for.
-            let _ = connection.await;
-        });
-        Ok(Session {
-            client: Some(client),
-            driver: Some(driver),
-        })
+        .map_err(Failure::Driver)
     }
 }
+
+/// A connection of the driver's, with TLS or without.
+type Reached =
+    tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 impl std::fmt::Debug for Address {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -189,6 +220,13 @@ pub struct Session {
 }
 
 impl Session {
+    fn driven(client: Client, driver: JoinHandle<()>) -> Session {
+        Session {
+            client: Some(client),
+            driver: Some(driver),
+        }
+    }
+
     /// Ends the session and waits until everything was said to the server.
     pub async fn close(mut self) {
         drop(self.client.take());

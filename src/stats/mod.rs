@@ -6,4 +6,5 @@ pub mod percentile;
 pub mod powers_of_two;
 pub mod rank_sum;
 pub mod shift;
+pub mod splitmix;
 pub mod spread;

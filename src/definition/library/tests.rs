@@ -15,6 +15,10 @@ const LIBRARY: Library = Library {
         ],
     )],
     fixtures: &[("heavy", "description = 'x'\njobs = 10")],
+    scenarios: &[(
+        "drain",
+        "kind = 'throughput'\ndescription = 'x'\nfixture = 'heavy'\nqueue = 'status-partial'",
+    )],
 };
 
 /// A folder `my-queue` and a file `my-fixture.toml` in a folder of their own.
@@ -62,6 +66,20 @@ fn every_built_in_definition_is_sound() {
     for name in library.fixture_names() {
         assert_eq!(library.fixture(name).unwrap().name, name);
     }
+    for name in library.scenario_names() {
+        let scenario = library.scenario(name).unwrap();
+        assert_eq!(scenario.name, name);
+        let queue = library.queue(&scenario.queue).unwrap();
+        let fixture = library.fixture(&scenario.fixture).unwrap();
+        assert!(fixture.unsupported().is_empty(), "{name}");
+        let has_steps = queue.serving(super::super::Operation::StepSave).is_some();
+        let takes_steps = matches!(scenario.task, super::super::scenario::Task::Steps { .. });
+        assert_eq!(
+            (takes_steps, fixture.steps.is_some()),
+            (has_steps, has_steps),
+            "{name}"
+        );
+    }
 }
 
 #[test]
@@ -104,6 +122,18 @@ fn the_templates_are_sound_and_show_every_key() {
         let built = !["ageing", "statistics", "contention"].contains(&key.as_str());
         assert_eq!(shows(&fixture.source.text, &key), built, "{key}");
     }
+    let scenario = Scenario::parse(Source::new("new.toml", library.scenario_template())).unwrap();
+    let known = keys(Scenario::parse(Source::new("s.toml", "unheard_of = 1")).unwrap_err());
+    assert!(known.len() > 9, "{known:?}");
+    for key in known.iter().filter(|key| *key != "task") {
+        assert!(shows(&scenario.source.text, key), "{key}");
+    }
+    for task in ["noop", "cpu", "io", "memory", "read-write", "steps"] {
+        assert!(
+            shows(&scenario.source.text, &format!("task.{task}")),
+            "{task}"
+        );
+    }
 }
 
 #[test]
@@ -114,6 +144,8 @@ fn the_files_of_a_built_in_definition_are_had_by_name() {
     assert_eq!(LIBRARY.fixture_text(name), Some(text));
     assert_eq!(LIBRARY.queue_files("./status-partial"), None);
     assert_eq!(LIBRARY.fixture_text("light"), None);
+    let (name, text) = LIBRARY.scenarios[0];
+    assert_eq!(LIBRARY.scenario_text(name), Some(text));
 }
 
 #[test]
@@ -129,6 +161,12 @@ fn an_unknown_name_is_answered_with_the_nearest_and_where_to_look() {
         message(LIBRARY.fixture("x")),
         format!(
             "there is no built-in fixture `x`; `pgq-analyze fixtures list` lists all; {path}: `./x`"
+        )
+    );
+    assert_eq!(
+        message(LIBRARY.scenario("drian")),
+        format!(
+            "there is no built-in scenario `drian`; did you mean `drain`? `pgq-analyze scenarios list` lists all; {path}: `./drian`"
         )
     );
 }
@@ -201,6 +239,10 @@ fn paths_that_cannot_be_read_are_named() {
     assert_eq!(
         message(LIBRARY.fixture(&folder)),
         format!("{folder}: this is a folder; name a file, for example `./my-fixture.toml`")
+    );
+    assert_eq!(
+        message(LIBRARY.scenario(&folder)),
+        format!("{folder}: this is a folder; name a file, for example `./my-scenario.toml`")
     );
     std::os::unix::fs::symlink("nowhere", queue.join("broken.sql")).unwrap();
     let broken = format!(
