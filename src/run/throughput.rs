@@ -10,12 +10,16 @@ use serde::{Deserialize, Serialize};
 use super::Run;
 use crate::definition::scenario::Completion;
 
+mod cell;
+mod judgement;
 mod ledger;
 mod percentiles;
 mod scaling;
 mod specimen;
 pub mod sweep;
 
+pub use cell::{Cell, Repeats, repeats};
+pub use judgement::LedgerVerdict;
 pub use scaling::{Interval, ScalabilityFit, Scaling, SweptCell};
 
 /// A run of kind `throughput`.
