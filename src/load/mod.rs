@@ -3,10 +3,16 @@
 pub mod assignment;
 pub mod board;
 pub mod clock;
+pub mod drain;
+pub mod fleet;
 pub mod ledger;
 pub mod outcome;
+pub mod probe;
+pub mod processes;
+pub mod queueing;
 pub mod recorder;
 pub mod retry;
 pub mod schedule;
 pub mod series;
 pub mod task;
+pub mod worker;

@@ -112,7 +112,10 @@ fn running(rules: &Rules, view: &View, now_ns: u64) -> Action {
     }
     let flush = (view.finished > 0).then_some(flush_ns);
     let fetch = has_room.then_some(view.next_fetch_ns);
-    let first = [flush, fetch, view.next_task_ns].into_iter().flatten().min();
+    let first = [flush, fetch, view.next_task_ns]
+        .into_iter()
+        .flatten()
+        .min();
     Action::Wait(first.unwrap_or(u64::MAX))
 }
 

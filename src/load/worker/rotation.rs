@@ -48,6 +48,9 @@ mod tests {
         assert_eq!(rounds, [false, false, false, false, false, true, false]);
         assert_eq!(rotation.queue(), 2);
         let mut one = Rotation::new(0, 7);
-        assert_eq!((one.queue(), one.fetched(0), one.fetched(1)), (0, true, false));
+        assert_eq!(
+            (one.queue(), one.fetched(0), one.fetched(1)),
+            (0, true, false)
+        );
     }
 }

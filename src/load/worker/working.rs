@@ -185,7 +185,9 @@ impl Worker<'_> {
         self.recorder
             .record(Operation::StepLoad, at_ns, at_ns - sent_ns, jobs);
         for (delivered, mut missing) in self.held.buffered.iter_mut().zip(missing) {
-            self.counters.steps_skipped.add(count - missing.len() as u64);
+            self.counters
+                .steps_skipped
+                .add(count - missing.len() as u64);
             missing.reverse();
             delivered.steps = Some(missing);
         }
