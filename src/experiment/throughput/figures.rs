@@ -3,8 +3,11 @@
 use crate::definition::Operation;
 use crate::load::board::{Board, Counters};
 use crate::load::series::Series;
-use crate::run::throughput::{Deliveries, Fetches, Generator, Steady};
-use crate::stats::steady_state::steady_from;
+use crate::run::throughput::{
+    Deliveries, Fetches, Generator, OperationLatency, Steady, ThroughputResult,
+};
+use crate::stats::steady_state::{LEAST_VALUES, steady_from};
+use crate::units::{Milliseconds, counted};
 
 /// A worker that spends more than this share of its time on the processor, tasks left out, has little time left to wait for the server.
 const BUSY: f64 = 0.85;
@@ -42,14 +45,6 @@ pub(super) fn deliveries(board: &Board) -> Deliveries {
             released: sum.released + one.released,
             interrupted: sum.interrupted + one.interrupted,
         })
-}
-
-/// From the first worker's start until the last was ready, in milliseconds; none unless all were.
-pub(super) fn startup_ms(board: &Board) -> Option<f64> {
-    let first = board.workers().map(|worker| worker.started_ns.get()).min()?;
-    let ready: Vec<u64> = board.workers().map(|worker| worker.ready_ns.get()).collect();
-    let last = *ready.iter().max()?;
-    (!ready.contains(&0)).then(|| last.saturating_sub(first) as f64 / 1e6)
 }
 
 /// The part of a drain where its throughput was steady; the last second, of which there is only a part, is left out.
@@ -111,4 +106,35 @@ pub(super) fn generator(
         busiest_worker: busiest,
         is_limit: crowded_out || busiest.is_some_and(|busiest| busiest > BUSY),
     }
+}
+
+/// What a run was too short to tell, a sentence each.
+pub(super) fn too_short(result: &ThroughputResult) -> Vec<String> {
+    let mut notes = Vec::new();
+    if result.steady.is_none() {
+        notes.push(if result.duration_s < LEAST_VALUES as f64 {
+            format!(
+                "a steady state needs {LEAST_VALUES} whole seconds, this took {}: none is shown",
+                Milliseconds(result.duration_s * 1000.0)
+            )
+        } else {
+            "throughput or fetch p95 never became steady: no steady state is shown".to_owned()
+        });
+    }
+    let missing = |name: &str, latency: &OperationLatency| {
+        let service = latency.service?;
+        let needs = match (service.p95, service.p99, service.p999) {
+            (None, ..) => "p95 needs 20, p99 100, p99.9 1,000",
+            (_, None, _) => "p99 needs 100, p99.9 1,000",
+            (.., None) => "p99.9 needs 1,000",
+            _ => return None,
+        };
+        Some(format!(
+            "{name}: {} are too few for every percentile: {needs}",
+            counted(usize::try_from(service.n).unwrap_or(usize::MAX), "call")
+        ))
+    };
+    let latencies = result.latency.iter();
+    notes.extend(latencies.filter_map(|(name, latency)| missing(name, latency)));
+    notes
 }

@@ -102,6 +102,7 @@ impl ThroughputExperiment<'_> {
             outcomes: self.plan.scenario.outcomes,
             settings: session_settings,
             seed: self.plan.fixture.seed,
+            only_first_fetch: false,
         };
         let beforehand = self.beforehand(queue, &assignment, &jobs).await?;
         let ground = Ground::make(self.workspace, &template).await?;
@@ -143,9 +144,14 @@ impl ThroughputExperiment<'_> {
         if !watch.has_statements() {
             notes.push(ground::without_statements(self.workspace));
         }
-        let program_before = processes::program_ns();
+        let program_before = own_ns();
         let outcome = self.fleet(prepared, shared).await?;
-        let program_ns = processes::program_ns().saturating_sub(program_before);
+        let program_ns = own_ns().saturating_sub(program_before)
+            + if prepared.workers.processes > 0 {
+                figures::client_cpu_ns(&board)
+            } else {
+                0
+            };
         let named = ground::named_statements(prepared.queue);
         let observed = watch
             .finish(Execution {
@@ -274,7 +280,7 @@ impl ThroughputExperiment<'_> {
             task: task::record(&plan.scenario.task),
             settings: plan.scenario.settings.clone(),
             repeat: drain.repeat,
-            delivery: prepared.queue.delivery.to_string(),
+            delivery: prepared.queue.delivery,
             began: outcome.began_ns.and_then(|_| moment(began)),
             ended: outcome.ended,
             set_up: SetUp {
@@ -284,7 +290,7 @@ impl ThroughputExperiment<'_> {
             startup_ms: prepared.beforehand.startup_ms,
             duration_s,
             warmup_s,
-            throughput: figures::rate(figures::completed_measured(board), duration_s),
+            throughput: figures::rate(board.workers().map(|one| one.completed_after_warmup.get()).sum(), duration_s),
             steady,
             fetches: figures::fetches(board),
             deliveries: figures::deliveries(board),
@@ -325,6 +331,12 @@ impl ThroughputExperiment<'_> {
         result.thresholds = thresholds::judge(&plan.scenario.thresholds, &result);
         Ok(result)
     }
+}
+
+/// Processor time of this process, in nanoseconds.
+fn own_ns() -> u64 {
+    let own = i32::try_from(std::process::id()).ok();
+    own.and_then(processes::cpu_ns).unwrap_or(0)
 }
 
 /// A moment in UTC, to the millisecond.

@@ -13,7 +13,7 @@ const OF_WORKERS: &str = "synchronous_commit";
 /// A server that does not say what may be set.
 #[derive(Debug, Error)]
 #[error("cannot ask what settings a session may change: {}", server_message(.0))]
-pub struct SettingsError(tokio_postgres::Error);
+pub(super) struct SettingsError(tokio_postgres::Error);
 
 /// What each worker's session sets, and what cannot be set, a sentence each.
 ///

@@ -17,8 +17,9 @@ impl Worker<'_> {
         self.counters.fetches_begun.add(1);
         let sent_ns = now_ns();
         let connection = &self.connection;
-        let answer = connection.fetch.call(&connection.session, &self.input());
-        match answer.await {
+        let input = self.input();
+        let answer = connection.fetch.call(&connection.session, &input).await;
+        match answer {
             Ok(answer) => {
                 self.fetched(answer, sent_ns, now_ns());
                 Ok(())

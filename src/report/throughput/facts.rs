@@ -376,7 +376,7 @@ fn ledger(result: &ThroughputResult) -> Vec<Fact> {
         LedgerVerdict::Duplicates | LedgerVerdict::Broken => Role::Critical,
     };
     let mut text = format!("{}: {}", verdict.name(), account(ledger));
-    let promise = inert(&result.delivery);
+    let promise = result.delivery;
     if ledger.duplicated > 0 {
         let kept = if result.breaks_delivery() {
             "breaks"

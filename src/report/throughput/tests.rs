@@ -48,7 +48,7 @@ fn two_queues() -> ThroughputRun {
 
 fn broken(result: &mut ThroughputResult) {
     result.throughput = result.throughput.map(|one| one / 12.0);
-    result.delivery = "exactly-once".to_owned();
+    result.delivery = crate::definition::queue::Delivery::ExactlyOnce;
     result.ended = Ended::Stalled;
     result.ledger.done -= 3;
     result.ledger.remaining = 1;

@@ -154,7 +154,7 @@ fn summary(run: &ThroughputRun) -> String {
     let broken = run
         .results
         .iter()
-        .filter(|one| one.ledger.is_broken() || one.breaks_delivery());
+        .filter(|one| one.is_broken() || one.breaks_delivery());
     match broken.count() {
         _ if run.results.is_empty() => {}
         0 => parts.push("no ledger broken".to_owned()),

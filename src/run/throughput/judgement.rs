@@ -1,6 +1,7 @@
 //! What the ledger and the waits of a drain amount to.
 
-use super::{LedgerCounts, ThroughputResult, Waits};
+use super::{ThroughputResult, Waits};
+use crate::definition::queue::Delivery;
 
 /// What a drain's ledger amounts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,25 +29,30 @@ impl LedgerVerdict {
     }
 }
 
-impl LedgerCounts {
-    /// Whether jobs are lost, altered or unexpected: no queue may do that, whatever it promises.
-    #[must_use]
-    pub fn is_broken(&self) -> bool {
-        self.lost.is_some_and(|lost| lost > 0) || self.altered > 0 || self.unexpected > 0
-    }
-}
-
 impl ThroughputResult {
+    /// What its ledger breaks of what the queue promises, a sentence each.
+    #[must_use]
+    pub fn breaches(&self) -> Vec<String> {
+        self.ledger
+            .breaches(self.delivery, self.deliveries.interrupted)
+    }
+
     /// Whether jobs were delivered twice although the queue promises that they are not.
     #[must_use]
     pub fn breaks_delivery(&self) -> bool {
-        self.ledger.duplicated > 0 && self.delivery != "at-least-once"
+        self.ledger.duplicated > 0 && self.delivery != Delivery::AtLeastOnce
+    }
+
+    /// Whether jobs are lost, altered or unexpected beyond what the queue promises.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.breaches().len() > usize::from(self.breaks_delivery())
     }
 
     /// What the ledger amounts to.
     #[must_use]
     pub fn ledger_verdict(&self) -> LedgerVerdict {
-        if self.ledger.is_broken() {
+        if self.is_broken() {
             LedgerVerdict::Broken
         } else if self.breaks_delivery() {
             LedgerVerdict::Duplicates
@@ -94,7 +100,7 @@ mod tests {
         assert_eq!(duplicated, LedgerVerdict::Clean, "at least once allows it");
         let duplicated = verdict(|result| {
             result.ledger.duplicated = 1;
-            result.delivery = "exactly-once".to_owned();
+            result.delivery = Delivery::ExactlyOnce;
         });
         assert_eq!(duplicated, LedgerVerdict::Duplicates);
         for change in [
