@@ -133,11 +133,6 @@ fn a_log_read_by_others_has_the_totals() {
     let logs = series.histogram_logs(began, 5.75);
     assert_eq!(logs.keys().collect::<Vec<_>>(), ["complete", "fetch"]);
     let log = &logs["fetch"];
-    if let Ok(folder) = std::env::var("BOARD_DUMP") {
-        logs.iter()
-            .for_each(|(n, t)| std::fs::write(format!("{folder}/{n}.hlog"), t).unwrap());
-        std::fs::write(format!("{folder}/p.txt"), format!("{:?}", series.latency())).unwrap();
-    }
     let (measured, intervals) = read(log, None);
     assert_eq!(intervals, 5);
     assert_eq!(
