@@ -27,6 +27,7 @@ mod repeatable;
 mod run_folder;
 mod selftest;
 mod server;
+mod serving;
 mod signals;
 mod starting;
 mod statistics;
