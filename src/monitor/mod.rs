@@ -28,7 +28,7 @@ pub enum MonitorError {
         source: tokio_postgres::Error,
     },
     /// A watched table that is not there.
-    #[error("queue.toml watches table {table}, which is not there: correct `tables`")]
+    #[error("the queue watches table {table}, which is not there: correct its `tables`")]
     NoTable {
         /// Its name.
         table: String,
