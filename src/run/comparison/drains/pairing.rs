@@ -8,27 +8,27 @@ use crate::run::throughput::{Cell, Repeats, TaskRecord, ThroughputRun, repeats};
 
 /// Two runs, matched.
 #[derive(Debug)]
-pub(in crate::run::comparison) struct Pairing<'r> {
+pub(super) struct Pairing<'r> {
     /// Drains that both runs have or were to have, in the order of the second run.
-    pub(in crate::run::comparison) pairs: Vec<Pair<'r>>,
+    pub(super) pairs: Vec<Pair<'r>>,
     /// What only one run was asked for.
     pub(super) unpaired: Vec<UnpairedDrain>,
 }
 
 /// A drain in both runs.
 #[derive(Debug)]
-pub(in crate::run::comparison) struct Pair<'r> {
+pub(super) struct Pair<'r> {
     /// In the first.
-    pub(in crate::run::comparison) first: Repeats<'r>,
+    pub(super) first: Repeats<'r>,
     /// In the second.
-    pub(in crate::run::comparison) second: Found<'r>,
+    pub(super) second: Found<'r>,
 }
 
 /// What the second run has of a drain.
 #[derive(Debug)]
-pub(in crate::run::comparison) enum Found<'r> {
+pub(super) enum Found<'r> {
     /// Its repeats.
-    Drained(Repeats<'r>),
+    Drained(Box<Repeats<'r>>),
     /// Why it could not be done.
     Failed(&'r Failure),
 }
@@ -74,7 +74,7 @@ impl<'r> Pairing<'r> {
             match found.map(|at| left.remove(at)) {
                 Some(first) => pairing.pairs.push(Pair {
                     first,
-                    second: Found::Drained(repeats),
+                    second: Found::Drained(Box::new(repeats)),
                 }),
                 None => pairing.unpaired.push(unpaired(&repeats, false)),
             }
