@@ -4,6 +4,7 @@ mod comparing;
 mod definitions;
 mod keeping;
 mod measuring;
+mod throughput;
 mod values;
 
 use std::path::PathBuf;
@@ -16,9 +17,13 @@ use crate::postgres::cache_limit::CacheLimit;
 use values::{name, place};
 
 pub use comparing::{Compare, FailOn, Gate, Runs, RunsAction, RunsFolder};
-pub use definitions::{Fixtures, FixturesAction, Init, Queues, QueuesAction, Rules, RulesAction};
+pub use definitions::{
+    Fixtures, FixturesAction, Init, Queues, QueuesAction, Rules, RulesAction, Scenarios,
+    ScenariosAction,
+};
 pub use keeping::{Clean, Postgres, PostgresAction};
 pub use measuring::{ComparePlans, ExtractQueries, OneDatabase, ScaleOptions, Selftest, What};
+pub use throughput::{Throughput, WorkerOptions};
 pub use values::{FormatName, format_names};
 
 const OVERVIEW: &str = "\
@@ -31,8 +36,9 @@ Read      compare          set two runs, or a baseline and a run, side by side
           runs             list, show and remove runs, save one as a baseline
 Define    queues           list the queues, show one
           fixtures         list, show, build and drop data distributions
+          scenarios        list, show workloads
           rules            list what is looked for in plans, explain one
-          init             write a queue folder, or a fixture file, to start from
+          init             write a queue folder, a fixture or a scenario file, to start from
           extract-queries  write every variant as a file for psql
 Set up    postgres         list the servers there are, fetch and remove some
           selftest         say what can be trusted on this server and machine
@@ -158,11 +164,13 @@ pub enum Command {
     Queues(Queues),
     /// List, show, build and drop data distributions
     Fixtures(Fixtures),
+    /// List workloads, show one
+    Scenarios(Scenarios),
     /// List what is looked for in plans, explain one
     Rules(Rules),
-    /// Write a queue folder to start from
+    /// Write a queue folder, a fixture or a scenario file to start from
     ///
-    /// The files are commented and run at once; what they hold is yours to replace. With --from they are those of a built-in queue. Nothing
+    /// The files are commented and run at once; what they hold is yours to replace. With --from they are those of a built-in one. Nothing
     /// is overwritten.
     Init(Init),
     /// Write every variant as a .sql file for psql

@@ -4,6 +4,7 @@ pub mod against;
 pub mod args;
 pub mod commands;
 pub mod consent;
+pub mod drains;
 pub mod exit;
 pub mod gate;
 pub mod interrupt;
@@ -113,6 +114,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Runs(arguments) => commands::runs::run(&arguments.action, &common),
         Command::Queues(arguments) => commands::queues::run(&arguments.action),
         Command::Fixtures(arguments) => commands::fixtures::run(&arguments.action, &common).await,
+        Command::Scenarios(arguments) => commands::scenarios::run(&arguments.action),
         Command::Clean(arguments) => commands::clean::run(&arguments, &common).await,
         Command::Rules(arguments) => commands::rules::run(&arguments.action),
         Command::Selftest(arguments) => commands::selftest::run(&arguments, &common).await,

@@ -1,4 +1,4 @@
-//! Names on the command line turned into queues and fixtures.
+//! Names on the command line turned into queues, fixtures and scenarios.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,11 @@ use super::args::{ScaleOptions, What};
 use super::exit::Usage;
 use super::progress;
 use crate::definition::fixture::Scale;
-use crate::definition::{DefinitionError, Fixture, Library, LibraryError, Operation, Queue};
+use crate::definition::{
+    DefinitionError, Fixture, Library, LibraryError, Operation, Queue, Scenario,
+};
 use crate::experiment::selection::Selection;
+use crate::run::thresholds;
 
 /// The queues measured unless others are named.
 const DEFAULT_QUEUES: &[&str] = &["status-partial", "durable-steps"];
@@ -123,6 +126,16 @@ pub fn fixture(library: &Library, name: &str, scale: ScaleOptions) -> anyhow::Re
         .fixture(name)
         .map_err(as_usage)?
         .scaled(Scale { quick, rows, seed }))
+}
+
+/// Finds a scenario by name or path.
+///
+/// # Errors
+/// If it is unknown (usage), its file cannot be read or parsed, or a threshold names a metric that does not exist.
+pub fn scenario(library: &Library, name: &str) -> anyhow::Result<Scenario> {
+    let scenario = library.scenario(name).map_err(as_usage)?;
+    thresholds::check_scenario(&scenario)?;
+    Ok(scenario)
 }
 
 /// The queues to build a fixture for.

@@ -5,6 +5,7 @@ pub mod fixture;
 pub mod library;
 pub mod operation;
 pub mod option;
+pub mod payload;
 pub mod quantity;
 pub mod queue;
 pub mod scenario;

@@ -2,6 +2,7 @@
 
 mod check;
 mod document;
+pub mod plan;
 #[cfg(test)]
 mod tests;
 
@@ -177,6 +178,24 @@ impl Scenario {
 impl Task {
     /// Steps of a job where neither the scenario nor the fixture says.
     pub const DEFAULT_STEPS: u64 = 3;
+
+    /// One of each kind, with amounts that mean nothing.
+    pub const KINDS: [Task; 6] = [
+        Task::Noop,
+        Task::Cpu { operations: 1 },
+        Task::Io {
+            wait: Duration::from_millis(1),
+        },
+        Task::Memory { bytes: 1 },
+        Task::ReadWrite {
+            read: 1,
+            write: 1,
+            within: false,
+        },
+        Task::Steps {
+            count: Task::DEFAULT_STEPS,
+        },
+    ];
 
     /// Reads a task in the words of `--task`: the name of its table and its keys, for example `noop`, `io:wait=10ms`,
     /// `read-write:read=8kB,write=8kB,within=true`.

@@ -10,6 +10,7 @@ pub(crate) mod sample;
 pub mod self_check;
 pub mod selftest;
 pub mod store;
+pub mod thresholds;
 pub mod throughput;
 
 use serde::{Deserialize, Serialize};

@@ -14,6 +14,7 @@ mod cell;
 mod judgement;
 mod scaling;
 mod specimen;
+pub mod sweep;
 
 pub use cell::{Cell, Repeats, repeats};
 pub use judgement::LedgerVerdict;

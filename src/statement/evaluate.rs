@@ -104,22 +104,9 @@ pub async fn parameters(
             );
             return Err(fail(parameter.position, message));
         };
-        let (query, prefix) = query_for(parameter, expression, relations);
-        let evaluated = evaluate(client, &query, expression, relations).await;
-        let value = evaluated.map_err(|error| {
-            let reason = server_message(&error);
-            let missing: String = relations
-                .iter()
-                .filter(|one| expression.mentions(&one.name))
-                .map(Relation::missing)
-                .collect();
-            let message = format!(
-                "`{}` is no value of type {} for {name}: {reason}{missing}",
-                one_line(&expression.sql),
-                parameter.type_name
-            );
-            fail(place_in(expression, &error, prefix), message)
-        })?;
+        let value = value(client, parameter, expression, relations)
+            .await
+            .map_err(|(position, message)| fail(position, message))?;
         bound.push(BoundParameter {
             name: name.clone(),
             type_name: parameter.type_name.clone(),
@@ -130,7 +117,41 @@ pub async fn parameters(
     Ok(bound)
 }
 
-async fn type_number(
+/// Evaluates one expression as a value of its parameter; an error is its place in the file and a message.
+pub(super) async fn value(
+    client: &Client,
+    parameter: &Parameter,
+    expression: &Expression,
+    relations: &[Relation],
+) -> Result<RawValue, (Position, String)> {
+    let (query, prefix) = query_for(parameter, expression, relations);
+    let evaluated = evaluate(client, &query, expression, relations).await;
+    evaluated.map_err(|error| refusal(parameter, expression, relations, &error, prefix))
+}
+
+/// What the server has against an expression: the place in the file and a message.
+pub(super) fn refusal(
+    parameter: &Parameter,
+    expression: &Expression,
+    relations: &[Relation],
+    error: &tokio_postgres::Error,
+    prefix: usize,
+) -> (Position, String) {
+    let reason = server_message(error);
+    let missing: String = mentioned(expression, relations)
+        .map(Relation::missing)
+        .collect();
+    let message = format!(
+        "`{}` is no value of type {} for {}: {reason}{missing}",
+        one_line(&expression.sql),
+        parameter.type_name,
+        parameter.name
+    );
+    (place_in(expression, error, prefix), message)
+}
+
+/// The number of a parameter's type, or why there is none.
+pub(super) async fn type_number(
     client: &Client,
     parameter: &Parameter,
 ) -> Result<Result<u32, String>, StatementError> {
@@ -167,7 +188,7 @@ fn one_line(sql: &str) -> String {
 }
 
 /// The relations an expression mentions.
-fn mentioned<'r>(
+pub(super) fn mentioned<'r>(
     expression: &Expression,
     relations: &'r [Relation],
 ) -> impl Iterator<Item = &'r Relation> {
@@ -177,7 +198,7 @@ fn mentioned<'r>(
 }
 
 /// The query that evaluates an expression, and how many characters stand in front of the expression.
-fn query_for(
+pub(super) fn query_for(
     parameter: &Parameter,
     expression: &Expression,
     relations: &[Relation],

@@ -1,9 +1,12 @@
 //! A definition made executable: defaults evaluated, `fetched` fed, values passed through in binary.
 
+mod array;
 pub mod evaluate;
 pub mod execute;
 pub mod generic;
+pub mod payload;
 pub mod relation;
+pub mod serving;
 pub mod value;
 
 use thiserror::Error;
@@ -36,6 +39,16 @@ pub enum StatementError {
         /// The variant.
         variant: String,
         /// What it does.
+        reason: String,
+    },
+    /// A statement that cannot serve under load as it is written.
+    #[error("{path}:{position}: {reason}")]
+    CannotServe {
+        /// The file, as the user knows it.
+        path: String,
+        /// Where in the file.
+        position: Position,
+        /// Why not, and what to do.
         reason: String,
     },
     /// The connection failed, or a statement of our own did.

@@ -1,8 +1,10 @@
 //! Rows that an earlier statement returned, as one row of arrays: what `fetched` is in an expression.
 
+use bytes::{BufMut, BytesMut};
 use tokio_postgres::Client;
 
 use super::StatementError;
+use super::array;
 use super::execute::Returned;
 use super::value::RawValue;
 
@@ -95,7 +97,7 @@ impl Relation {
 }
 
 /// The array type over an element type; none where there is none (arrays themselves, anonymous records).
-async fn array_type(
+pub(super) async fn array_type(
     client: &Client,
     element: u32,
 ) -> Result<Option<(u32, String)>, StatementError> {
@@ -106,27 +108,12 @@ async fn array_type(
     Ok(row.map(|row| (row.get(0), row.get(1))))
 }
 
-/// A one-dimensional array in binary: dimensions, whether any is null, the element type, length and lower bound, then each value
-/// with its length. Source: `array_send` in PostgreSQL.
 fn array(element: u32, values: &[RawValue]) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut int = |number: i32| out.extend_from_slice(&number.to_be_bytes());
-    int(i32::from(!values.is_empty()));
-    int(i32::from(values.iter().any(|value| value.0.is_none())));
-    int(element.cast_signed());
-    if !values.is_empty() {
-        int(i32::try_from(values.len()).unwrap_or(i32::MAX));
-        int(1);
-    }
-    for RawValue(value) in values {
-        let Some(bytes) = value else {
-            out.extend_from_slice(&(-1_i32).to_be_bytes());
-            continue;
-        };
-        out.extend_from_slice(&i32::try_from(bytes.len()).unwrap_or(i32::MAX).to_be_bytes());
-        out.extend_from_slice(bytes);
-    }
-    out
+    let mut out = BytesMut::new();
+    array::write(element, values.len(), &mut out, |index, out| {
+        values[index].0.as_ref().map(|bytes| out.put_slice(bytes))
+    });
+    out.to_vec()
 }
 
 #[cfg(test)]
@@ -154,16 +141,5 @@ mod tests {
             written,
             r#"fetched as (select $3::bigint[] as "id", $4::text[] as "od""d")"#
         );
-    }
-
-    #[test]
-    fn arrays_are_written_as_the_server_sends_them() {
-        let bytes = array(23, &[RawValue(Some(vec![0, 0, 0, 7])), RawValue(None)]);
-        let expected = [
-            0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 23, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 7,
-            255, 255, 255, 255,
-        ];
-        assert_eq!(bytes, expected);
-        assert_eq!(array(23, &[]), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 23]);
     }
 }

@@ -39,6 +39,24 @@ impl<'a> FromSql<'a> for RawValue {
     }
 }
 
+/// A value of any type where it was received; none is null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RawSlice<'a>(pub Option<&'a [u8]>);
+
+impl<'a> FromSql<'a> for RawSlice<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(RawSlice(Some(raw)))
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(RawSlice(None))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
 /// Text of any type whose binary form is text (text, json, enums, names).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawText(pub String);

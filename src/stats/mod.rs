@@ -5,6 +5,8 @@ pub mod holm;
 pub mod percentile;
 pub mod powers_of_two;
 pub mod rank_sum;
+pub mod scalability;
 pub mod shift;
 pub mod splitmix;
 pub mod spread;
+pub mod steady_state;

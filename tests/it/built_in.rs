@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use pgq_analyze::definition::fixture::Scale;
+use pgq_analyze::definition::payload::payload_checksum;
 use pgq_analyze::definition::{Fixture, Library, Operation, Queue};
 use pgq_analyze::experiment::selection::Selection;
 use pgq_analyze::fixture::cache;
-use pgq_analyze::fixture::rows::payload_checksum;
 use pgq_analyze::postgres::managed::Managed;
 use pgq_analyze::run::Run;
 use pgq_analyze::run::event::Events;

@@ -122,6 +122,19 @@ fn built_in_definitions_are_written_out_as_they_are() {
         let built_in = Library::built_in().fixture(name).expect("reads");
         assert_eq!(text.expect("reads"), built_in.source.text);
     }
+    for name in Library::built_in().scenario_names() {
+        let told = plain(&place, &["init", "--scenario", name, "--from", name]).expect_code(0);
+        assert_eq!(
+            told.stdout,
+            format!("wrote ./{name}.toml\n\nnext: pgq-analyze throughput ./{name}.toml\n")
+        );
+        let text = fs::read_to_string(place.path().join(format!("{name}.toml")));
+        let built_in = Library::built_in().scenario(name).expect("reads");
+        assert_eq!(text.expect("reads"), built_in.source.text);
+    }
+    plain(&place, &["init", "--scenario", "mine"]).expect_code(0);
+    let mine = Library::built_in().scenario(&place.path().join("mine.toml").display().to_string());
+    assert_eq!(mine.expect("reads").name, "mine");
     assert!(!place.cache().exists(), "no server was needed");
 }
 

@@ -1,4 +1,4 @@
-//! The arguments of the commands about what is measured: queues, fixtures, rules.
+//! The arguments of the commands about what is measured: queues, fixtures, scenarios, rules.
 
 use clap::{Args, Subcommand};
 
@@ -68,6 +68,27 @@ pub enum FixturesAction {
     },
 }
 
+/// `scenarios`.
+#[derive(Debug, Args)]
+pub struct Scenarios {
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    pub action: ScenariosAction,
+}
+
+/// What to do with scenarios.
+#[derive(Debug, Subcommand)]
+pub enum ScenariosAction {
+    /// One line each
+    List,
+    /// A scenario's file with what it means
+    Show {
+        /// A built-in name, or the path of a file
+        #[arg(value_parser = name)]
+        scenario: String,
+    },
+}
+
 /// `rules`.
 #[derive(Debug, Args)]
 pub struct Rules {
@@ -95,10 +116,13 @@ pub struct Init {
     /// What to call it: `my-queue` makes ./my-queue; a path such as ./queues/my-queue is taken as it is
     #[arg(value_parser = name)]
     pub name: String,
-    /// Copy the built-in queue of this name, or with --fixture the built-in fixture
+    /// Copy the built-in queue of this name, or with --fixture or --scenario the built-in one of those
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub from: Option<String>,
     /// Write a fixture file instead of a queue folder
     #[arg(long)]
     pub fixture: bool,
+    /// Write a scenario file instead of a queue folder
+    #[arg(long, conflicts_with = "fixture")]
+    pub scenario: bool,
 }

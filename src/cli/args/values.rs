@@ -6,8 +6,13 @@ use std::time::Duration;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use glob::Pattern;
 
+use crate::definition::scenario::plan::Lasting;
+use crate::definition::scenario::{Completion, Task};
+use crate::definition::threshold::Threshold;
+use crate::definition::{nearest, quantity};
 use crate::postgres::conninfo::redact;
 use crate::report::{ComparisonFormat, Format};
+use crate::run::thresholds;
 
 /// A name, which no address of a server is: such a one may hold a password, and a name is printed.
 pub(super) fn name(text: &str) -> Result<String, String> {
@@ -61,6 +66,49 @@ pub(super) fn age(text: &str) -> Result<Duration, String> {
     };
     let number: u32 = number.parse().map_err(|_| wrong())?;
     Ok(Duration::from_secs(u64::from(number) * hours * 3600))
+}
+
+/// A duration, or `until-empty`.
+pub(super) fn lasting(text: &str) -> Result<Lasting, String> {
+    match text {
+        "until-empty" => Ok(Lasting::UntilEmpty),
+        _ => quantity::duration(text).map(Lasting::For),
+    }
+}
+
+/// A way to complete jobs by its name.
+pub(super) fn completion(text: &str) -> Result<Completion, String> {
+    let all = [
+        Completion::Each,
+        Completion::Batch,
+        Completion::WithNextFetch,
+    ];
+    let names = all.map(|one| one.to_string());
+    let found = all.into_iter().find(|one| one.to_string() == text);
+    found.ok_or_else(|| match nearest(text, names.iter().map(String::as_str)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("`{text}` is none of {}", names.join(", ")),
+    })
+}
+
+/// A task in its own words, as `io:wait=10ms`.
+pub(super) fn task(text: &str) -> Result<Task, String> {
+    Task::of(&name(text)?)
+}
+
+/// A threshold whose metric exists.
+pub(super) fn threshold(text: &str) -> Result<Threshold, String> {
+    let threshold = Threshold::parse(text).map_err(|wrong| wrong.to_string())?;
+    thresholds::check(&threshold).map_err(|wrong| wrong.to_string())?;
+    Ok(threshold)
+}
+
+/// `NAME=VALUE` of a setting.
+pub(super) fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("`{text}` is not NAME=VALUE, as in autovacuum_naptime=1s"))?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 /// A format by its name.

@@ -51,7 +51,20 @@ fn values(command: &str, argument: &Arg) -> Option<Vec<&'static str>> {
             .get_action()
             .takes_values()
             .then(|| library.fixture_names()),
-        "from" => Some([library.queue_names(), library.fixture_names()].concat()),
+        // `init --scenario` is a switch.
+        "scenario" => argument
+            .get_action()
+            .takes_values()
+            .then(|| library.scenario_names()),
+        "from" => Some(
+            [
+                library.queue_names(),
+                library.fixture_names(),
+                library.scenario_names(),
+            ]
+            .concat(),
+        ),
+        "completion" => Some(vec!["each", "batch", "with-next-fetch"]),
         "operation" => Some(Operation::ALL.map(Operation::name).to_vec()),
         "format" => Some(match command {
             "compare" => ComparisonFormat::ALL.map(ComparisonFormat::name).to_vec(),

@@ -1,4 +1,4 @@
-//! `init`: a queue folder, or a fixture file, to start from.
+//! `init`: a queue folder, a fixture or a scenario file, to start from.
 
 mod place;
 
@@ -18,19 +18,30 @@ pub fn run(arguments: &Init) -> anyhow::Result<Exit> {
     let library = Library::built_in();
     let from = arguments.from.as_deref();
     let path = path_of(&arguments.name)?;
-    let text = if arguments.fixture {
+    let file = |text: &str, next: (&str, &str)| -> anyhow::Result<String> {
         let path = match path.ends_with(".toml") {
-            true => path,
-            false => path + ".toml",
+            true => path.clone(),
+            false => path.clone() + ".toml",
         };
+        place::write_file(Path::new(&path), text)?;
+        Ok(told(&path, next, &[]))
+    };
+    let text = if arguments.fixture {
         let text = match from {
             None => library.fixture_template(),
             Some(name) => library
                 .fixture_text(name)
                 .ok_or_else(|| unknown("fixture", name, library.fixture_names()))?,
         };
-        place::write_file(Path::new(&path), text)?;
-        told(&path, "--fixture", &[])
+        file(text, ("compare-plans --fixture", " --quick"))?
+    } else if arguments.scenario {
+        let text = match from {
+            None => library.scenario_template(),
+            Some(name) => library
+                .scenario_text(name)
+                .ok_or_else(|| unknown("scenario", name, library.scenario_names()))?,
+        };
+        file(text, ("throughput", ""))?
     } else {
         let files = match from {
             None => library.queue_template(),
@@ -39,7 +50,7 @@ pub fn run(arguments: &Init) -> anyhow::Result<Exit> {
                 .ok_or_else(|| unknown("queue", name, library.queue_names()))?,
         };
         place::write_folder(Path::new(&path), files)?;
-        told(&path, "--queue", files)
+        told(&path, ("compare-plans --queue", " --quick"), files)
     };
     listing::print(&text)
 }
@@ -66,7 +77,7 @@ fn path_of(name: &str) -> Result<String, Usage> {
         return refused("names nothing");
     }
     if !last.chars().all(plain) || !last.starts_with(char::is_alphanumeric) {
-        return refused("cannot name a queue or fixture");
+        return refused("cannot name a queue, fixture or scenario");
     }
     Ok(match trimmed.contains('/') {
         true => trimmed.to_owned(),
@@ -74,15 +85,15 @@ fn path_of(name: &str) -> Result<String, Usage> {
     })
 }
 
-/// What was written, and what to do with it.
-fn told(path: &str, option: &str, files: &[(&str, &str)]) -> String {
+/// What was written, and what to do with it: a command that takes the path, and options behind that.
+fn told(path: &str, (command, options): (&str, &str), files: &[(&str, &str)]) -> String {
     let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
     let files = match names.is_empty() {
         true => String::new(),
         false => format!(": {}", names.join(", ")),
     };
     format!(
-        "wrote {}{files}\n\nnext: {} compare-plans {option} {} --quick\n",
+        "wrote {}{files}\n\nnext: {} {command} {}{options}\n",
         inert(path),
         env!("CARGO_PKG_NAME"),
         inert(&in_a_shell(path))

@@ -12,4 +12,5 @@ pub mod postgres;
 pub mod queues;
 pub mod rules;
 pub mod runs;
+pub mod scenarios;
 pub mod selftest;

@@ -91,6 +91,89 @@ fn fixtures() {
 }
 
 #[test]
+fn scenarios() {
+    let place = Place::new();
+    let list = shown(&place, &["scenarios", "list"]);
+    let names: Vec<&str> = list
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert_eq!(names, Library::built_in().scenario_names());
+    for name in [
+        "default",
+        "quick",
+        "high-throughput",
+        "low-latency",
+        "cpu-bound",
+        "io-bound",
+        "memory-bound",
+        "with-steps",
+        "scale-1",
+        "scale-2",
+        "scale-4",
+        "scale-8",
+        "steady",
+        "million",
+        "million-default-autovacuum",
+    ] {
+        let text = shown(&place, &["scenarios", "show", name]);
+        let scenario = Library::built_in().scenario(name).expect("reads");
+        assert!(
+            text.contains(scenario.source.text.trim_end()),
+            "the file itself: {text}"
+        );
+        let task = format!("\ntask            {}\n", scenario.task);
+        assert!(text.ends_with(&task), "{text}");
+    }
+    let own = "kind = \"throughput\"\ndescription = \"d\"\nfixture = \"f\"\nqueue = \"q\"\n[task.io]\nwait = \"2s\"\n";
+    let path = place.write("own.toml", own).display().to_string();
+    let text = shown(&place, &["scenarios", "show", &path]);
+    for (what, value) in [
+        ("jobs", "as the fixture says"),
+        ("lasts", "until the queue is empty"),
+        ("workers", "4 in threads"),
+        ("poll interval", "50ms"),
+        ("task", "io:wait=2s"),
+    ] {
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&format!("{what}  ")));
+        assert!(
+            line.is_some_and(|line| line.ends_with(&format!(" {value}"))),
+            "{what}: {text}"
+        );
+    }
+}
+
+#[test]
+fn a_scenario_with_something_wrong_in_it_is_refused_with_the_place() {
+    let place = Place::new();
+    let head = "description = \"d\"\nfixture = \"f\"\nqueue = \"q\"\n";
+    for (text, message) in [
+        (
+            format!("kind = \"throughput\"\n{head}[worker]\n"),
+            ":5:2: unknown key `worker`; did you mean `workers`?",
+        ),
+        (
+            format!("kind = \"throughput\"\n{head}thresholds = [\"lost == 0\"]\n"),
+            ":5:15: there is no metric `lost`; did you mean `ledger.lost`?",
+        ),
+        (
+            format!("kind = \"load\"\n{head}[producers]\ncount = 2\n"),
+            ":1:8: this is a scenario of kind `load`; `pgq-analyze load` runs it",
+        ),
+    ] {
+        let path = place.write("wrong.toml", &text).display().to_string();
+        run(&place, ["scenarios", "show", &path])
+            .expect_code(1)
+            .expect_said(&[&format!("error: {path}{message}")]);
+    }
+    run(&place, ["scenarios", "show", "quik"])
+        .expect_code(2)
+        .expect_said(&["there is no built-in scenario `quik`; did you mean `quick`?"]);
+}
+
+#[test]
 fn rules() {
     let place = Place::new();
     let list = shown(&place, &["rules", "list"]);

@@ -1,0 +1,315 @@
+//! A queue's statement as it serves under load: prepared once a session, called with what a worker holds.
+//!
+//! What a fetch returned goes on in binary to the statements that declare it, whatever its type. Several statements of a file are one
+//! transaction. Statements that need nothing of each other are sent together, without waiting for answers in between.
+
+mod binding;
+mod call;
+mod columns;
+mod input;
+mod layout;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio_postgres::{Client, Error, Row, Statement};
+
+use super::StatementError;
+use super::payload;
+use super::value::RawSlice;
+use crate::definition::operation::Operation;
+use crate::definition::queue::{PlanCacheMode, Queue};
+use crate::definition::statement::StatementFile;
+pub use call::in_one_transaction;
+pub use columns::Columns;
+pub use input::{Input, NewJob, Outcome, Timestamp};
+use layout::Layout;
+
+/// The statements of a file, prepared in one session.
+#[derive(Debug)]
+pub struct Serving {
+    layout: Arc<Layout>,
+    steps: Vec<Prepared>,
+}
+
+/// One statement, and the queries that evaluate its computed parameters.
+#[derive(Debug)]
+struct Prepared {
+    statement: Statement,
+    computed: Vec<Statement>,
+}
+
+/// What a call came to.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// The operation's rows: those of the last statement that returns any.
+    pub rows: Vec<Row>,
+    /// How many rows that statement affected, by its command tag.
+    pub affected: u64,
+    /// What the other statements came to, by their number in the file.
+    others: Vec<(usize, Part)>,
+    /// Where a call has one job: rows affected by each call.
+    by_call: Vec<u64>,
+}
+
+/// What one statement came to.
+#[derive(Debug, Default)]
+struct Part {
+    rows: Vec<Row>,
+    affected: u64,
+}
+
+/// A job as a fetch returned it.
+#[derive(Debug)]
+pub struct FetchedJob {
+    row: Row,
+    /// Its number in the fixture, from 1; none where the payload does not say.
+    pub seq: Option<u64>,
+    /// Whether the payload is as the fixture made it, by its checksum.
+    pub whole: bool,
+}
+
+/// Which of the jobs given to it a call settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// All.
+    All,
+    /// These: true for a job that was settled.
+    Some(Vec<bool>),
+    /// The statement does not say which; so many rows were affected, at most as many as there are jobs.
+    Unknown(u64),
+}
+
+impl FetchedJob {
+    /// Its row.
+    #[must_use]
+    pub fn row(&self) -> &Row {
+        &self.row
+    }
+}
+
+impl Serving {
+    /// Prepares the statements of a file. `fetched` is what the queue's fetch returns, for statements that are fed by it.
+    ///
+    /// # Errors
+    /// If the server refuses a statement, or the file cannot serve as it is written: a parameter without a value, a column that is not
+    /// fetched, a type that does not fit; with the place in the file.
+    pub async fn prepare(
+        client: &Client,
+        queue: &Queue,
+        file: &StatementFile,
+        fetched: Option<&Columns>,
+    ) -> Result<Serving, StatementError> {
+        let layout = Layout::of(client, queue, file, fetched).await?;
+        Serving::with_layout(client, Arc::new(layout))
+            .await
+            .map_err(StatementError::server("prepare a statement"))
+    }
+
+    /// Prepares the same in another session of the same database; nothing has to be found out again.
+    ///
+    /// # Errors
+    /// If the connection fails, or the server refuses what it took before.
+    pub async fn prepare_again(&self, client: &Client) -> Result<Serving, Error> {
+        Serving::with_layout(client, Arc::clone(&self.layout)).await
+    }
+
+    async fn with_layout(client: &Client, layout: Arc<Layout>) -> Result<Serving, Error> {
+        let mut steps = Vec::new();
+        for step in &layout.steps {
+            let statement = client.prepare_typed(&step.text, &step.types).await?;
+            let mut computed = Vec::new();
+            for query in &step.computed {
+                computed.push(client.prepare_typed(&query.text, &query.types).await?);
+            }
+            steps.push(Prepared {
+                statement,
+                computed,
+            });
+        }
+        Ok(Serving { layout, steps })
+    }
+
+    /// What it does for the queue.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        self.layout.operation
+    }
+
+    /// What it returns.
+    #[must_use]
+    pub fn columns(&self) -> &Columns {
+        &self.layout.steps[self.layout.answering].columns
+    }
+
+    /// Whether a call has one job; given several it is called for one after the other.
+    #[must_use]
+    pub fn is_per_job(&self) -> bool {
+        self.layout.per_job
+    }
+
+    /// Whether it declares a parameter that the caller gives, for example `outcomes`: then it takes failed and released jobs, too.
+    #[must_use]
+    pub fn takes(&self, parameter: &str) -> bool {
+        self.layout.given.iter().any(|given| given == parameter)
+    }
+
+    /// How often a call waits for an answer.
+    #[must_use]
+    pub fn round_trips(&self) -> u64 {
+        let steps = self.layout.steps.iter();
+        if self.layout.is_sent_at_once() {
+            return 1;
+        }
+        let in_order: u64 = steps
+            .map(|step| 1 + u64::from(!step.computed.is_empty()))
+            .sum();
+        let around = if self.steps.len() > 1 { 2 } else { 0 };
+        in_order + around
+    }
+
+    /// What to know of how it is called, a sentence each.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.layout.notes
+    }
+
+    /// The rows of a fetch as jobs.
+    #[must_use]
+    pub fn jobs(&self, answer: Answer) -> Vec<FetchedJob> {
+        answer.rows.into_iter().map(|row| self.job(row)).collect()
+    }
+
+    /// A row of a fetch as a job.
+    #[must_use]
+    pub fn job(&self, row: Row) -> FetchedJob {
+        let identity = self
+            .layout
+            .payload
+            .and_then(|(column, form)| Some(payload::identify(form, raw(&row, column)?)))
+            .unwrap_or(payload::Identity::UNKNOWN);
+        FetchedJob {
+            row,
+            seq: identity.seq,
+            whole: identity.whole,
+        }
+    }
+
+    /// For each row of the answer the job it is about, as an index into `jobs`; none where the columns do not tell.
+    #[must_use]
+    pub fn jobs_of(&self, answer: &Answer, jobs: &[&FetchedJob]) -> Option<Vec<Option<usize>>> {
+        if jobs.len() == 1 {
+            return Some(vec![Some(0); answer.rows.len()]);
+        }
+        let keys = Keys::of(&self.layout.steps[self.layout.answering].keys, jobs)?;
+        Some(answer.rows.iter().map(|row| keys.job(row)).collect())
+    }
+
+    /// Which of the jobs given to a call it settled: those whose key a statement returned; where none does, all, if as many rows were
+    /// affected.
+    #[must_use]
+    pub fn settled(&self, answer: &Answer, jobs: &[&FetchedJob]) -> Settled {
+        if self.layout.per_job {
+            return Settled::of(answer.by_call.iter().map(|rows| *rows > 0).collect());
+        }
+        let all = jobs.len() as u64;
+        if self.steps.len() == 1 && answer.affected >= all {
+            return Settled::All;
+        }
+        let mut settled = vec![false; jobs.len()];
+        let mut known = false;
+        for (step, rows, _) in answer.parts(self.layout.answering) {
+            if let Some(keys) = Keys::of(&self.layout.steps[step].keys, jobs) {
+                known = true;
+                for job in rows.iter().filter_map(|row| keys.job(row)) {
+                    settled[job] = true;
+                }
+            }
+        }
+        if known {
+            return Settled::of(settled);
+        }
+        let affected = || answer.parts(self.layout.answering).map(|(_, _, rows)| rows);
+        let in_sum: u64 = affected().sum();
+        if affected().any(|rows| rows == all) || in_sum == all {
+            return Settled::All;
+        }
+        Settled::Unknown(in_sum.min(all))
+    }
+}
+
+impl Settled {
+    fn of(settled: Vec<bool>) -> Settled {
+        if settled.iter().all(|settled| *settled) {
+            Settled::All
+        } else {
+            Settled::Some(settled)
+        }
+    }
+}
+
+impl Answer {
+    /// Number, rows and affected rows of each statement.
+    fn parts(&self, answering: usize) -> impl Iterator<Item = (usize, &[Row], u64)> {
+        let others = self
+            .others
+            .iter()
+            .map(|(step, part)| (*step, part.rows.as_slice(), part.affected));
+        others.chain(std::iter::once((
+            answering,
+            self.rows.as_slice(),
+            self.affected,
+        )))
+    }
+}
+
+/// Jobs by the values of the columns that tell them apart.
+struct Keys<'a> {
+    returned: Vec<usize>,
+    jobs: HashMap<Vec<Option<&'a [u8]>>, usize>,
+}
+
+impl<'a> Keys<'a> {
+    /// None where there is no such column, or several jobs have the same values in them.
+    fn of(pairs: &[(usize, usize)], jobs: &[&'a FetchedJob]) -> Option<Keys<'a>> {
+        if pairs.is_empty() {
+            return None;
+        }
+        let mut known = HashMap::with_capacity(jobs.len());
+        for (index, job) in jobs.iter().enumerate() {
+            let key = pairs.iter().map(|(_, fetched)| raw(&job.row, *fetched));
+            if known.insert(key.collect(), index).is_some() {
+                return None;
+            }
+        }
+        Some(Keys {
+            returned: pairs.iter().map(|(returned, _)| *returned).collect(),
+            jobs: known,
+        })
+    }
+
+    fn job(&self, row: &Row) -> Option<usize> {
+        let key: Vec<Option<&[u8]>> = self.returned.iter().map(|index| raw(row, *index)).collect();
+        self.jobs.get(&key).copied()
+    }
+}
+
+/// A value as it was received; none is null.
+fn raw(row: &Row, column: usize) -> Option<&[u8]> {
+    row.try_get::<_, RawSlice<'_>>(column).ok()?.0
+}
+
+/// Sets a session to the plans that the clients of a queue use.
+///
+/// # Errors
+/// If the server refuses.
+pub async fn choose_plans(client: &Client, mode: PlanCacheMode) -> Result<(), Error> {
+    let mode = match mode {
+        PlanCacheMode::Auto => return Ok(()),
+        PlanCacheMode::Custom => "force_custom_plan",
+        PlanCacheMode::Generic => "force_generic_plan",
+    };
+    client
+        .batch_execute(&format!("set plan_cache_mode = {mode}"))
+        .await
+}
