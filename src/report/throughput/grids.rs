@@ -209,8 +209,10 @@ pub(super) fn workers(workers: &[WorkerResult]) -> Grid {
         }
         return grid;
     }
-    let ends: [(&str, fn(f64, f64) -> f64); 2] = [("least", f64::min), ("most", f64::max)];
-    for (name, end) in ends {
+    for (name, end) in [
+        ("least", f64::min as fn(f64, f64) -> f64),
+        ("most", f64::max),
+    ] {
         let mut row = vec![format!("{name} of {}", Count(workers.len() as u64))];
         row.extend(FIGURES.map(|(_, figure, shown)| {
             known(workers.iter().filter_map(figure).reduce(end).map(shown))

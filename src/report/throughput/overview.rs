@@ -8,8 +8,11 @@ use crate::report::text::inert;
 use crate::run::throughput::{Cell, LedgerVerdict, Repeats, ThroughputResult, Waits};
 use crate::units::{Count, Significant};
 
+/// A part of what a drain was asked to do: its name and how it is printed.
+type Part = (&'static str, fn(&Cell) -> String);
+
 /// What tells one cell from another, in the order of columns.
-const PARTS: [(&str, fn(&Cell) -> String); 9] = [
+const PARTS: [Part; 9] = [
     ("postgres", |cell| inert(&cell.postgres)),
     ("fixture", |cell| inert(&cell.fixture)),
     ("scenario", |cell| inert(&cell.scenario)),
@@ -23,23 +26,15 @@ const PARTS: [(&str, fn(&Cell) -> String); 9] = [
 
 /// The cells side by side.
 pub(super) fn overview(cells: &[Repeats<'_>]) -> Grid {
-    let differing: Vec<fn(&Cell) -> String> = PARTS
-        .iter()
-        .filter(|(_, part)| {
-            let mut parts = cells.iter().map(|repeats| part(&repeats.cell));
-            let first = parts.next();
-            parts.any(|part| Some(part) != first)
-        })
-        .map(|(_, part)| *part)
-        .collect();
-    let names = PARTS.iter().filter(|(_, part)| {
-        let mut kept = differing.iter();
-        kept.any(|one| std::ptr::fn_addr_eq(*one, *part))
-    });
-    let names: Vec<&str> = names.map(|(name, _)| *name).collect();
+    let differs = |(_, part): &&Part| {
+        let mut parts = cells.iter().map(|repeats| part(&repeats.cell));
+        let first = parts.next();
+        parts.any(|part| Some(part) != first)
+    };
+    let differing: Vec<&Part> = PARTS.iter().filter(differs).collect();
     let is_repeated = cells.iter().any(|repeats| repeats.results.len() > 1);
     let mut grid = Grid::new(&["queue"], &[]);
-    for name in names {
+    for (name, _) in &differing {
         grid.add_column(name, false);
     }
     grid.add_column("jobs/s", true);
@@ -53,7 +48,7 @@ pub(super) fn overview(cells: &[Repeats<'_>]) -> Grid {
     grid.add_column("most waited for", false);
     for repeats in cells {
         let mut row = vec![(Role::Plain, inert(&repeats.cell.queue))];
-        let parts = differing.iter().map(|part| part(&repeats.cell));
+        let parts = differing.iter().map(|(_, part)| part(&repeats.cell));
         row.extend(parts.map(|part| (Role::Plain, part)));
         let figures = figures(repeats, is_repeated).into_iter();
         row.extend(figures.map(|figure| (Role::Plain, figure)));
