@@ -10,6 +10,7 @@ mod cleaning;
 mod comparing;
 mod connecting;
 mod definitions;
+mod draining;
 mod findings;
 mod gating;
 mod given_server;

@@ -18,7 +18,7 @@ use crate::statement::serving::{Columns, Serving, choose_plans};
 
 /// A worker that could not get ready.
 #[derive(Debug, Error)]
-pub enum OpenError {
+pub(super) enum OpenError {
     /// There is no session.
     #[error(transparent)]
     Connect(#[from] ConnectError),

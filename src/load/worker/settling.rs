@@ -87,7 +87,7 @@ impl Worker<'_> {
             return Ok(());
         }
         self.enter(WorkerState::Completing);
-        self.mark_as_completing(&completed);
+        self.announce(&completed);
         self.counters.fetches_begun.add(1);
         let sent_ns = now_ns();
         let lists = Lists::of(&completed);
@@ -138,7 +138,7 @@ impl Worker<'_> {
 
     async fn call(&mut self, operation: Operation, group: Vec<Finished>) -> Result<(), Failure> {
         self.enter(WorkerState::Completing);
-        self.mark_as_completing(&group);
+        self.announce(&group);
         if self.works_within() && operation == Operation::Complete {
             return self.call_with_work(group).await;
         }
@@ -211,14 +211,18 @@ impl Worker<'_> {
         Ok((settled_by(complete, &answer, &lists), sent_ns, now_ns()))
     }
 
-    fn mark_as_completing(&self, group: &[Finished]) {
-        let completed = |finished: &&Finished| finished.outcome == Outcome::Completed;
-        for seq in group
-            .iter()
-            .filter(completed)
-            .filter_map(|finished| finished.job.seq)
-        {
-            self.ledger.completing(seq);
+    /// Says what is about to happen to jobs. A job that is failed or handed back may be with another worker before the answer is here: its
+    /// cell is left alone from then on.
+    fn announce(&self, group: &[Finished]) {
+        for finished in group {
+            let Some(seq) = finished.job.seq else {
+                continue;
+            };
+            match finished.outcome {
+                Outcome::Completed => self.ledger.completing(seq),
+                Outcome::Failed => self.ledger.failed(seq),
+                Outcome::Released => self.ledger.released(seq),
+            }
         }
     }
 
@@ -249,20 +253,15 @@ impl Worker<'_> {
                 continue;
             }
             self.counters.held.subtract(1);
-            let seq = finished.job.seq;
             match finished.outcome {
                 Outcome::Completed => {
                     completed += 1;
-                    let _ = seq.is_some_and(|seq| self.ledger.completed(seq));
+                    if let Some(seq) = finished.job.seq {
+                        self.ledger.completed(seq);
+                    }
                 }
-                Outcome::Failed => {
-                    self.counters.failed.add(1);
-                    seq.into_iter().for_each(|seq| self.ledger.failed(seq));
-                }
-                Outcome::Released => {
-                    self.counters.released.add(1);
-                    seq.into_iter().for_each(|seq| self.ledger.released(seq));
-                }
+                Outcome::Failed => self.counters.failed.add(1),
+                Outcome::Released => self.counters.released.add(1),
             }
         }
         if left > 0 {
@@ -286,20 +285,17 @@ impl Worker<'_> {
 
     /// A job that an answer does not count among those it settled.
     fn not_settled(&mut self, finished: &Finished, is_unknown: bool) {
-        if let Some(seq) = finished.job.seq {
-            match finished.outcome {
-                // Sent twice: the first time may have settled it.
-                Outcome::Failed if finished.is_unanswered => self.ledger.failed(seq),
-                Outcome::Completed if finished.is_unanswered || is_unknown => {}
-                // The worker had lost hold of it before.
-                _ => self.ledger.refused(seq),
+        if let (Some(seq), Outcome::Completed) = (finished.job.seq, finished.outcome) {
+            // Of a completion that was sent twice the first may have settled it; else the worker had lost hold of the job before.
+            if !finished.is_unanswered && !is_unknown {
+                self.ledger.refused(seq);
             }
         }
         self.interrupted(finished);
     }
 
     fn interrupted(&self, finished: &Finished) {
-        if let Some(seq) = finished.job.seq {
+        if let (Some(seq), Outcome::Completed) = (finished.job.seq, finished.outcome) {
             self.ledger.interrupted(seq);
         }
         self.counters.interrupted.add(1);
@@ -311,10 +307,11 @@ impl Worker<'_> {
         // A session that is ended may have committed before it could say so.
         let is_refused = error.as_db_error().is_some() && remedy(error) != Remedy::Reconnect;
         for finished in &mut group {
-            match finished.job.seq {
+            if let (Some(seq), Outcome::Completed) = (finished.job.seq, finished.outcome) {
                 // What the server refuses it does not do.
-                Some(seq) if is_refused && !finished.is_unanswered => self.ledger.refused(seq),
-                _ => {}
+                if is_refused && !finished.is_unanswered {
+                    self.ledger.refused(seq);
+                }
             }
             finished.is_unanswered |= !is_refused;
         }
