@@ -110,7 +110,7 @@ async fn live(
     }
     counters.ready_ns.set(now_ns());
     counters.set_state(WorkerState::Waiting);
-    if !start(&post.board).await {
+    if !start(&post.board, worker).await {
         close(connection).await;
         return Ok(());
     }
@@ -140,7 +140,7 @@ async fn arrive(
             Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(backoff.next_wait()).await;
-        if post.board.control().phase() >= Phase::Stopping {
+        if post.board.phase_of(worker).0 >= Phase::Stopping {
             return Ok(None);
         }
     }
@@ -169,9 +169,9 @@ async fn first_fetch(
 }
 
 /// Waits for the start. Whether there is one: the run may end before.
-async fn start(board: &Board) -> bool {
+async fn start(board: &Board, worker: usize) -> bool {
     loop {
-        match board.control().phase() {
+        match board.phase_of(worker).0 {
             Phase::Starting => tokio::time::sleep(START_POLL).await,
             Phase::Running => break,
             Phase::Stopping | Phase::Ended => return false,

@@ -31,7 +31,7 @@ pub struct Started {
 }
 
 /// The board's file in a directory.
-fn file(directory: &TempDir) -> PathBuf {
+fn file_in(directory: &TempDir) -> PathBuf {
     directory.path().join("board")
 }
 
@@ -47,13 +47,19 @@ impl SharedBoard {
             }
             // Nobody else may look into it.
             let directory = TempDir::with_prefix("pgq-analyze-")?;
-            Ok((Board::create(&file(&directory), shape)?, Some(directory)))
+            Ok((Board::create(&file_in(&directory), shape)?, Some(directory)))
         };
         let (board, directory) = made().map_err(FleetError::Board)?;
         Ok(SharedBoard {
             board: Arc::new(board),
             directory,
         })
+    }
+
+    /// Its file, where it has one.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        self.directory.as_ref().map(file_in)
     }
 
     /// Starts the workers of an assignment; worker processes are made of `program`.
@@ -76,7 +82,7 @@ impl SharedBoard {
         let order = |(number, workers)| Order {
             process: number,
             route: address.route(),
-            board: file(&directory),
+            board: file_in(&directory),
             workers,
             assignment: Assignment::clone(assignment),
         };
@@ -99,9 +105,9 @@ mod tests {
             workers: 2,
             jobs: 10,
         };
-        assert!(SharedBoard::new(shape, 0).unwrap().directory.is_none());
+        assert!(SharedBoard::new(shape, 0).unwrap().file().is_none());
         let shared = SharedBoard::new(shape, 2).unwrap();
-        let file = file(shared.directory.as_ref().unwrap());
+        let file = shared.file().unwrap();
         assert!(file.exists());
         drop(shared);
         assert!(!file.exists() && !file.parent().unwrap().exists());

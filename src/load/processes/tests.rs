@@ -53,6 +53,7 @@ fn assignment() -> Assignment {
         outcomes: Outcomes::default(),
         settings: BTreeMap::new(),
         seed: 1,
+        only_first_fetch: false,
     }
 }
 
@@ -84,7 +85,7 @@ fn intervals() -> (Sender<Interval>, Receiver<Interval>) {
 fn what_workers_hand_back_is_passed_on() {
     let (tell, _intervals) = intervals();
     let good = script(GOOD);
-    let mut processes = Processes::start(&good, vec![order(1, 0..1)], &tell).unwrap();
+    let mut processes = Processes::start(&good, vec![order(1, 0..1)], None, &tell).unwrap();
     assert!(!processes.have_opened() && !processes.have_ended());
     assert_eq!(watch(&mut processes, &board()), Vec::<String>::new());
     assert!(processes.have_opened());
@@ -106,7 +107,7 @@ fn what_a_killed_process_held_is_interrupted_and_told_once() {
     counters.held.add(3);
     let waits = script("read -r order; echo '\"opened\"'; read -r more");
     let orders = vec![order(1, 0..1), order(2, 1..2)];
-    let mut processes = Processes::start(&waits, orders, &tell).unwrap();
+    let mut processes = Processes::start(&waits, orders, None, &tell).unwrap();
     while !processes.have_opened() {
         assert_eq!(processes.look(&board), []);
     }
@@ -150,11 +151,11 @@ fn children_that_cannot_go_on_say_why() {
         ),
     ] {
         let child = script(body);
-        let mut processes = Processes::start(&child, vec![order(1, 0..1)], &tell).unwrap();
+        let mut processes = Processes::start(&child, vec![order(1, 0..1)], None, &tell).unwrap();
         assert_eq!(watch(&mut processes, &board()), [expected]);
     }
     let nothing = Program::at(PathBuf::from("/no/such/program"));
-    let mut processes = Processes::start(&nothing, vec![order(1, 0..2)], &tell).unwrap();
+    let mut processes = Processes::start(&nothing, vec![order(1, 0..2)], None, &tell).unwrap();
     let losses = watch(&mut processes, &board());
     assert!(losses[0].contains("could not be started"), "{losses:?}");
     assert!(losses[0].ends_with("with 2 workers (1 to 2)"), "{losses:?}");
@@ -165,7 +166,7 @@ fn dropped_they_are_ended() {
     let (tell, _intervals) = intervals();
     let board = board();
     let waits = script("read -r order; echo '\"opened\"'; exec sleep 600");
-    let mut processes = Processes::start(&waits, vec![order(1, 0..1)], &tell).unwrap();
+    let mut processes = Processes::start(&waits, vec![order(1, 0..1)], None, &tell).unwrap();
     while !processes.have_opened() {
         processes.look(&board);
     }
