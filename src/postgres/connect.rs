@@ -1,6 +1,7 @@
 //! Connections that are owned: one session, one backend, gone when the owner lets go of it.
 
 mod error;
+mod libpq;
 mod opening;
 mod route;
 mod tls;

@@ -1,5 +1,7 @@
 //! A self-test for people at a terminal: what was found, then what can be trusted.
 
+mod pgbench;
+
 use super::Layout;
 use super::page::Page;
 use super::palette::Role;
@@ -27,6 +29,7 @@ pub(super) fn render(found: &SelfTest, layout: Layout<'_>) -> String {
     disk(&mut page, &found.disk);
     counts(&mut page, found);
     times(&mut page, found);
+    pgbench::section(&mut page, &found.pgbench);
     verdict(&mut page, found);
     page.text()
 }
@@ -370,7 +373,7 @@ mod tests {
     use super::*;
     use crate::run::environment::Limitation;
     use crate::run::selftest::sample::steady;
-    use crate::run::selftest::{Difference, Topic};
+    use crate::run::selftest::{Difference, Pgbench, Topic};
 
     /// A machine with something to say in every place.
     fn troubled() -> SelfTest {
@@ -395,6 +398,12 @@ mod tests {
                 .map(str::to_owned)
                 .to_vec(),
         });
+        found.pgbench = Pgbench {
+            not_measured: Some(
+                "there is no pgbench beside the server's binaries or on the PATH".to_owned(),
+            ),
+            ..Pgbench::default()
+        };
         found.times.told_from = None;
         let judge = |topic, trust, sentence: &str| Judgement {
             topic,

@@ -1,11 +1,13 @@
 //! What `selftest` found: the server, the clock, whether counts repeat, how much times waver, the disk, the machine, a verdict.
 
+mod pgbench;
 #[cfg(test)]
 pub(crate) mod sample;
 
 use serde::Serialize;
 
 use super::environment::ServerRecord;
+pub use pgbench::{Pair, Pgbench, Side};
 
 /// The version of what `selftest --json` prints.
 pub const FORMAT_VERSION: u32 = 1;
@@ -27,6 +29,8 @@ pub struct SelfTest {
     pub counts: Counts,
     /// How much times waver.
     pub times: Times,
+    /// Whether this program keeps up with pgbench.
+    pub pgbench: Pgbench,
     /// The disk.
     pub disk: Disk,
     /// The machine this program runs on.
@@ -235,6 +239,8 @@ pub enum Topic {
     TimesOfRuns,
     /// Times of single nodes, as EXPLAIN gives them.
     NodeTimes,
+    /// Whether this program or the server is the limit of what is measured under load.
+    Generator,
     /// What waits for the disk.
     DurableCommits,
     /// What else uses the machine.
@@ -250,6 +256,7 @@ impl Topic {
             Topic::InterleavedTimes => "interleaved times",
             Topic::TimesOfRuns => "times of runs",
             Topic::NodeTimes => "node times",
+            Topic::Generator => "generator",
             Topic::DurableCommits => "durable commits",
             Topic::Machine => "machine",
         }

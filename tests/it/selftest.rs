@@ -41,6 +41,7 @@ fn as_json_it_holds_what_its_page_names() {
         "disk",
         "format_version",
         "machine",
+        "pgbench",
         "program_version",
         "server",
         "times",
@@ -49,7 +50,9 @@ fn as_json_it_holds_what_its_page_names() {
     ];
     assert_eq!(keys(&found), wanted);
     let page = include_str!("../../docs/selftest.md");
-    for part in ["server", "clock", "counts", "times", "disk", "machine"] {
+    for part in [
+        "server", "clock", "counts", "times", "pgbench", "disk", "machine",
+    ] {
         for key in keys(&found[part]) {
             assert!(
                 page.contains(&format!("`{key}`")),
@@ -94,7 +97,27 @@ fn as_json_it_holds_what_its_page_names() {
     );
     assert_eq!(found["server"]["profile"], "plans");
     assert_eq!(found["server"]["settings"]["fsync"], "off");
+    assert_both_did_the_same(&found["pgbench"]);
     assert_nothing_left(&place.cache());
+}
+
+/// pgbench and this program executed as many statements and deleted as many rows, in every pair.
+fn assert_both_did_the_same(pgbench: &Value) {
+    assert_eq!(pgbench["not_measured"], Value::Null, "{pgbench}");
+    let pairs = pgbench["pairs"].as_array().expect("a list");
+    assert!(!pairs.is_empty(), "{pgbench}");
+    for pair in pairs {
+        let (theirs, ours) = (&pair["pgbench"], &pair["ours"]);
+        for key in ["statements", "rows"] {
+            assert_eq!(theirs[key], ours[key], "{key} of {pair}");
+        }
+        assert_eq!(ours["rows"], pgbench["rows"], "{pair}");
+        for side in [theirs, ours] {
+            assert!(side["cpu_us"].as_f64() > Some(0.0), "{pair}");
+        }
+    }
+    assert!(pgbench["throughput_ratio"].as_f64() > Some(0.0));
+    assert!(pgbench["cpu_ratio"].as_f64() > Some(0.0));
 }
 
 #[test]

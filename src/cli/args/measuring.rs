@@ -201,6 +201,9 @@ pub struct Selftest {
     /// Time for all of it, about
     #[arg(long, value_name = "SECONDS", default_value = "12", value_parser = seconds, help_heading = "How")]
     pub budget: Duration,
+    /// Pairs of runs of the same statement by pgbench and by this program, however long they take
+    #[arg(long, value_name = "N", help_heading = "How")]
+    pub pairs: Option<usize>,
     /// Print everything as JSON
     #[arg(long, help_heading = "Output")]
     pub json: bool,

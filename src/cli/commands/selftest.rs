@@ -7,7 +7,7 @@ use crate::cli::args::{Common, Selftest};
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::Interrupted;
 use crate::cli::server;
-use crate::experiment::selftest;
+use crate::experiment::selftest::{self, Extent, Pairs};
 use crate::postgres::workspace::Workspace;
 use crate::report;
 use crate::run::event::Events;
@@ -20,7 +20,13 @@ use crate::run::selftest::Outcome;
 pub async fn run(arguments: &Selftest, common: &Common) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let work = async |workspace: &Workspace, events: &Events| {
-        Ok(selftest::run(workspace, started, arguments.budget, events).await?)
+        let pairs = arguments.pairs.map_or(Pairs::AsFit, Pairs::Exactly);
+        let extent = Extent {
+            started,
+            budget: arguments.budget,
+            pairs,
+        };
+        Ok(selftest::run(workspace, extent, events).await?)
     };
     let found = match server::with_server(common, "selftest", &selftest::workload()?, work).await? {
         Ok(found) => found,

@@ -4,6 +4,7 @@ mod clock;
 mod counts;
 mod disk;
 mod machine;
+mod pgbench;
 mod statements;
 mod times;
 mod verdict;
@@ -28,6 +29,7 @@ use crate::run::event::{Events, RunEvent};
 use crate::run::selftest::{Clock, Disk, FORMAT_VERSION, FoundServer, SelfTest};
 
 use self::machine::ProcessorTime;
+pub use self::pgbench::Pairs;
 use self::statements::Statements;
 
 /// The queue whose statements are measured.
@@ -81,17 +83,29 @@ fn fixture() -> Result<Fixture, LibraryError> {
 pub fn workload() -> Result<Workload, LibraryError> {
     let queue = Library::built_in().queue(QUEUE)?;
     let copies = statements::LEAST_COPIES as u64;
-    Ok(Workload::copying(&queue, &fixture()?, copies))
+    let mut workload = Workload::copying(&queue, &fixture()?, copies);
+    workload.besides.push(pgbench::besides());
+    Ok(workload)
 }
 
-/// Tests the server of a workspace and this machine, in about `budget` counted from `started`.
+/// How long a self-test may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// When it began.
+    pub started: Instant,
+    /// Time for all of it, about; a stated number of pairs takes what it takes.
+    pub budget: Duration,
+    /// Pairs of runs with pgbench.
+    pub pairs: Pairs,
+}
+
+/// Tests the server of a workspace and this machine.
 ///
 /// # Errors
 /// If the server cannot be used for what every run needs.
 pub async fn run(
     workspace: &Workspace,
-    started: Instant,
-    budget: Duration,
+    extent: Extent,
     events: &Events,
 ) -> Result<SelfTest, SelfTestError> {
     let (queue, fixture) = (Library::built_in().queue(QUEUE)?, fixture()?);
@@ -103,6 +117,7 @@ pub async fn run(
         record: describe_server(workspace).await?,
     };
     let (clock, disk) = clock_and_disk(workspace, events).await?;
+    let pgbench = pgbench::measure(workspace, extent.budget, extent.pairs, events).await?;
     let template = cache::ensure(
         workspace.databases(),
         workspace.version_text(),
@@ -122,7 +137,7 @@ pub async fn run(
         template: &template,
         events,
     };
-    let (counts, times) = test.measure(started, budget).await?;
+    let (counts, times) = test.measure(extent.started, extent.budget).await?;
     machine.stolen = ProcessorTime::now()
         .zip(before)
         .and_then(|(after, before)| after.stolen_since(before));
@@ -134,10 +149,11 @@ pub async fn run(
         clock,
         counts,
         times,
+        pgbench,
         disk,
         machine,
         verdict: Vec::new(),
-        total_ms: started.elapsed().as_secs_f64() * 1000.0,
+        total_ms: extent.started.elapsed().as_secs_f64() * 1000.0,
     };
     found.verdict = verdict::judge(&found);
     Ok(found)

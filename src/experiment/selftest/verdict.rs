@@ -1,7 +1,7 @@
 //! The verdict: what was found, put into words. A pure function of what was measured.
 
-use crate::run::selftest::{Judgement, SelfTest, SyncTimes, Topic, Trust};
-use crate::units::{Count, Milliseconds, Significant};
+use crate::run::selftest::{Judgement, Pgbench, SelfTest, SyncTimes, Topic, Trust};
+use crate::units::{Count, Milliseconds, Significant, counted};
 
 /// A sync faster than this has reached no disk: flash with a cache that survives a power cut needs about as long.
 const FASTEST_SYNC_MS: f64 = 0.05;
@@ -22,6 +22,12 @@ const DEAR_TIMING_NS: f64 = 250.0;
 /// The share of stolen time from which it shows.
 const STOLEN: f64 = 0.01;
 
+/// Below this share of pgbench's throughput this program is the limit.
+const LEAST_THROUGHPUT: f64 = 0.95;
+
+/// This many times pgbench's processor time for a statement is too much.
+const MOST_CPU: f64 = 1.75;
+
 /// The keys of a result that are promised to repeat; the bytes of WAL usually do.
 const PROMISED: &[&str] = &["shape", "rows", "buffers.total", "wal.records"];
 
@@ -32,6 +38,7 @@ pub(super) fn judge(found: &SelfTest) -> Vec<Judgement> {
         (Topic::InterleavedTimes, interleaved_times(found)),
         (Topic::TimesOfRuns, times_of_runs(found)),
         (Topic::NodeTimes, node_times(found)),
+        (Topic::Generator, generator(found)),
         (Topic::DurableCommits, durable_commits(found)),
         (Topic::Machine, machine(found)),
     ];
@@ -181,6 +188,47 @@ fn node_times(found: &SelfTest) -> (Trust, String) {
     (
         Trust::Limited,
         format!("{sentence}: the clock is dear here{source}"),
+    )
+}
+
+fn generator(found: &SelfTest) -> (Trust, String) {
+    let Pgbench {
+        throughput_ratio,
+        cpu_ratio,
+        pairs,
+        not_measured,
+        ..
+    } = &found.pgbench;
+    let (Some(throughput), Some(cpu)) = (*throughput_ratio, *cpu_ratio) else {
+        let reason = not_measured
+            .as_deref()
+            .unwrap_or("no pair of runs was long enough");
+        return (Trust::Unknown, reason.to_owned());
+    };
+    let mut figures = format!(
+        "{} × its throughput at {} × its processor time for a statement (median of {})",
+        Significant(throughput),
+        Significant(cpu),
+        counted(pairs.len(), "pair")
+    );
+    if found.debug_build {
+        figures += "; a debug build of this program is slower than others";
+    }
+    if throughput < LEAST_THROUGHPUT {
+        let sentence = format!(
+            "the generator does not keep up with pgbench: {figures}; throughput that is measured here may be its own limit, not the server's"
+        );
+        return (Trust::Limited, sentence);
+    }
+    if cpu > MOST_CPU {
+        let sentence = format!(
+            "the generator keeps up with pgbench, but is dear: {figures}; on a machine shared with the server it takes that from the server"
+        );
+        return (Trust::Limited, sentence);
+    }
+    (
+        Trust::Yes,
+        format!("the generator keeps up with pgbench: {figures}"),
     )
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Clock, ClockClass, CopyCounts, Counts, Disk, FORMAT_VERSION, FalseAlarms, FoundServer, Machine,
-    SelfTest, SyncTimes, Times, VariantCounts,
+    Pair, Pgbench, SelfTest, Side, SyncTimes, Times, VariantCounts,
 };
 use crate::run::environment::ServerRecord;
 
@@ -27,6 +27,7 @@ pub(crate) fn steady() -> SelfTest {
         },
         counts: counts(),
         times: times(),
+        pgbench: pgbench(),
         disk: Disk {
             directory: Some("/var/cache/pgq-analyze/postgres-15".to_owned()),
             free_bytes: Some(50 << 30),
@@ -121,4 +122,29 @@ fn times() -> Times {
         told_from: Some(0.13),
         apart_in_blocks: Some(0.07),
     }
+}
+
+fn pgbench() -> Pgbench {
+    let pair = |first: f64| Pair {
+        pgbench: Side {
+            statements: 4000,
+            rows: 40_000,
+            throughput: first,
+            cpu_us: 16.0,
+        },
+        ours: Side {
+            statements: 4000,
+            rows: 40_000,
+            throughput: first * 1.02,
+            cpu_us: 20.0,
+        },
+    };
+    Pgbench {
+        program: Some("/usr/lib/postgresql/15/bin/pgbench".to_owned()),
+        statement: "delete from job … returning id, payload".to_owned(),
+        connections: 2,
+        rows: 40_000,
+        ..Pgbench::default()
+    }
+    .with_pairs(vec![pair(8000.0), pair(8500.0), pair(9000.0)])
 }

@@ -37,7 +37,7 @@ fn a_steady_machine_is_trusted() {
     found.verdict = judge(&found);
     let trusts: Vec<Trust> = found.verdict.iter().map(|one| one.trust).collect();
     use Trust::{Limited, Yes};
-    assert_eq!(trusts, [Yes, Yes, Limited, Yes, Yes, Yes]);
+    assert_eq!(trusts, [Yes, Yes, Limited, Yes, Yes, Yes, Yes]);
     assert_eq!(found.outcome(), Outcome::Passed);
 }
 
@@ -151,4 +151,36 @@ fn what_disturbs_the_machine_is_named() {
     ] {
         assert!(sentence.contains(part), "{sentence}");
     }
+}
+
+#[test]
+fn a_generator_that_does_not_keep_up_is_a_warning() {
+    let topic = Topic::Generator;
+    let (trust, sentence, _) = judged(topic, |_| {});
+    assert_eq!(trust, Trust::Yes);
+    assert!(
+        sentence.contains(
+            "1.02 × its throughput at 1.25 × its processor time for a statement (median of 3 pairs)"
+        ),
+        "{sentence}"
+    );
+    let (trust, sentence, outcome) =
+        judged(topic, |found| found.pgbench.throughput_ratio = Some(0.94));
+    assert_eq!((trust, outcome), (Trust::Limited, Outcome::Passed));
+    assert!(sentence.contains("does not keep up"), "{sentence}");
+    let (trust, sentence, _) = judged(topic, |found| {
+        found.pgbench.cpu_ratio = Some(1.76);
+        found.debug_build = true;
+    });
+    assert_eq!(trust, Trust::Limited);
+    assert!(
+        sentence.contains("is dear") && sentence.contains("debug build"),
+        "{sentence}"
+    );
+    let (trust, sentence, outcome) = judged(topic, |found| {
+        found.pgbench.cpu_ratio = None;
+        found.pgbench.not_measured = Some("there is no pgbench".to_owned());
+    });
+    assert_eq!((trust, outcome), (Trust::Unknown, Outcome::Passed));
+    assert_eq!(sentence, "there is no pgbench");
 }
