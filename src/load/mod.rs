@@ -1,15 +1,11 @@
 //! Workers that fetch, work and complete with a queue's own statements, and the ledger that accounts for every job.
 
 pub mod assignment;
-<<<<<<< HEAD
 pub mod board;
 pub mod clock;
 pub mod drain;
 pub mod fleet;
 pub mod ledger;
-=======
-pub mod clock;
->>>>>>> science
 pub mod outcome;
 pub mod probe;
 pub mod processes;
