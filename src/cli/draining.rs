@@ -13,7 +13,9 @@ use crate::definition::scenario::plan::Plan;
 use crate::experiment::cost::Workload;
 use crate::experiment::environment;
 use crate::experiment::plans::save;
-use crate::experiment::throughput::{DrainOptions, Stop, ThroughputExperiment, record_subject_matter};
+use crate::experiment::throughput::{
+    DrainOptions, Stop, ThroughputExperiment, record_subject_matter,
+};
 use crate::postgres::workspace::Workspace;
 use crate::run::event::Events;
 use crate::run::store::{RunStore, StoreError};

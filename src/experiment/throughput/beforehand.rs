@@ -50,9 +50,9 @@ impl ThroughputExperiment<'_> {
         let mut measured = Beforehand::default();
         match probe::startup_ms(address, assignment, &self.options.program).await {
             Ok(startup_ms) => measured.startup_ms = Some(startup_ms),
-            Err(error) => measured
-                .notes
-                .push(format!("starting on an empty queue was not measured: {error}")),
+            Err(error) => measured.notes.push(format!(
+                "starting on an empty queue was not measured: {error}"
+            )),
         }
         let session = match address.connect(&assignment.database).await {
             Ok(session) => session,

@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::settings;
 use crate::definition::Queue;
 use crate::definition::scenario::Workers;
-use crate::definition::scenario::plan::Drain;
+use crate::definition::scenario::plan::{Drain, Plan};
 use crate::fixture::build::BuildError;
 use crate::load::assignment::{Assignment, QueueFiles};
 use crate::load::board::{Board, Shape};
@@ -32,7 +32,9 @@ use crate::monitor::watch::{Drained as Execution, Observations};
 use crate::postgres::database::DatabaseError;
 use crate::run::store::StoreError;
 use crate::run::thresholds;
-use crate::run::throughput::{Ended, SetUp, ThroughputResult};
+use crate::run::throughput::{
+    Deliveries, Ended, Fetches, Generator, LedgerCounts, SetUp, ThroughputResult,
+};
 
 /// Why a queue could not be drained, or what came of it could not be kept.
 #[derive(Debug, Error)]
@@ -162,7 +164,9 @@ impl ThroughputExperiment<'_> {
                 named: &named,
             })
             .await;
-        let drained = self.drain_rest(prepared, &board, &outcome, &mut notes).await;
+        let drained = self
+            .drain_rest(prepared, &board, &outcome, &mut notes)
+            .await;
         Ok(Gone {
             board,
             outcome,
@@ -245,30 +249,76 @@ impl ThroughputExperiment<'_> {
         gone: Gone,
         number: usize,
     ) -> Result<ThroughputResult, DrainError> {
-        let plan = self.plan;
-        let Prepared { workers, drain, .. } = &prepared;
-        let board = &*gone.board;
-        let outcome = &gone.outcome;
+        let Gone {
+            board,
+            outcome,
+            observed,
+            ..
+        } = &gone;
         let began_ns = outcome.began_ns.unwrap_or(outcome.ended_ns);
         let elapsed_ns = outcome.ended_ns.saturating_sub(began_ns);
         let elapsed_s = elapsed_ns as f64 / 1e9;
-        let duration_s = outcome.measured_s().unwrap_or(0.0);
+        let began = SystemTime::now() - Duration::from_nanos(now_ns().saturating_sub(began_ns));
+        let mut result = self.described(&prepared);
+        result.began = outcome.began_ns.and_then(|_| moment(began));
+        result.ended = outcome.ended;
+        result.duration_s = outcome.measured_s().unwrap_or(0.0);
+        let completed = board.workers().map(|one| one.completed_after_warmup.get());
+        result.throughput = figures::rate(completed.sum(), result.duration_s);
+        result.steady = figures::steady(&outcome.series, elapsed_s, result.warmup_s);
+        result.fetches = figures::fetches(board);
+        result.deliveries = figures::deliveries(board);
+        let drained = gone.drained.as_ref();
+        let is_complete = drained.is_some_and(|drained| drained.is_complete);
+        result.ledger = board.ledger().count(is_complete);
+        result.latency = outcome.series.latency();
+        result.per_job = observed.per_job;
+        result.tenths.clone_from(&observed.tenths);
+        result.tables.clone_from(&observed.tables);
+        result.statements.clone_from(&observed.statements);
+        result.waits.clone_from(&observed.waits);
+        result.retries = board.workers().map(|worker| worker.retries.get()).sum();
+        result.errors = outcome.errors();
+        let task = &self.plan.scenario.task;
+        result.task_metric = task::metric(task, fleet::task_done(board));
+        let process_of = process_of(&prepared.workers);
+        result.worker_results = fleet::worker_results(board, outcome, process_of);
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let server_ns = server_ns(observed, result.deliveries.completed);
+        result.generator =
+            figures::generator(board, elapsed_ns, gone.program_ns, server_ns, processors);
+        result.incidents = fleet::incidents(outcome);
+        let notes = [
+            prepared.notes,
+            prepared.beforehand.notes,
+            gone.notes.clone(),
+            observed.notes.clone(),
+            figures::too_short(&result),
+        ];
+        result.notes = notes.concat();
+        if outcome.began_ns.is_some() {
+            let series = &outcome.series;
+            result.series = Some(self.store.write_series(number, &series.csv(elapsed_s))?);
+            let logs = series.histogram_logs(began, elapsed_s);
+            result.histograms = self.store.write_histograms(number, &logs)?;
+        }
+        result.thresholds = thresholds::judge(&self.plan.scenario.thresholds, &result);
+        Ok(result)
+    }
+
+    /// What was drained by whom, and nothing yet of how it went.
+    fn described(&self, prepared: &Prepared<'_>) -> ThroughputResult {
+        let Plan {
+            scenario, fixture, ..
+        } = self.plan;
+        let workers = &prepared.workers;
         let milliseconds = |duration: Duration| duration.as_secs_f64() * 1000.0;
-        let warmup_s = plan.scenario.warmup.as_secs_f64();
-        let steady = figures::steady(&outcome.series, elapsed_s, warmup_s);
-        let server_ns = gone.observed.per_job.as_ref().and_then(|per_job| {
-            let completed = figures::deliveries(board).completed as f64;
-            Some((per_job.server_cpu_us? * completed * 1e3) as u64)
-        });
-        let is_complete = gone.drained.as_ref().is_some_and(|drained| drained.is_complete);
-        let ago = Duration::from_nanos(now_ns().saturating_sub(began_ns));
-        let began = SystemTime::now() - ago;
-        let mut result = ThroughputResult {
+        ThroughputResult {
             postgres: self.workspace.version().to_string(),
-            scenario: plan.scenario.name.clone(),
+            scenario: scenario.name.clone(),
             queue: prepared.queue.name.clone(),
-            fixture: plan.fixture.name.clone(),
-            jobs: plan.fixture.jobs,
+            fixture: fixture.name.clone(),
+            jobs: fixture.jobs,
             workers: workers.count,
             processes: workers.processes,
             batch_size: workers.batch_size,
@@ -277,60 +327,48 @@ impl ThroughputExperiment<'_> {
             flush_interval_ms: milliseconds(workers.flush_interval),
             completion: workers.completion,
             listen: workers.listen,
-            task: task::record(&plan.scenario.task),
-            settings: plan.scenario.settings.clone(),
-            repeat: drain.repeat,
+            task: task::record(&scenario.task),
+            settings: scenario.settings.clone(),
+            repeat: prepared.drain.repeat,
             delivery: prepared.queue.delivery,
-            began: outcome.began_ns.and_then(|_| moment(began)),
-            ended: outcome.ended,
+            began: None,
+            ended: Ended::Failed,
             set_up: SetUp {
                 copy_ms: prepared.copy_ms,
                 queueing: prepared.beforehand.queueing,
             },
             startup_ms: prepared.beforehand.startup_ms,
-            duration_s,
-            warmup_s,
-            throughput: figures::rate(board.workers().map(|one| one.completed_after_warmup.get()).sum(), duration_s),
-            steady,
-            fetches: figures::fetches(board),
-            deliveries: figures::deliveries(board),
-            ledger: board.ledger().count(is_complete),
-            latency: outcome.series.latency(),
-            per_job: gone.observed.per_job,
-            tenths: gone.observed.tenths,
-            tables: gone.observed.tables,
-            statements: gone.observed.statements,
-            waits: gone.observed.waits,
-            retries: board.workers().map(|worker| worker.retries.get()).sum(),
-            errors: outcome.errors(),
-            task_metric: task::metric(&plan.scenario.task, fleet::task_done(board)),
-            worker_results: fleet::worker_results(board, outcome, process_of(workers)),
-            generator: figures::generator(
-                board,
-                elapsed_ns,
-                gone.program_ns,
-                server_ns,
-                std::thread::available_parallelism().map_or(1, usize::from),
-            ),
-            incidents: fleet::incidents(outcome),
+            duration_s: 0.0,
+            warmup_s: scenario.warmup.as_secs_f64(),
+            throughput: None,
+            steady: None,
+            fetches: Fetches::default(),
+            deliveries: Deliveries::default(),
+            ledger: LedgerCounts::default(),
+            latency: BTreeMap::new(),
+            per_job: None,
+            tenths: Vec::new(),
+            tables: Vec::new(),
+            statements: None,
+            waits: None,
+            retries: 0,
+            errors: BTreeMap::new(),
+            task_metric: None,
+            worker_results: Vec::new(),
+            generator: Generator::default(),
+            incidents: Vec::new(),
             thresholds: Vec::new(),
             series: None,
             histograms: BTreeMap::new(),
-            notes: prepared.notes,
-        };
-        result.notes.extend(prepared.beforehand.notes);
-        result.notes.extend(gone.notes);
-        result.notes.extend(gone.observed.notes);
-        result.notes.extend(figures::too_short(&result));
-        if outcome.began_ns.is_some() {
-            let series = &outcome.series;
-            result.series = Some(self.store.write_series(number, &series.csv(elapsed_s))?);
-            let logs = series.histogram_logs(began, elapsed_s);
-            result.histograms = self.store.write_histograms(number, &logs)?;
+            notes: Vec::new(),
         }
-        result.thresholds = thresholds::judge(&plan.scenario.thresholds, &result);
-        Ok(result)
     }
+}
+
+/// Processor time of the server, in nanoseconds; none where it is not known.
+fn server_ns(observed: &Observations, completed: u64) -> Option<u64> {
+    let of_a_job = observed.per_job.as_ref()?.server_cpu_us?;
+    Some((of_a_job * completed as f64 * 1e3) as u64)
 }
 
 /// Processor time of this process, in nanoseconds.

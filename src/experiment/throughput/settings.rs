@@ -31,10 +31,15 @@ pub(super) async fn of_sessions(
     let names: Vec<&str> = settings.keys().map(String::as_str).collect();
     let session = workspace.databases().session();
     let query = "select lower(name), context = 'user', current_setting(name) from pg_settings where lower(name) = any($1)";
-    let rows = session.query(query, &[&names]).await.map_err(SettingsError)?;
+    let rows = session
+        .query(query, &[&names])
+        .await
+        .map_err(SettingsError)?;
     let (mut set, mut notes) = (BTreeMap::new(), Vec::new());
     for (name, value) in settings {
-        let found = rows.iter().find(|row| row.get::<_, &str>(0) == name.to_lowercase());
+        let found = rows
+            .iter()
+            .find(|row| row.get::<_, &str>(0) == name.to_lowercase());
         match found {
             Some(row) if row.get(1) => {
                 set.insert(name.clone(), value.clone());

@@ -178,7 +178,10 @@ async fn measure_in(
         let total = if pairs == Pairs::AsFit { 0 } else { most };
         step(events, "running the same as pgbench", done.len(), total);
         let began = Instant::now();
-        done.push(rig.pair(program, &started, done.len() % 2 == 0).await?);
+        done.push(
+            rig.pair(program, &started, done.len().is_multiple_of(2))
+                .await?,
+        );
         // A pair that would end too late is not begun.
         if pairs == Pairs::AsFit && Instant::now() + began.elapsed() > until {
             break;
