@@ -22,6 +22,7 @@ use std::path::Path;
 
 use crate::run::Run;
 use crate::run::comparison::Comparison;
+use crate::run::comparison::drains::DrainComparison;
 use crate::run::self_check::SelfCheck;
 use crate::run::selftest::SelfTest;
 use crate::run::throughput::ThroughputRun;
@@ -116,6 +117,16 @@ pub fn render(run: &Run, format: Format, layout: Layout<'_>) -> String {
 #[must_use]
 pub fn render_throughput(run: &ThroughputRun, format: Format, layout: Layout<'_>) -> String {
     throughput::render(run, format, layout)
+}
+
+/// Prints two runs of drains side by side; as JUnit they are printed as JSON, which `compare` does not ask for.
+#[must_use]
+pub fn render_drain_comparison(
+    comparison: &DrainComparison,
+    format: ComparisonFormat,
+    layout: Layout<'_>,
+) -> String {
+    throughput::render_comparison(comparison, format, layout)
 }
 
 /// Prints two runs side by side. What holds for the text of [`render`] holds for this.

@@ -1,5 +1,6 @@
 //! What a run of drains looks like: one view, then one file a format.
 
+mod comparison;
 mod csv;
 mod facts;
 mod grid;
@@ -12,7 +13,8 @@ mod table;
 mod tests;
 mod view;
 
-use super::{Format, Layout};
+use super::{ComparisonFormat, Format, Layout};
+use crate::run::comparison::drains::DrainComparison;
 use crate::run::store::json_text;
 use crate::run::throughput::ThroughputRun;
 
@@ -23,5 +25,18 @@ pub(super) fn render(run: &ThroughputRun, format: Format, layout: Layout<'_>) ->
         Format::Json => json_text(run),
         Format::Markdown => markdown::render(run, layout),
         Format::Csv => csv::render(run),
+    }
+}
+
+/// Prints two runs of drains side by side.
+pub(super) fn render_comparison(
+    comparison: &DrainComparison,
+    format: ComparisonFormat,
+    layout: Layout<'_>,
+) -> String {
+    match format {
+        ComparisonFormat::Table => comparison::table(comparison, layout),
+        ComparisonFormat::Markdown => comparison::markdown(comparison),
+        ComparisonFormat::Json | ComparisonFormat::Junit => comparison::json(comparison),
     }
 }
