@@ -15,7 +15,7 @@ use pgq_analyze::fixture::rows::{Rows, State};
 use pgq_analyze::load::assignment::{Assignment, QueueFiles};
 use pgq_analyze::load::board::{Board, Shape};
 use pgq_analyze::load::drain::{Drain, Drained};
-use pgq_analyze::load::fleet::{Crew, FleetOutcome, SharedBoard, Started, Terms, coordinate};
+use pgq_analyze::load::fleet::{FleetOutcome, SharedBoard, Started, Terms, coordinate};
 use pgq_analyze::load::probe;
 use pgq_analyze::load::processes::{Order, Program};
 use pgq_analyze::postgres::connect::Address;
