@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use super::step;
+use crate::definition::DefinitionError;
 use crate::postgres::connect::{Address, ConnectError, Session};
 use crate::postgres::database::{DatabaseError, server_message};
 use crate::postgres::workspace::Workspace;
 use crate::run::event::Events;
 use crate::run::selftest::{Pair, Pgbench, Side};
+use crate::statement::StatementError;
 use crate::units::Count;
 
 /// Fetches and deletes the first ten rows that nobody else is at.
@@ -55,6 +57,10 @@ enum Trouble {
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    #[error(transparent)]
+    Statement(#[from] StatementError),
     #[error("the server refused: {}", server_message(.0))]
     Server(#[from] tokio_postgres::Error),
     #[error("{action}: {source}")]
@@ -161,7 +167,6 @@ async fn measure_in(
         database: database.to_owned(),
         session: address.connect(database).await?,
         connections,
-        // One more than needed: what was locked by a neighbour is found by a later statement.
         statements: ROWS / ROWS_OF_A_STATEMENT / connections as u64,
         stop: Arc::new(AtomicBool::new(false)),
     };
@@ -224,7 +229,7 @@ impl Rig {
         Ok(pair)
     }
 
-    /// A side with the rows that it deleted: all of them, but for a few where neighbours were in each other's way.
+    /// A side with the rows that it deleted, which have to be ten a statement.
     async fn counted(&self, who: &'static str, side: Side) -> Result<Side, Trouble> {
         let row = self
             .session

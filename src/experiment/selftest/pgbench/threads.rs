@@ -1,18 +1,17 @@
 //! This program's side: as many threads as connections, each with a runtime of its own, as workers have them.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
-use futures_util::TryStreamExt;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio_postgres::types::ToSql;
 
 use super::{Rig, STATEMENT, Trouble};
+use crate::definition::{DefinitionError, Operation, Queue, Source};
 use crate::load::clock::{now_ns, thread_cpu_ns};
 use crate::postgres::connect::Address;
 use crate::run::selftest::Side;
+use crate::statement::serving::{Input, Serving};
 
 /// What a thread has to know.
 struct Thread {
@@ -94,7 +93,9 @@ impl Thread {
 
     async fn work(self) -> Result<Share, Trouble> {
         let session = self.address.connect(&self.database).await?;
-        let statement = session.prepare(STATEMENT).await?;
+        let queue = queue()?;
+        let fetch = queue.serving(Operation::Fetch).ok_or(Trouble::Stopped)?;
+        let serving = Serving::prepare(&session, &queue, fetch, None).await?;
         let _ = self.ready.send(());
         // Another thread that could not get ready: nobody starts.
         self.go.recv().map_err(|_| Trouble::Stopped)?;
@@ -104,11 +105,8 @@ impl Thread {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(Trouble::Stopped);
             }
-            let none: [&(dyn ToSql + Sync); 0] = [];
-            let mut rows = pin!(session.query_raw(&statement, none).await?);
-            while let Some(row) = rows.try_next().await? {
-                std::hint::black_box(row);
-            }
+            let answer = serving.call(&session, &Input::default()).await?;
+            std::hint::black_box(answer.rows);
             statements += 1;
         }
         let share = Share {
@@ -118,5 +116,30 @@ impl Thread {
         };
         session.close().await;
         Ok(share)
+    }
+}
+
+/// The statement as the fetch of a queue: what serves it under load serves it here.
+fn queue() -> Result<Queue, DefinitionError> {
+    let name = "fetch-and-delete";
+    let file = |file: &str, text: String| Source::new(format!("{name}/{file}"), text);
+    let manifest = "description = \"One statement fetches and deletes\"\ndelivery = \"at-most-once\"\ntables = [\"job\"]\n";
+    let fetch = format!("-- Fetches and deletes.\n-- operation: fetch\n\n{STATEMENT};\n");
+    let files = vec![
+        file("queue.toml", manifest.to_owned()),
+        file("fetch.sql", fetch),
+    ];
+    Queue::parse_without_scripts(name, name, files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_statement_is_a_queues_fetch() {
+        let queue = queue().expect("it is read");
+        let fetch = queue.serving(Operation::Fetch).expect("a fetch");
+        assert_eq!(fetch.statements.len(), 1);
     }
 }
