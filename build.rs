@@ -15,10 +15,11 @@ fn main() -> io::Result<()> {
     code += "];\n";
     for (list, folder) in [("FIXTURES", "fixtures"), ("SCENARIOS", "scenarios")] {
         code += &format!("const {list}: Files = &[\n");
-        for file in entries(folder)?
-            .into_iter()
-            .filter(|file| has_extension(file, "toml"))
-        {
+        let mut files = entries(folder)?;
+        files.retain(|file| has_extension(file, "toml"));
+        // By name: `.` would come behind `-`.
+        files.sort_by_key(|file| file.with_extension(""));
+        for file in files {
             code += &embed(name(&file).trim_end_matches(".toml"), &file);
         }
         code += "];\n";

@@ -1,6 +1,12 @@
 //! Workers that fetch, work and complete with a queue's own statements, and the ledger that accounts for every job.
 
 pub mod assignment;
+pub mod board;
+pub mod clock;
+pub mod ledger;
 pub mod outcome;
+pub mod recorder;
 pub mod retry;
+pub mod schedule;
+pub mod series;
 pub mod task;

@@ -18,6 +18,7 @@ use super::{FORMAT_VERSION, Run, RunKind, ThroughputRun};
 
 pub mod baselines;
 pub mod folders;
+mod measurements;
 pub mod names;
 mod whole_file;
 

@@ -12,6 +12,8 @@ use crate::definition::scenario::Completion;
 
 mod cell;
 mod judgement;
+mod ledger;
+mod percentiles;
 mod scaling;
 mod specimen;
 pub mod sweep;

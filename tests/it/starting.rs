@@ -123,12 +123,14 @@ fn built_in_definitions_are_written_out_as_they_are() {
         assert_eq!(text.expect("reads"), built_in.source.text);
     }
     for name in Library::built_in().scenario_names() {
-        let told = plain(&place, &["init", "--scenario", name, "--from", name]).expect_code(0);
+        // A fixture may have the same name, and nothing is overwritten.
+        let own = format!("my-{name}");
+        let told = plain(&place, &["init", "--scenario", &own, "--from", name]).expect_code(0);
         assert_eq!(
             told.stdout,
-            format!("wrote ./{name}.toml\n\nnext: pgq-analyze throughput ./{name}.toml\n")
+            format!("wrote ./{own}.toml\n\nnext: pgq-analyze throughput ./{own}.toml\n")
         );
-        let text = fs::read_to_string(place.path().join(format!("{name}.toml")));
+        let text = fs::read_to_string(place.path().join(format!("{own}.toml")));
         let built_in = Library::built_in().scenario(name).expect("reads");
         assert_eq!(text.expect("reads"), built_in.source.text);
     }

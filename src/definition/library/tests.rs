@@ -66,6 +66,7 @@ fn every_built_in_definition_is_sound() {
     for name in library.fixture_names() {
         assert_eq!(library.fixture(name).unwrap().name, name);
     }
+    assert!(library.scenario_names().is_sorted());
     for name in library.scenario_names() {
         let scenario = library.scenario(name).unwrap();
         assert_eq!(scenario.name, name);

@@ -1,5 +1,7 @@
 //! Scenarios read, and refused with file, line and column.
 
+use proptest::prelude::*;
+
 use super::*;
 
 const LEAST: &str = "kind = \"throughput\"\ndescription = \"d\"\nfixture = \"f\"\nqueue = \"q\"\n";
@@ -291,4 +293,33 @@ fn a_scenario_of_the_other_kind_names_the_command() {
         error.to_string(),
         "s.toml:2:8: this is a scenario of kind `load`; `pgq-analyze load` runs it; `throughput` takes kind `throughput`"
     );
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(
+        text in "\\PC{0,60}",
+        tail in "((rows|duration|warmup|repeat|count|batch_size|poll_interval|wait|bytes|failed) = (-?[0-9.e]{1,12}|\"-?[0-9.]{1,9}(ms|s|h|MB|)\"|nan)\n|\\[(workers|task\\.io|task\\.memory|outcomes|settings)\\]\n){0,10}",
+        words in "(cpu|io|memory|read-write|steps):((wait|bytes|operations|read|count)=[0-9.]{1,20}(ms|kB|),?){0,3}",
+    ) {
+        let _ = Scenario::parse(Source::new("s.toml", text.as_str()));
+        let _ = Task::of(&text);
+        let _ = Threshold::parse(&text);
+        if let Ok(scenario) = Scenario::parse(Source::new("s.toml", format!("{LEAST}{tail}"))) {
+            prop_assert!(scenario.workers.count >= 1 && scenario.workers.batch_size >= 1);
+            prop_assert!(scenario.duration.is_none_or(|duration| duration > scenario.warmup));
+        }
+        if let Ok(task) = Task::of(&words) {
+            prop_assert_eq!(Task::of(&task.to_string()), Ok(task));
+        }
+    }
+
+    #[test]
+    fn any_threshold_is_read_or_refused(metric in "[a-z_.]{1,20}", operator in "(<|<=|>|>=|==|!=)", number in "-?[0-9_.]{1,9}", unit in "(|ms|s|%|kB|jobs/s)") {
+        let text = format!("{metric} {operator} {number}{unit}");
+        if let Ok(threshold) = Threshold::parse(&text) {
+            prop_assert!(threshold.number.is_finite());
+            prop_assert_eq!(threshold.metric.join("."), metric);
+        }
+    }
 }
