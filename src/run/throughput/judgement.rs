@@ -1,6 +1,7 @@
 //! What the ledger and the waits of a drain amount to.
 
 use super::{LedgerCounts, ThroughputResult, Waits};
+use crate::definition::queue::Delivery;
 
 /// What a drain's ledger amounts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,25 +29,39 @@ impl LedgerVerdict {
     }
 }
 
-impl LedgerCounts {
-    /// Whether jobs are lost, altered or unexpected: no queue may do that, whatever it promises.
-    #[must_use]
-    pub fn is_broken(&self) -> bool {
-        self.lost.is_some_and(|lost| lost > 0) || self.altered > 0 || self.unexpected > 0
-    }
-}
-
 impl ThroughputResult {
+    /// What the queue promises; a word that is none of its names stands for the least, at least once.
+    fn promise(&self) -> Delivery {
+        match self.delivery.as_str() {
+            "at-most-once" => Delivery::AtMostOnce,
+            "exactly-once" => Delivery::ExactlyOnce,
+            _ => Delivery::AtLeastOnce,
+        }
+    }
+
+    /// Whether the ledger shows what the queue promises not to do ([`LedgerCounts::breaches`]).
+    #[must_use]
+    pub fn breaks_promise(&self) -> bool {
+        let interrupted = self.deliveries.interrupted;
+        !self.ledger.breaches(self.promise(), interrupted).is_empty()
+    }
+
     /// Whether jobs were delivered twice although the queue promises that they are not.
     #[must_use]
     pub fn breaks_delivery(&self) -> bool {
-        self.ledger.duplicated > 0 && self.delivery != "at-least-once"
+        self.ledger.duplicated > 0 && self.promise() != Delivery::AtLeastOnce
     }
 
     /// What the ledger amounts to.
     #[must_use]
     pub fn ledger_verdict(&self) -> LedgerVerdict {
-        if self.ledger.is_broken() {
+        let but_for_duplicates = LedgerCounts {
+            duplicated: 0,
+            ..self.ledger.clone()
+        };
+        let interrupted = self.deliveries.interrupted;
+        let breaches = but_for_duplicates.breaches(self.promise(), interrupted);
+        if !breaches.is_empty() {
             LedgerVerdict::Broken
         } else if self.breaks_delivery() {
             LedgerVerdict::Duplicates
