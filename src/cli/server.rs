@@ -1,5 +1,6 @@
 //! Which server a command works on, and the frame of every command that needs one.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
@@ -162,6 +163,7 @@ pub fn choices(common: &Common, command: &str) -> anyhow::Result<Vec<Choice>> {
                 std::process::id()
             ),
             profile: profile::PLANS,
+            settings: BTreeMap::new(),
             cache_limit: common.cache_limit.unwrap_or_default(),
         })
     };

@@ -11,3 +11,4 @@ pub mod plans;
 pub mod selection;
 pub mod selftest;
 pub mod site;
+pub mod throughput;

@@ -74,11 +74,7 @@ impl<'d> Copies<'d> {
         let started = Instant::now();
         let name = self.databases.copy(&self.template).await?;
         let ground = Ground::in_copy(self.databases.address(), &name).await?;
-        let warmed = if self.prewarm {
-            ground.session.batch_execute(PREWARM).await
-        } else {
-            read_whole(&ground.session).await
-        };
+        let warmed = warm(&ground.session, self.prewarm).await;
         warmed.map_err(ExplainError::session("prewarm a copy of the fixture"))?;
         self.spent += started.elapsed();
         Ok(ground)
@@ -108,6 +104,18 @@ impl<'d> Copies<'d> {
         }
         self.spent += started.elapsed();
         Ok(())
+    }
+}
+
+/// Reads a copy into shared buffers through a session in it; `prewarm` says whether it has the extension for it.
+///
+/// # Errors
+/// If the server refuses.
+pub async fn warm(session: &Session, prewarm: bool) -> Result<(), tokio_postgres::Error> {
+    if prewarm {
+        session.batch_execute(PREWARM).await
+    } else {
+        read_whole(session).await
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Assignment {
     pub settings: BTreeMap<String, String>,
     /// Decides every random choice.
     pub seed: u64,
+    /// Whether a worker ends after its first fetch, and is ready only when that was answered: to measure how long starting takes.
+    pub only_first_fetch: bool,
 }
 
 /// The files of a queue's folder.

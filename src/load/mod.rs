@@ -3,6 +3,7 @@
 pub mod assignment;
 pub mod board;
 pub mod clock;
+pub mod fleet;
 pub mod ledger;
 pub mod outcome;
 pub mod recorder;
@@ -10,3 +11,4 @@ pub mod retry;
 pub mod schedule;
 pub mod series;
 pub mod task;
+pub mod worker;

@@ -27,6 +27,15 @@ pub use route::Route;
 /// The superuser of managed clusters.
 const SUPERUSER: &str = "postgres";
 
+/// How sessions of workers call themselves, before the worker's number.
+const WORKER: &str = concat!(env!("CARGO_PKG_NAME"), " worker ");
+
+/// The number of the worker whose session calls itself so; none if it is no worker's.
+#[must_use]
+pub fn worker_number(application: &str) -> Option<u64> {
+    application.strip_prefix(WORKER)?.parse().ok()
+}
+
 /// Where one server is reached: enough to connect to any of its databases, each time to the same server in the same way.
 #[derive(Clone)]
 pub struct Address {
@@ -105,6 +114,20 @@ impl Address {
             .config
             .options(format!("{before}-c search_path={path}"))
             .application_name(application);
+        address
+    }
+
+    /// The same server for the sessions of one worker, which tell its number, from 1, to whoever looks at sessions.
+    #[must_use]
+    pub fn for_worker(&self, number: u64) -> Address {
+        self.named(&format!("{WORKER}{number}"))
+    }
+
+    /// The same server for sessions that call themselves `application`.
+    #[must_use]
+    pub fn named(&self, application: &str) -> Address {
+        let mut address = self.clone();
+        address.config.application_name(application);
         address
     }
 

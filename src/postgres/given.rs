@@ -2,6 +2,7 @@
 
 pub mod clients;
 pub mod pooler;
+pub mod settings;
 pub mod survey;
 
 use std::path::PathBuf;

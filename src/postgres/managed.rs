@@ -1,5 +1,6 @@
 //! A managed server with everything an earlier run left behind removed, and the connection that makes databases on it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -9,12 +10,13 @@ use super::binaries::{self, BinariesError, Installation, Wanted};
 use super::cache_contents::{self, ClusterState};
 use super::cache_directory::{CacheDirectory, CacheError};
 use super::cache_limit::{CacheLimit, Kept, KeptThing, to_remove};
-use super::cluster::{Cluster, ClusterError};
+use super::cluster::{self, Cluster, ClusterError};
 use super::cluster_record::TemplateRecord;
 use super::connect::Address;
 use super::database::{DatabaseError, Databases, OurDatabase, Role};
+use super::equipment::{self, Part};
 use super::packages::Place;
-use super::profile::Profile;
+use super::profile::{self, Profile};
 use super::server::{Server, ServerError};
 use super::version::Version;
 use crate::run::event::{Events, RunEvent};
@@ -38,6 +40,20 @@ pub enum ManagedError {
     /// It does not start.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// A setting that it does not start with.
+    #[error(
+        "the PostgreSQL {version} server cannot run with setting {name} = {value}: {reason}; change it, or leave it out"
+    )]
+    Setting {
+        /// Its version.
+        version: Version,
+        /// The setting.
+        name: String,
+        /// What it was to be.
+        value: String,
+        /// Why not.
+        reason: String,
+    },
     /// It refuses what it should not.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -58,6 +74,8 @@ pub struct ManagedOptions {
     pub holder: String,
     /// The settings it starts with.
     pub profile: Profile,
+    /// More of them, by name; they go before those of the profile.
+    pub settings: BTreeMap<String, String>,
     /// How much the cache directory may hold.
     pub cache_limit: CacheLimit,
 }
@@ -100,7 +118,10 @@ impl Managed {
         Cluster::check_place(&place, &installation, &account)?;
         let cache = CacheDirectory::open(&place)?;
         let cluster = Cluster::open(&cache, installation, account, &options.holder, events).await?;
-        let server = Server::start(cluster, &options.profile, events).await?;
+        let version = cluster.installation.version;
+        let settings = settings_of(options, &cluster.installation)?;
+        let server = Server::start(cluster, &settings, events).await;
+        let server = server.map_err(|error| refused(error, version, &options.settings))?;
         let databases = Databases::connect(
             &Address::socket(server.socket_directory()),
             &cache.installation,
@@ -170,6 +191,12 @@ impl Managed {
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.server.cluster().directory
+    }
+
+    /// The process that all others of the server descend from; none if it is gone.
+    #[must_use]
+    pub fn process(&self) -> Option<i32> {
+        cluster::left_running(&self.server.cluster().data())
     }
 
     /// The settings it was started with.
@@ -284,6 +311,69 @@ impl Managed {
     pub fn free_bytes(&self) -> Option<u64> {
         let disk = rustix::fs::statvfs(self.directory()).ok()?;
         Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+}
+
+/// What the server starts with, in the order in which one goes before another.
+fn settings_of(
+    options: &ManagedOptions,
+    installation: &Installation,
+) -> Result<Vec<(String, String)>, ManagedError> {
+    let own = options
+        .settings
+        .iter()
+        .find(|(name, _)| profile::OWN.contains(&name.to_ascii_lowercase().as_str()));
+    if let Some((name, value)) = own {
+        return Err(ManagedError::Setting {
+            version: installation.version,
+            name: name.clone(),
+            value: value.clone(),
+            reason: "the program sets it itself".to_owned(),
+        });
+    }
+    let profile = options.profile.settings_for(installation.version);
+    let mut settings: Vec<(String, String)> = profile
+        .map(|setting| (setting.name.to_owned(), setting.value.to_owned()))
+        .collect();
+    if options.profile == profile::LOAD && has_statement_statistics(installation) {
+        let library = Part::PgStatStatements.name().to_owned();
+        settings.push(("shared_preload_libraries".to_owned(), library));
+    }
+    let more = options.settings.iter();
+    settings.extend(more.map(|(name, value)| (name.clone(), value.clone())));
+    Ok(settings)
+}
+
+/// Not where it cannot be told: a server does not start with a library that is not there.
+fn has_statement_statistics(installation: &Installation) -> bool {
+    equipment::lacks(&installation.bin_dir, installation.version)
+        .is_some_and(|lacking| !lacking.contains(&Part::PgStatStatements))
+}
+
+/// A server that did not start, with the setting that its log gives as the reason.
+fn refused(
+    error: ServerError,
+    version: Version,
+    settings: &BTreeMap<String, String>,
+) -> ManagedError {
+    let ServerError::NotReady { lines, .. } = &error else {
+        return error.into();
+    };
+    let named = |line: &str| {
+        let mut settings = settings.iter();
+        let found = settings.find(|(name, _)| line.contains(&format!("\"{name}\"")))?;
+        Some((found, line.to_owned()))
+    };
+    let Some(((name, value), line)) = lines.split(" | ").find_map(named) else {
+        return error.into();
+    };
+    // `2026-11-21 20:00:00 UTC [4711] FATAL:  …`
+    let reason = line.split_once("FATAL:").map_or(&*line, |(_, rest)| rest);
+    ManagedError::Setting {
+        version,
+        name: name.clone(),
+        value: value.clone(),
+        reason: reason.trim().to_owned(),
     }
 }
 

@@ -7,15 +7,15 @@ pub struct Permissions {
     pub hand_over_statistics: bool,
     /// Whether what was built is written out by a checkpoint. Never on a server that others use: it would write out for all of them.
     pub checkpoint: bool,
-    /// Whether autovacuum runs, and has to be kept away from the tables of fixtures.
+    /// Whether autovacuum runs, now or under another profile, and has to be kept away from the tables of fixtures.
     pub autovacuum: bool,
 }
 
 impl Permissions {
-    /// On a managed server everything is permitted, and nothing happens by itself.
+    /// On a managed server everything is permitted; what is built for plans is used where autovacuum runs, too.
     pub const MANAGED: Permissions = Permissions {
         hand_over_statistics: true,
         checkpoint: true,
-        autovacuum: false,
+        autovacuum: true,
     };
 }

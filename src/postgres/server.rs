@@ -19,7 +19,6 @@ use tokio::sync::oneshot;
 use super::cache_directory::PORT;
 use super::cluster::{Cluster, ClusterError, last_lines};
 use super::process::{die_with_parent, server_command};
-use super::profile::{Profile, Setting};
 use crate::run::event::{Events, RunEvent};
 
 /// How long a server may take to be ready: crash recovery after a hard end included.
@@ -65,17 +64,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the server of a cluster with a profile and waits until it takes connections.
+    /// Starts the server of a cluster with settings, of which the last of a name holds, and waits until it takes connections.
     ///
     /// # Errors
     /// If it cannot be spawned or does not get ready; the last lines of its log are in the error.
     pub async fn start(
         cluster: Cluster,
-        profile: &Profile,
+        settings: &[(String, String)],
         events: &Events,
     ) -> Result<Server, ServerError> {
         let postgres = cluster.installation.bin_dir.join("postgres");
-        let command = postgres_command(&postgres, &cluster, profile)?;
+        let command = postgres_command(&postgres, &cluster, settings)?;
         cluster.mark_running()?;
         let (stop, stopped) = std::sync::mpsc::channel();
         let (ready, is_ready) = oneshot::channel();
@@ -238,7 +237,7 @@ fn create(log: &Path) -> std::io::Result<File> {
 fn postgres_command(
     postgres: &Path,
     cluster: &Cluster,
-    profile: &Profile,
+    settings: &[(String, String)],
 ) -> Result<Command, ClusterError> {
     let log = cluster.log();
     let open = || create(&log).and_then(|file| Ok((file.try_clone()?, file)));
@@ -259,8 +258,7 @@ fn postgres_command(
         .arg("listen_addresses=")
         .arg("-c")
         .arg(format!("port={PORT}"));
-    for setting in profile.settings_for(cluster.installation.version) {
-        let Setting { name, value, .. } = setting;
+    for (name, value) in settings {
         command.arg("-c").arg(format!("{name}={value}"));
     }
     command.stdout(output).stderr(errors);

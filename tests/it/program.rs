@@ -1,5 +1,6 @@
 //! The program itself, run as a user runs it.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
@@ -317,6 +318,7 @@ pub(crate) fn managed_options(place: &Place) -> ManagedOptions {
         server_user: None,
         holder: "a test".to_owned(),
         profile: profile::PLANS,
+        settings: BTreeMap::new(),
         cache_limit: CacheLimit::default(),
     }
 }

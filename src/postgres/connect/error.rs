@@ -136,6 +136,20 @@ impl ConnectError {
         }
     }
 
+    /// Whether the same server may let a session in a moment later: it is starting, ending, or was just lost.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            ConnectError::Unreachable { .. } | ConnectError::TimedOut { .. } => true,
+            ConnectError::Refused { starting, .. } => *starting,
+            ConnectError::UnknownHost { .. }
+            | ConnectError::Unsuitable { .. }
+            | ConnectError::NoPassword { .. }
+            | ConnectError::Tls { .. } => false,
+            ConnectError::Each(errors) => errors.iter().any(ConnectError::may_pass),
+        }
+    }
+
     /// Whether the next server may be asked: one that answered and refused the user has the last word.
     pub(super) fn leaves_others(&self) -> bool {
         match self {
