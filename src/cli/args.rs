@@ -192,6 +192,9 @@ pub enum Command {
     /// databases that this program left on that server. Server binaries that were fetched stay: see `pgq-analyze postgres remove`; and
     /// `pgq-analyze fixtures drop` drops a single fixture.
     Clean(Clean),
+    /// Work as the program that started this process says: not for people
+    #[command(hide = true)]
+    Worker,
     /// Print a script that completes the command line in a shell
     ///
     /// For bash: source <(pgq-analyze completions bash), in ~/.bashrc to have it always.
@@ -214,7 +217,8 @@ mod tests {
 
     #[test]
     fn the_overview_names_every_command() {
-        for command in Arguments::command().get_subcommands() {
+        let command = Arguments::command();
+        for command in command.get_subcommands().filter(|one| !one.is_hide_set()) {
             assert!(
                 OVERVIEW.contains(&format!(" {} ", command.get_name())),
                 "{} is not in the overview",

@@ -123,6 +123,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         }
         Command::Postgres(arguments) => commands::postgres::run(&arguments.action, &common).await,
         Command::Init(arguments) => commands::init::run(&arguments),
+        Command::Worker => commands::worker::run().await,
         Command::Completions { shell } => commands::completions::run(shell),
     }
 }

@@ -205,6 +205,18 @@ impl Board {
         unsafe { self.block(self.shape.counters_at() + index * size_of::<Counters>()) }
     }
 
+    /// How far the run is for one worker, and by when it has to be done with what it holds: it may be asked to leave before the others.
+    #[must_use]
+    pub fn phase_of(&self, index: usize) -> (Phase, u64) {
+        let (phase, stop_by_ns) = (self.control().phase(), self.control().stop_by_ns());
+        match self.worker(index).leave_by_ns.get() {
+            leave_by_ns if leave_by_ns > 0 && phase < Phase::Stopping => {
+                (Phase::Stopping, leave_by_ns)
+            }
+            _ => (phase, stop_by_ns),
+        }
+    }
+
     /// What all workers count, in order.
     pub fn workers(&self) -> impl Iterator<Item = &Counters> {
         (0..self.shape.workers).map(|index| self.worker(index))
@@ -274,6 +286,18 @@ mod tests {
         other.ledger().delivered(Some(1001), true);
         other.ledger().completed(1001);
         assert_eq!(board.ledger().count(true).done, 1);
+    }
+
+    #[test]
+    fn a_worker_may_be_asked_to_leave_before_the_others() {
+        let board = Board::anonymous(SHAPE).unwrap();
+        board.control().go(1, 2);
+        board.worker(1).leave_by_ns.set(7);
+        assert_eq!(board.phase_of(0), (Phase::Running, 0));
+        assert_eq!(board.phase_of(1), (Phase::Stopping, 7));
+        board.control().stop(9);
+        assert_eq!(board.phase_of(0), (Phase::Stopping, 9));
+        assert_eq!(board.phase_of(1), (Phase::Stopping, 9));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The workers of a run and whoever watches over them: starts them together, sees when the queue is empty, stops them.
 
 mod results;
+mod start;
 mod threads;
 mod watch;
 
@@ -23,6 +24,7 @@ use crate::definition::source::DefinitionError;
 use crate::postgres::connect::Address;
 use crate::run::throughput::Ended;
 pub use results::{incidents, task_done, worker_results};
+pub use start::{SharedBoard, Started};
 pub use threads::Threads;
 use watch::{Idle, Seen};
 
@@ -49,6 +51,14 @@ pub enum FleetError {
         /// What the system says.
         reason: std::io::Error,
     },
+    /// There is no room for the board.
+    #[error(
+        "cannot make the board that workers share: {0}; make room in the directory for temporary files (TMPDIR)"
+    )]
+    Board(std::io::Error),
+    /// The system gives no process.
+    #[error("cannot start worker processes: {0}")]
+    Processes(std::io::Error),
 }
 
 /// How long a run goes on, and how it is ended.
@@ -105,6 +115,16 @@ pub trait Crew {
 
     /// What they handed back, by number: all of it once none is left.
     fn take_reports(&mut self) -> Vec<WorkerReport>;
+
+    /// The processes beside this one that they are in.
+    fn pids(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
+    /// The number of the process that a worker is in, from 1; 0 for this one.
+    fn process_of(&self, _worker: usize) -> u64 {
+        0
+    }
 }
 
 /// Starts the workers of a range as threads of this process.

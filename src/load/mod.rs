@@ -3,9 +3,13 @@
 pub mod assignment;
 pub mod board;
 pub mod clock;
+pub mod drain;
 pub mod fleet;
 pub mod ledger;
 pub mod outcome;
+pub mod probe;
+pub mod processes;
+pub mod queueing;
 pub mod recorder;
 pub mod retry;
 pub mod schedule;

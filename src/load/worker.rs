@@ -110,18 +110,18 @@ async fn live(
     }
     counters.ready_ns.set(now_ns());
     counters.set_state(WorkerState::Waiting);
-    if !start(&post.board).await {
+    if !start(&post.board, worker).await {
         close(connection).await;
         return Ok(());
     }
-    let mut worker = Worker::new(post, worker, connection, wake, report, cpu_ns);
+    let mut working = Worker::new(post, worker, connection, wake, report, cpu_ns);
     let ended = tokio::select! {
         biased;
-        ended = worker.run() => ended,
+        ended = working.run() => ended,
         // What it is in the middle of, a call that never returns included, ends with it.
-        () = time_is_up(&post.board) => Ok(()),
+        () = time_is_up(&post.board, worker) => Ok(()),
     };
-    worker.leave().await;
+    working.leave().await;
     ended
 }
 
@@ -140,7 +140,7 @@ async fn arrive(
             Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(backoff.next_wait()).await;
-        if post.board.control().phase() >= Phase::Stopping {
+        if post.board.phase_of(worker).0 >= Phase::Stopping {
             return Ok(None);
         }
     }
@@ -169,9 +169,9 @@ async fn first_fetch(
 }
 
 /// Waits for the start. Whether there is one: the run may end before.
-async fn start(board: &Board) -> bool {
+async fn start(board: &Board, worker: usize) -> bool {
     loop {
-        match board.control().phase() {
+        match board.phase_of(worker).0 {
             Phase::Starting => tokio::time::sleep(START_POLL).await,
             Phase::Running => break,
             Phase::Stopping | Phase::Ended => return false,
@@ -183,12 +183,11 @@ async fn start(board: &Board) -> bool {
 }
 
 /// Waits until the worker has to end whatever it is doing.
-async fn time_is_up(board: &Board) {
-    let control = board.control();
+async fn time_is_up(board: &Board, worker: usize) {
     loop {
-        match control.phase() {
-            Phase::Ended => return,
-            Phase::Stopping if now_ns() > control.stop_by_ns() => return,
+        match board.phase_of(worker) {
+            (Phase::Ended, _) => return,
+            (Phase::Stopping, stop_by_ns) if now_ns() > stop_by_ns => return,
             _ => tokio::time::sleep(LONGEST_SLEEP).await,
         }
     }
@@ -295,10 +294,10 @@ impl<'a> Worker<'a> {
     }
 
     fn view(&self) -> View {
-        let control = self.post.board.control();
+        let (phase, stop_by_ns) = self.post.board.phase_of(self.index);
         View {
-            phase: control.phase(),
-            stop_by_ns: control.stop_by_ns(),
+            phase,
+            stop_by_ns,
             buffered: self.held.buffered.len(),
             running: self.held.waiting.len(),
             finished: self.held.finished.len(),
@@ -325,7 +324,7 @@ impl<'a> Worker<'a> {
 
     /// Says what the worker does; one that was asked to stop is draining, whatever it does.
     fn enter(&self, state: WorkerState) {
-        let is_stopping = self.post.board.control().phase() >= Phase::Stopping;
+        let is_stopping = self.post.board.phase_of(self.index).0 >= Phase::Stopping;
         self.counters.set_state(if is_stopping {
             WorkerState::Draining
         } else {

@@ -16,7 +16,7 @@ pub mod lock;
 pub mod managed;
 pub mod packages;
 pub mod permissions;
-mod process;
+pub mod process;
 pub mod profile;
 pub mod schema;
 pub mod server;

@@ -1,4 +1,4 @@
-//! Processes of the server's binaries: under the server's account, in a plain environment, ended with their parent.
+//! Processes: those of the server's binaries, under the server's account and in a plain environment; and such as end with their parent.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(super) fn server_command(binary: &Path, account: &Account) -> Command {
 
 /// Makes the kernel send `signal` to the process when the thread that spawned it ends, even by kill -9.
 #[cfg(target_os = "linux")]
-pub(super) fn die_with_parent(command: &mut Command, signal: Signal) {
+pub fn die_with_parent(command: &mut Command, signal: Signal) {
     let parent = rustix::process::getpid();
     let arm = move || {
         rustix::process::set_parent_process_death_signal(Some(signal))?;
@@ -40,6 +40,6 @@ pub(super) fn die_with_parent(command: &mut Command, signal: Signal) {
     }
 }
 
-/// Elsewhere than on Linux a server whose owner was killed is ended by the next run.
+/// Elsewhere than on Linux it goes on: a server whose owner was killed is ended by the next run.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn die_with_parent(_command: &mut Command, _signal: Signal) {}
+pub fn die_with_parent(_command: &mut Command, _signal: Signal) {}

@@ -33,3 +33,4 @@ mod signals;
 mod starting;
 mod statistics;
 mod versions;
+mod worker_processes;

@@ -14,3 +14,4 @@ pub mod rules;
 pub mod runs;
 pub mod scenarios;
 pub mod selftest;
+pub mod worker;

@@ -81,6 +81,8 @@ pub struct Counters {
     pub task_busy_ns: Counter,
     /// Full rounds of empty fetches over all queues since the last that returned jobs, nothing being held.
     pub empty_rounds: Counter,
+    /// When it has to be done with what it holds, where it alone is asked to leave; 0 while it is to stay.
+    pub leave_by_ns: Counter,
     /// Steps found saved, and thus skipped.
     pub steps_skipped: Counter,
     /// Steps done and saved.

@@ -1,7 +1,7 @@
 //! When a run is over: decided from what the coordinator sees.
 
 use crate::load::board::Board;
-use crate::run::throughput::{Ended, WorkerState};
+use crate::run::throughput::Ended;
 
 /// Full rounds of empty fetches after which a worker counts as idle.
 const EMPTY_ROUNDS: u64 = 3;
@@ -50,8 +50,8 @@ pub(super) fn ended(seen: &Seen, idle: &mut Idle) -> Option<Ended> {
 /// Whether every worker that is left has found nothing for several rounds and holds nothing.
 pub(super) fn are_idle(board: &Board) -> bool {
     board.workers().all(|one| {
-        one.state() == WorkerState::Finished
-            || one.held.get() == 0 && one.empty_rounds.get() >= EMPTY_ROUNDS
+        // One that was killed is finished, too, whatever its state was.
+        one.finished_ns.get() > 0 || one.held.get() == 0 && one.empty_rounds.get() >= EMPTY_ROUNDS
     })
 }
 
@@ -121,7 +121,7 @@ mod tests {
         let board = Board::anonymous(shape).unwrap();
         assert!(!are_idle(&board));
         board.worker(0).empty_rounds.set(EMPTY_ROUNDS);
-        board.worker(1).set_state(WorkerState::Finished);
+        board.worker(1).finished_ns.set(1);
         assert!(are_idle(&board));
         board.worker(0).held.add(1);
         assert!(!are_idle(&board));
