@@ -91,7 +91,11 @@ fn named(pair: &Pair<'_>) -> ComparedDrain {
 type Breach = (&'static str, fn(&ThroughputResult) -> u64);
 
 const BREACHES: [Breach; 4] = [
-    ("lost", |result| result.ledger.lost.unwrap_or(0)),
+    ("lost", |result| {
+        let is_promised = result.breaks_promise();
+        let lost = result.ledger.lost.filter(|_| is_promised);
+        lost.unwrap_or(0)
+    }),
     ("altered", |result| result.ledger.altered),
     ("unexpected", |result| result.ledger.unexpected),
     ("duplicated", |result| {
