@@ -53,7 +53,7 @@ fn ended(outcome: Outcome, run: &ThroughputRun) -> anyhow::Result<Exit> {
     let results = || run.results.iter();
     Ok(if !run.failures.is_empty() || results().any(has_failed) {
         Exit::Failed
-    } else if results().any(|result| !result.breaches().is_empty()) {
+    } else if results().any(ThroughputResult::breaks_promise) {
         Exit::JobsLost
     } else if !results().all(ThroughputResult::thresholds_held) {
         Exit::GateFailed

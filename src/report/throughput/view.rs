@@ -151,14 +151,7 @@ fn summary(run: &ThroughputRun) -> String {
     if !run.failures.is_empty() {
         parts.push(format!("{} not measured", Count(run.failures.len() as u64)));
     }
-<<<<<<< HEAD
-    let broken = run
-        .results
-        .iter()
-        .filter(|one| one.is_broken() || one.breaks_delivery());
-=======
     let broken = run.results.iter().filter(|one| one.breaks_promise());
->>>>>>> report
     match broken.count() {
         _ if run.results.is_empty() => {}
         0 => parts.push("no ledger broken".to_owned()),

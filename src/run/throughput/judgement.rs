@@ -1,10 +1,6 @@
 //! What the ledger and the waits of a drain amount to.
 
-<<<<<<< HEAD
-use super::{ThroughputResult, Waits};
-=======
 use super::{LedgerCounts, ThroughputResult, Waits};
->>>>>>> report
 use crate::definition::queue::Delivery;
 
 /// What a drain's ledger amounts to.
@@ -34,60 +30,29 @@ impl LedgerVerdict {
 }
 
 impl ThroughputResult {
-<<<<<<< HEAD
-    /// What its ledger breaks of what the queue promises, a sentence each.
-    #[must_use]
-    pub fn breaches(&self) -> Vec<String> {
-        self.ledger
-            .breaches(self.delivery, self.deliveries.interrupted)
-=======
-    /// What the queue promises; a word that is none of its names stands for the least, at least once.
-    fn promise(&self) -> Delivery {
-        match self.delivery.as_str() {
-            "at-most-once" => Delivery::AtMostOnce,
-            "exactly-once" => Delivery::ExactlyOnce,
-            _ => Delivery::AtLeastOnce,
-        }
-    }
-
     /// Whether the ledger shows what the queue promises not to do ([`LedgerCounts::breaches`]).
     #[must_use]
     pub fn breaks_promise(&self) -> bool {
         let interrupted = self.deliveries.interrupted;
-        !self.ledger.breaches(self.promise(), interrupted).is_empty()
->>>>>>> report
+        !self.ledger.breaches(self.delivery, interrupted).is_empty()
     }
 
     /// Whether jobs were delivered twice although the queue promises that they are not.
     #[must_use]
     pub fn breaks_delivery(&self) -> bool {
-<<<<<<< HEAD
         self.ledger.duplicated > 0 && self.delivery != Delivery::AtLeastOnce
-    }
-
-    /// Whether jobs are lost, altered or unexpected beyond what the queue promises.
-    #[must_use]
-    pub fn is_broken(&self) -> bool {
-        self.breaches().len() > usize::from(self.breaks_delivery())
-=======
-        self.ledger.duplicated > 0 && self.promise() != Delivery::AtLeastOnce
->>>>>>> report
     }
 
     /// What the ledger amounts to.
     #[must_use]
     pub fn ledger_verdict(&self) -> LedgerVerdict {
-<<<<<<< HEAD
-        if self.is_broken() {
-=======
         let but_for_duplicates = LedgerCounts {
             duplicated: 0,
             ..self.ledger.clone()
         };
         let interrupted = self.deliveries.interrupted;
-        let breaches = but_for_duplicates.breaches(self.promise(), interrupted);
+        let breaches = but_for_duplicates.breaches(self.delivery, interrupted);
         if !breaches.is_empty() {
->>>>>>> report
             LedgerVerdict::Broken
         } else if self.breaks_delivery() {
             LedgerVerdict::Duplicates
