@@ -234,6 +234,18 @@ impl Queue {
         Ok(queue)
     }
 
+    /// A queue of one statement file, on tables that somebody else makes; it stands in no folder. `text` is that of the file, with what
+    /// operation it is for.
+    ///
+    /// # Errors
+    /// The first thing wrong in the file, with its place.
+    pub fn of_one_statement(name: &str, text: &str) -> Result<Queue, DefinitionError> {
+        let file = |file: &str, text: &str| Source::new(format!("{name}/{file}"), text);
+        let manifest = file("queue.toml", "description = \"One statement\"\n");
+        let files = vec![manifest, file("statement.sql", text)];
+        Queue::parse_without_scripts(name, name, files)
+    }
+
     /// The statement file with this name.
     #[must_use]
     pub fn statement(&self, name: &str) -> Option<&StatementFile> {

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::{Rig, STATEMENT, Trouble};
-use crate::definition::{DefinitionError, Operation, Queue, Source};
+use crate::definition::{DefinitionError, Operation, Queue};
 use crate::load::clock::{now_ns, thread_cpu_ns};
 use crate::postgres::connect::Address;
 use crate::run::selftest::Side;
@@ -121,15 +121,8 @@ impl Thread {
 
 /// The statement as the fetch of a queue: what serves it under load serves it here.
 fn queue() -> Result<Queue, DefinitionError> {
-    let name = "fetch-and-delete";
-    let file = |file: &str, text: String| Source::new(format!("{name}/{file}"), text);
-    let manifest = "description = \"One statement fetches and deletes\"\ndelivery = \"at-most-once\"\ntables = [\"job\"]\n";
-    let fetch = format!("-- Fetches and deletes.\n-- operation: fetch\n\n{STATEMENT};\n");
-    let files = vec![
-        file("queue.toml", manifest.to_owned()),
-        file("fetch.sql", fetch),
-    ];
-    Queue::parse_without_scripts(name, name, files)
+    let text = format!("-- Fetches and deletes.\n-- operation: fetch\n\n{STATEMENT};\n");
+    Queue::of_one_statement("fetch-and-delete", &text)
 }
 
 #[cfg(test)]
