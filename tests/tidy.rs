@@ -337,6 +337,8 @@ fn the_page_of_the_run_format_names_every_key_and_column() {
         "src/run/mod.rs",
         "src/run/environment.rs",
         "src/run/plan_result.rs",
+        "src/run/throughput.rs",
+        "src/run/throughput/scaling.rs",
         "src/finding/mod.rs",
     ] {
         let text = read(path);
@@ -366,6 +368,8 @@ fn the_page_about_comparing_names_every_key() {
     for path in [
         "src/run/baseline.rs",
         "src/run/comparison/mod.rs",
+        "src/run/comparison/drains/mod.rs",
+        "src/run/comparison/drains/tolerance.rs",
         "src/run/comparison/gate.rs",
         "src/run/comparison/unlike.rs",
         "src/plan/difference.rs",

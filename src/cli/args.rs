@@ -32,6 +32,7 @@ const OVERVIEW: &str = "\
 {usage-heading} {usage}
 
 Measure   compare-plans    measure every statement's plan on every fixture
+          throughput       drain a full queue, every job accounted for
 Read      compare          set two runs, or a baseline and a run, side by side
           runs             list, show and remove runs, save one as a baseline
 Define    queues           list the queues, show one
@@ -55,7 +56,7 @@ Options:
 #[derive(Debug, Parser)]
 #[command(name = "pgq-analyze", version, help_template = OVERVIEW, max_term_width = 110)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 3 a gate failed (--fail-on), or counts that ought to repeat do not (selftest), 5 inconclusive, 130 interrupted (results so far are kept)."
+    after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 3 a gate failed (--fail-on, a threshold), or counts that ought to repeat do not (selftest), 4 jobs lost, altered or unexpected, 5 inconclusive, 130 interrupted (results so far are kept)."
 )]
 pub struct Arguments {
     /// What to do.
@@ -153,6 +154,12 @@ pub enum Command {
     /// Starts a PostgreSQL server, builds the fixtures (kept for next time), and runs EXPLAIN ANALYZE over every fetch and complete
     /// variant, each on a fresh copy. Prints a table per fixture and queue, and leaves run.json and the untouched plans in a folder.
     ComparePlans(ComparePlans),
+    /// Drain a full queue with batched workers, every job accounted for
+    ///
+    /// Copies a fixture, lets workers fetch in batches, do the task and complete with the queue's own statements until the queue is empty
+    /// (or --duration), and accounts for every job by its payload. SCENARIO is a built-in name or the path of a file; every value of it
+    /// can be overridden. Several queues, repeats and points of a sweep are interleaved, each on a fresh copy.
+    Throughput(Box<Throughput>),
     /// Set two runs side by side: what got worse, what got better, and why
     ///
     /// FIRST is the baseline, SECOND is judged by it. Counts decide (pages, rows, WAL), and they repeat; times are shown. Unequal fixtures,

@@ -12,6 +12,8 @@ pub enum Exit {
     Usage,
     /// It could not be done, or not all of it.
     Failed,
+    /// Jobs were lost, altered or delivered against what the queue promises.
+    JobsLost,
     /// A gate failed: what ought to hold does not.
     GateFailed,
     /// It could not be told.
@@ -26,6 +28,7 @@ impl From<Exit> for ExitCode {
             Exit::Interrupted => 130,
             Exit::Usage => 2,
             Exit::Failed => 1,
+            Exit::JobsLost => 4,
             Exit::GateFailed => 3,
             Exit::Inconclusive => 5,
             Exit::Done => 0,

@@ -1,7 +1,9 @@
 //! Gates: what the options ask of a comparison, and how the program ends by it.
 
 use super::args::{self, Gate};
-use super::exit::Exit;
+use super::exit::{Exit, Usage};
+use crate::run::RunKind;
+use crate::run::comparison::drains::DrainComparison;
 use crate::run::comparison::gate::Outcome;
 use crate::run::comparison::{Comparison, FailOn, Options, Tolerances};
 
@@ -27,14 +29,43 @@ pub fn given(gate: &Gate) -> Option<&'static str> {
     first.map(|(_, option)| option)
 }
 
+/// Whether its tolerances are of counts that runs of this kind have.
+///
+/// # Errors
+/// If one is not: it would be without effect.
+pub fn check(gate: &Gate, kind: RunKind) -> Result<(), Usage> {
+    let wants_drains = kind == RunKind::Throughput;
+    let stranger = gate
+        .tolerance
+        .iter()
+        .find(|one| one.is_of_drains() != wants_drains);
+    stranger.map_or(Ok(()), |stranger| {
+        Err(Usage(format!(
+            "--tolerance {}: these are runs of {}, which have no such count",
+            stranger.name(),
+            kind.name()
+        )))
+    })
+}
+
+/// How the program ends by a comparison of drains.
+#[must_use]
+pub fn exit_of_drains(gate: &Gate, comparison: &DrainComparison) -> Exit {
+    ended(gate, |fail_on| fail_on.judge_drains(comparison))
+}
+
 /// How the program ends by a comparison: well, unless something else was asked for.
 #[must_use]
 pub fn exit(gate: &Gate, comparison: &Comparison) -> Exit {
+    ended(gate, |fail_on| fail_on.judge(comparison))
+}
+
+fn ended(gate: &Gate, judge: impl FnOnce(FailOn) -> Outcome) -> Exit {
     let fail_on = gate.fail_on.map(|what| match what {
         args::FailOn::Regression => FailOn::Regression,
         args::FailOn::Difference => FailOn::Difference,
     });
-    match fail_on.map(|fail_on| fail_on.judge(comparison)) {
+    match fail_on.map(judge) {
         None | Some(Outcome::Passed) => Exit::Done,
         Some(Outcome::Failed) => Exit::GateFailed,
         Some(Outcome::Inconclusive) => Exit::Inconclusive,

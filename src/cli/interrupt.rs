@@ -45,6 +45,28 @@ impl Interrupts {
         }
     }
 
+    /// Does `work`. The first signal calls `ask`; if that says that the work will end by itself, only the second one drops it where it
+    /// stands.
+    ///
+    /// # Errors
+    /// If the work was dropped.
+    pub async fn asking_first<T>(
+        &self,
+        work: impl Future<Output = T>,
+        ask: impl Fn() -> bool,
+    ) -> Result<T, Interrupted> {
+        tokio::pin!(work);
+        tokio::select! {
+            done = &mut work => return Ok(done),
+            () = self.wait() => {}
+        }
+        if ask() {
+            self.unless_interrupted(work).await
+        } else {
+            Err(Interrupted)
+        }
+    }
+
     async fn wait(&self) {
         std::future::poll_fn(|context| {
             let mut signals = self

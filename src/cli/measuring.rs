@@ -180,7 +180,7 @@ impl<'m> Measuring<'m> {
 }
 
 /// The command line, for the run's record: without the passwords in it.
-fn command() -> Vec<String> {
+pub(super) fn command() -> Vec<String> {
     std::env::args_os()
         .map(|word| redact(&word.to_string_lossy()))
         .collect()

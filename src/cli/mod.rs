@@ -4,6 +4,7 @@ pub mod against;
 pub mod args;
 pub mod commands;
 pub mod consent;
+pub mod draining;
 pub mod drains;
 pub mod exit;
 pub mod gate;
@@ -110,6 +111,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     let Arguments { command, common } = arguments;
     match command {
         Command::ComparePlans(arguments) => commands::compare_plans::run(&arguments, &common).await,
+        Command::Throughput(arguments) => commands::throughput::run(&arguments, &common).await,
         Command::Compare(arguments) => commands::compare::run(&arguments, &common),
         Command::Runs(arguments) => commands::runs::run(&arguments.action, &common),
         Command::Queues(arguments) => commands::queues::run(&arguments.action),

@@ -87,6 +87,17 @@ impl Choice {
         self
     }
 
+    /// The same server with the settings that workers run under: durable, with autovacuum, and with `settings` of the scenario. On the
+    /// user's own server nothing is set.
+    #[must_use]
+    pub fn under_load(mut self, settings: &BTreeMap<String, String>) -> Choice {
+        if let Choice::Managed(options) = &mut self {
+            options.profile = profile::LOAD;
+            options.settings = settings.clone();
+        }
+        self
+    }
+
     /// What was asked for, for messages and for a run in which it never started.
     #[must_use]
     pub fn name(&self) -> String {
@@ -246,6 +257,23 @@ pub async fn on_server<T>(
     workload: &Workload,
     work: impl AsyncFnOnce(&Workspace, &Events) -> anyhow::Result<T>,
 ) -> anyhow::Result<Result<T, Interrupted>> {
+    let work = async |workspace: &Workspace, events: &Events| {
+        interrupts.unless_interrupted(work(workspace, events)).await
+    };
+    on_server_heeding(choice, interrupts, events, workload, work).await
+}
+
+/// As [`on_server`], with work that heeds signals itself.
+///
+/// # Errors
+/// As [`on_server`].
+pub async fn on_server_heeding<T>(
+    choice: &Choice,
+    interrupts: &Interrupts,
+    events: &Events,
+    workload: &Workload,
+    work: impl AsyncFnOnce(&Workspace, &Events) -> Result<anyhow::Result<T>, Interrupted>,
+) -> anyhow::Result<Result<T, Interrupted>> {
     let opened = interrupts
         .unless_interrupted(choice.open(events, workload))
         .await;
@@ -253,9 +281,7 @@ pub async fn on_server<T>(
         Ok(workspace) => workspace?,
         Err(interrupted) => return Ok(Err(interrupted)),
     };
-    let outcome = interrupts
-        .unless_interrupted(work(&workspace, events))
-        .await;
+    let outcome = work(&workspace, events).await;
     workspace.stop(events).await;
     outcome.map_or_else(|interrupted| Ok(Err(interrupted)), |done| done.map(Ok))
 }

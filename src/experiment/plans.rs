@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use thiserror::Error;
 
 use super::environment::peak_rss_bytes;
@@ -306,7 +307,11 @@ pub fn record_subject_matter(request: &Request, run: &mut Run) {
 ///
 /// # Errors
 /// If the run folder cannot be written.
-pub fn save(run: &mut Run, store: &RunStore, started: Instant) -> Result<(), StoreError> {
+pub fn save<R: Serialize>(
+    run: &mut Run<R>,
+    store: &RunStore,
+    started: Instant,
+) -> Result<(), StoreError> {
     run.timing.total_ms = milliseconds(started.elapsed());
     run.peak_rss_bytes = peak_rss_bytes();
     store.save(run)

@@ -10,7 +10,7 @@ use crate::run::Run;
 use crate::run::plan_result::{GenericShape, PlanMode, PlanResult};
 
 /// A value of a result.
-enum Field {
+pub(super) enum Field {
     /// Text that came with the run.
     Text(String),
     /// A number of ours.
@@ -119,13 +119,14 @@ pub(super) fn render(run: &Run) -> String {
     csv
 }
 
-fn line(fields: impl Iterator<Item = String>) -> String {
+/// A line of fields.
+pub(super) fn line(fields: impl Iterator<Item = String>) -> String {
     fields.collect::<Vec<_>>().join(",") + "\r\n"
 }
 
 /// A field as it stands in the file. A spreadsheet takes text that begins with one of `= + - @` for a formula and runs it: an
 /// apostrophe before it keeps it text.
-fn quoted(field: Field) -> String {
+pub(super) fn quoted(field: Field) -> String {
     let shown = match field {
         Field::Number(number) => return number,
         Field::Text(text) => inert(&text),

@@ -14,6 +14,7 @@ mod selftest;
 mod status;
 mod table;
 pub mod text;
+mod throughput;
 mod versions;
 mod view;
 
@@ -21,8 +22,10 @@ use std::path::Path;
 
 use crate::run::Run;
 use crate::run::comparison::Comparison;
+use crate::run::comparison::drains::DrainComparison;
 use crate::run::self_check::SelfCheck;
 use crate::run::selftest::SelfTest;
+use crate::run::throughput::ThroughputRun;
 
 /// A format that a run is printed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +111,22 @@ pub fn render(run: &Run, format: Format, layout: Layout<'_>) -> String {
         Format::Markdown => markdown::render(run, layout),
         Format::Csv => csv::render(run),
     }
+}
+
+/// Prints a run of drains. What holds for the text of [`render`] holds for this.
+#[must_use]
+pub fn render_throughput(run: &ThroughputRun, format: Format, layout: Layout<'_>) -> String {
+    throughput::render(run, format, layout)
+}
+
+/// Prints two runs of drains side by side; as JUnit they are printed as JSON, which `compare` does not ask for.
+#[must_use]
+pub fn render_drain_comparison(
+    comparison: &DrainComparison,
+    format: ComparisonFormat,
+    layout: Layout<'_>,
+) -> String {
+    throughput::render_comparison(comparison, format, layout)
 }
 
 /// Prints two runs side by side. What holds for the text of [`render`] holds for this.

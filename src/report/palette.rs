@@ -11,6 +11,8 @@ pub(super) enum Role {
     Plain,
     /// There for who looks for it.
     Quiet,
+    /// As it should be.
+    Good,
     /// Worth knowing.
     Note,
     /// Costs something.
@@ -43,6 +45,7 @@ impl Palette {
             Role::Title => "1",
             Role::Plain => "",
             Role::Quiet => "2",
+            Role::Good => "32",
             Role::Note => "36",
             Role::Warning => "33",
             Role::Critical => "1;31",

@@ -47,7 +47,8 @@ pub(crate) fn run() -> Run {
     }
 }
 
-fn environment() -> Environment {
+/// Where it was.
+pub(crate) fn environment() -> Environment {
     let fixture = |digest: &str, jobs| FixtureRecord {
         digest: digest.to_owned(),
         seed: 1,

@@ -9,11 +9,12 @@ use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use self::folders::RunFolder;
 use super::plan_result::PlanMode;
-use super::{FORMAT_VERSION, Run, RunKind};
+use super::{FORMAT_VERSION, Run, RunKind, ThroughputRun};
 
 pub mod baselines;
 pub mod folders;
@@ -60,6 +61,12 @@ pub enum StoreError {
         path: PathBuf,
         /// Where and why.
         source: serde_json::Error,
+    },
+    /// A run of drains where one of plans is wanted.
+    #[error("{} is a run of throughput, which has no plans: name a run of compare-plans", path.display())]
+    NoPlans {
+        /// The file.
+        path: PathBuf,
     },
     /// A run was written by a program of another format.
     #[error("{} has format version {found}, this program reads {FORMAT_VERSION}: use the program that wrote it, or measure again", path.display())]
@@ -241,25 +248,59 @@ pub fn json_text<R: Serialize>(run: &Run<R>) -> String {
     text
 }
 
-/// Reads a run from its folder or from its `run.json`.
+/// A run of either kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AnyRun {
+    /// Plans, of compare-plans.
+    Plans(Run),
+    /// Drains, of throughput.
+    Throughput(ThroughputRun),
+}
+
+/// Reads a run of plans from its folder or from its `run.json`.
 ///
 /// # Errors
-/// Names the file where it is missing or unreadable ([`StoreError::Read`]), of another format ([`StoreError::Version`]), or not
-/// a run ([`StoreError::Damaged`]).
+/// Names the file where it is missing or unreadable ([`StoreError::Read`]), of another format ([`StoreError::Version`]), not
+/// a run ([`StoreError::Damaged`]), or one of drains ([`StoreError::NoPlans`]).
 pub fn read(path: &Path) -> Result<Run, StoreError> {
+    match read_any(path)? {
+        AnyRun::Plans(run) => Ok(run),
+        AnyRun::Throughput(_) => Err(StoreError::NoPlans {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+/// Reads a run of either kind from its folder or from its `run.json`.
+///
+/// # Errors
+/// As for [`read`], but for the kind.
+pub fn read_any(path: &Path) -> Result<AnyRun, StoreError> {
+    #[derive(Deserialize)]
+    struct Header {
+        kind: Option<String>,
+    }
     let path = if path.is_dir() {
         path.join(RUN_FILE)
     } else {
         path.to_owned()
     };
-    match fs::read(&path) {
-        Ok(bytes) => parse_run(&path, &bytes),
-        Err(source) => Err(StoreError::Read { path, source }),
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(source) => return Err(StoreError::Read { path, source }),
+    };
+    // What is wrong with a file without one, its reading says.
+    let header = serde_json::from_slice::<Header>(&bytes).ok();
+    let kind = header.and_then(|header| header.kind);
+    if kind.as_deref() == Some(RunKind::Throughput.name()) {
+        parse_run(&path, &bytes).map(AnyRun::Throughput)
+    } else {
+        parse_run(&path, &bytes).map(AnyRun::Plans)
     }
 }
 
 /// The run in the bytes of a `run.json`.
-fn parse_run(path: &Path, bytes: &[u8]) -> Result<Run, StoreError> {
+fn parse_run<R: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<Run<R>, StoreError> {
     #[derive(Deserialize)]
     struct Header {
         format_version: u64,

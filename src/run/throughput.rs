@@ -8,14 +8,19 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Run;
+use crate::definition::queue::Delivery;
 use crate::definition::scenario::Completion;
 
+mod cell;
+mod judgement;
 mod ledger;
 mod percentiles;
 mod scaling;
 mod specimen;
 pub mod sweep;
 
+pub use cell::{Cell, Repeats, repeats};
+pub use judgement::LedgerVerdict;
 pub use scaling::{Interval, ScalabilityFit, Scaling, SweptCell};
 
 /// A run of kind `throughput`.
@@ -57,7 +62,7 @@ pub struct ThroughputResult {
     /// Which repetition this is, from 1.
     pub repeat: u64,
     /// What the queue promises about how often a job is delivered: `at-least-once`, `at-most-once`, `exactly-once`.
-    pub delivery: String,
+    pub delivery: Delivery,
     /// When execution began, in UTC, for example `2026-11-21T09:13:04.123Z`; none if it never did.
     pub began: Option<String>,
     /// How it ended.

@@ -53,7 +53,12 @@ impl Change {
     /// Whether the samples differ: the test says so, and the whole interval of the effect lies beyond what counts.
     #[must_use]
     pub fn is_real(&self) -> bool {
-        let least = self.least_ms();
+        self.is_beyond(self.least_ms())
+    }
+
+    /// The same of samples in any unit, where the least effect that counts is `least` in that unit.
+    #[must_use]
+    pub fn is_beyond(&self, least: f64) -> bool {
         self.p_value < SIGNIFICANCE && (self.shift.low > least || self.shift.high < -least)
     }
 }

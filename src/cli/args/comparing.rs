@@ -15,7 +15,8 @@ pub struct Gate {
     #[arg(long, value_enum, value_name = "WHAT", help_heading = "Comparing")]
     pub fail_on: Option<FailOn>,
     /// How much a count may grow, as pages_per_row=5; counts: pages_per_row, wal_per_row, output_pages_per_row, rows_removed_per_row
-    /// (repeatable) [default: 1 each]
+    /// [default: 1 each]; of throughput pages_per_job, wal_bytes_per_job, wal_records_per_job, dead_rows_per_job, commits_per_job
+    /// [default: 5 each] (repeatable)
     #[arg(long, value_name = "COUNT=PERCENT", help_heading = "Comparing")]
     pub tolerance: Vec<Tolerance>,
     /// Compare runs although fixtures, seeds, settings or versions differ; what differs is listed

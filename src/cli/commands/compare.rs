@@ -6,11 +6,13 @@ use super::listing;
 use crate::cli::args::{Common, Compare};
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::{gate, progress};
-use crate::report;
+use crate::report::{self, ComparisonFormat};
 use crate::run::baseline::Baseline;
+use crate::run::comparison::drains::{JobTolerances, compare_drains};
 use crate::run::comparison::{Options, compare};
-use crate::run::store::baselines::{self, Kept};
+use crate::run::store::baselines::{self, BaselineError, Kept};
 use crate::run::store::names::{BASELINES, NameError, Places};
+use crate::run::{RunKind, ThroughputRun};
 use crate::units::counted;
 
 /// Runs the command.
@@ -19,6 +21,21 @@ use crate::units::counted;
 /// If one of the two cannot be found or read, or they must not be compared.
 pub fn run(arguments: &Compare, common: &Common) -> anyhow::Result<Exit> {
     let places = places(&arguments.runs_folder.out);
+    let paths =
+        [&arguments.first, &arguments.second].map(|name| places.find(name).map_err(as_usage));
+    let [first, second] = paths;
+    match [drains(&first?)?, drains(&second?)?] {
+        [Some(first), Some(second)] => return of_drains(arguments, common, [&first, &second]),
+        [None, None] => {}
+        _ => {
+            return Err(Usage(format!(
+                "{} and {} are of different kinds, plans and drains: name two runs of one command",
+                arguments.first, arguments.second
+            ))
+            .into());
+        }
+    }
+    gate::check(&arguments.gate, RunKind::Plans)?;
     let first = read(&places, &arguments.first)?;
     let second = read(&places, &arguments.second)?;
     let (one, other) = (first.baseline(), second.baseline());
@@ -37,6 +54,43 @@ pub fn run(arguments: &Compare, common: &Common) -> anyhow::Result<Exit> {
     let text = report::render_comparison(&comparison, arguments.format(), layout);
     listing::print(&text)?;
     Ok(gate::exit(&arguments.gate, &comparison))
+}
+
+/// Two runs of drains.
+fn of_drains(
+    arguments: &Compare,
+    common: &Common,
+    [first, second]: [&ThroughputRun; 2],
+) -> anyhow::Result<Exit> {
+    gate::check(&arguments.gate, RunKind::Throughput)?;
+    let format = arguments.format();
+    if format == ComparisonFormat::Junit {
+        let message =
+            "--format junit is for plans: runs of throughput compare as table, json or markdown";
+        return Err(Usage(message.to_owned()).into());
+    }
+    let comparison = compare_drains(
+        (&arguments.first, first),
+        (&arguments.second, second),
+        JobTolerances::with(&arguments.gate.tolerance),
+        &gate::options(&arguments.gate),
+    )?;
+    let layout = listing::layout(common, None);
+    listing::print(&report::render_drain_comparison(
+        &comparison,
+        format,
+        layout,
+    ))?;
+    Ok(gate::exit_of_drains(&arguments.gate, &comparison))
+}
+
+/// The run of drains at a path; none where there is something else, or nothing that can be read: reading it as plans says what.
+pub(super) fn drains(path: &Path) -> anyhow::Result<Option<ThroughputRun>> {
+    match baselines::read_drains(path) {
+        Ok(run) => Ok(run),
+        Err(error @ BaselineError::Running { .. }) => Err(error.into()),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Where names of runs and baselines are looked up.

@@ -14,4 +14,5 @@ pub mod rules;
 pub mod runs;
 pub mod scenarios;
 pub mod selftest;
+pub mod throughput;
 pub mod worker;

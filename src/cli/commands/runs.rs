@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 
-use super::compare::{as_usage, places, tell_lost_plans};
+use super::compare::{as_usage, drains, places, tell_lost_plans};
 use super::listing;
 use crate::cli::args::{Common, RunsAction};
 use crate::cli::exit::{Exit, Usage, message};
@@ -16,7 +16,7 @@ use crate::report::{self, Format};
 use crate::run::store::baselines::{self, Kept, Replace};
 use crate::run::store::folders::{self, Removal, RunFolder};
 use crate::run::store::names::Places;
-use crate::run::store::{self, RUN_FILE};
+use crate::run::store::{self, AnyRun, RUN_FILE};
 use crate::units::{Bytes, counted};
 
 /// Runs the command.
@@ -55,7 +55,9 @@ fn show(places: &Places<'_>, name: &str, format: Format, common: &Common) -> any
     let path = places.find(name).map_err(as_usage)?;
     if !path.ends_with(RUN_FILE) && path.is_file() {
         // What is wrong with it, if it is not even a baseline.
-        if let Kept::Baseline(_) = baselines::read(&path)? {
+        if baselines::read_drains(&path).is_ok_and(|run| run.is_some()) {
+            // A run by its format, whatever it is called.
+        } else if let Kept::Baseline(_) = baselines::read(&path)? {
             let message = format!(
                 "{} is a baseline, a text to be read as it is: show takes a run",
                 path.display()
@@ -63,14 +65,17 @@ fn show(places: &Places<'_>, name: &str, format: Format, common: &Common) -> any
             return Err(Usage(message).into());
         }
     }
-    let run = store::read(&path)?;
+    let run = store::read_any(&path)?;
     let folder = if path.is_dir() {
         Some(path.as_path())
     } else {
         path.parent()
     };
     let layout = listing::layout(common, folder);
-    listing::print(&report::render(&run, format, layout))
+    listing::print(&match run {
+        AnyRun::Plans(run) => report::render(&run, format, layout),
+        AnyRun::Throughput(run) => report::render_throughput(&run, format, layout),
+    })
 }
 
 fn save(
@@ -86,6 +91,15 @@ fn save(
         None => places.latest_complete(),
     };
     let found = found.map_err(as_usage)?;
+    if let Some(run) = drains(&found)? {
+        baselines::save_drains(&file, &run, replace)?;
+        return listing::print(&format!(
+            "wrote {}: {} of {}\n",
+            inert(&file.display().to_string()),
+            counted(run.results.len(), "drain"),
+            inert(&run.run_id)
+        ));
+    }
     let Kept::Run(reduced) = baselines::read(&found)? else {
         let message = format!("{} is a baseline already: copy the file", found.display());
         return Err(Usage(message).into());

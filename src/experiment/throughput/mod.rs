@@ -1,3 +1,225 @@
-//! Queues drained side by side: each on a fresh copy that is watched.
+//! Queues drained side by side: each on a fresh copy that is watched, every job accounted for.
 
+mod beforehand;
+mod figures;
 pub mod ground;
+mod jobs;
+mod one_drain;
+mod progress;
+mod settings;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use super::plans::save;
+use crate::definition::scenario::plan::{Drain, Plan};
+use crate::fixture::build::BuildError;
+use crate::fixture::cache;
+use crate::load::assignment::missing_operations;
+use crate::load::processes::Program;
+use crate::monitor::MonitorError;
+use crate::monitor::connections::{self, TooManyWorkers};
+use crate::postgres::workspace::Workspace;
+use crate::run::environment::FixtureRecord;
+use crate::run::event::{Events, RunEvent};
+use crate::run::store::{RunStore, StoreError};
+use crate::run::throughput::Scaling;
+use crate::run::{Failure, ThroughputResult, ThroughputRun};
+use one_drain::DrainError;
+
+/// Why a run could not go on.
+#[derive(Debug, Error)]
+pub enum ThroughputError {
+    /// The run folder cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The server lets fewer workers in.
+    #[error(transparent)]
+    TooManyWorkers(#[from] TooManyWorkers),
+    /// The server does not tell.
+    #[error(transparent)]
+    Monitor(#[from] MonitorError),
+    /// The server has ended while it was used.
+    #[error("the server is gone: it was stopped or has crashed{hint}")]
+    ServerGone {
+        /// Where to look.
+        hint: &'static str,
+    },
+}
+
+/// How queues are drained, whatever the plan.
+#[derive(Clone, Debug)]
+pub struct DrainOptions {
+    /// Whether what is left in a queue is drained after the run, unmeasured.
+    pub drain_rest: bool,
+    /// How long workers that were asked to stop may take to finish what they hold.
+    pub stop_timeout: Duration,
+    /// The program that worker processes are made of.
+    pub program: Program,
+}
+
+/// Asks workers to stop.
+#[derive(Debug, Default)]
+pub struct Stop {
+    asked: Arc<AtomicBool>,
+    /// Whether there are workers who will hear it.
+    heard: AtomicBool,
+}
+
+impl Stop {
+    /// Asks the workers to stop and the run to end with them; says whether there are any.
+    pub fn ask(&self) -> bool {
+        self.asked.store(true, Ordering::Relaxed);
+        self.heard.load(Ordering::Relaxed)
+    }
+
+    /// Whether somebody has asked.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+/// What a run is made of. What it finds is in a run, and on disk after each drain.
+#[derive(Debug)]
+pub struct ThroughputExperiment<'e> {
+    /// The server.
+    pub workspace: &'e Workspace,
+    /// What is drained by whom.
+    pub plan: &'e Plan,
+    /// How.
+    pub options: &'e DrainOptions,
+    /// The run folder.
+    pub store: &'e RunStore,
+    /// When the run began.
+    pub started: Instant,
+    /// Who is told.
+    pub events: &'e Events,
+    /// Who may ask the workers to stop.
+    pub stop: &'e Stop,
+}
+
+impl ThroughputExperiment<'_> {
+    /// Drains everything there is to be drained on this server. What fails is recorded among the failures, and the rest goes on.
+    ///
+    /// # Errors
+    /// If the run folder cannot be written, the server is gone or has not room for the workers; what was drained before is in the run.
+    pub async fn run(&self, run: &mut ThroughputRun) -> Result<(), ThroughputError> {
+        self.check_connections().await?;
+        let first = run.results.len();
+        let drains = self.plan.drains();
+        for (number, drain) in drains.iter().enumerate() {
+            if self.stop.is_asked() {
+                break;
+            }
+            self.announce(drain, number as u64 + 1, drains.len() as u64);
+            let error = match self.drain(drain, run.results.len() + 1).await {
+                Ok(result) => {
+                    let finished = finished(&result);
+                    run.results.push(result);
+                    self.events.emit(finished);
+                    None
+                }
+                Err(DrainError::Store(error)) => return Err(error.into()),
+                Err(error) => Some(error.to_string()),
+            };
+            if let Some(message) = error {
+                self.fail(drain, &message, run);
+            }
+            save(run, self.store, self.started)?;
+            if self.workspace.databases().session().is_closed() {
+                return Err(ThroughputError::ServerGone {
+                    hint: self.workspace.log_hint(),
+                });
+            }
+        }
+        if self.plan.is_sweep {
+            let scaling = Scaling::of(&run.results[first..]);
+            run.scaling.extend(scaling);
+        }
+        save(run, self.store, self.started)?;
+        Ok(())
+    }
+
+    async fn check_connections(&self) -> Result<(), ThroughputError> {
+        let session = self.workspace.databases().session();
+        let known = connections::ask(session).await?;
+        let most = self.plan.cells.iter().map(|cell| cell.workers).max();
+        Ok(connections::check(known, most.unwrap_or(0))?)
+    }
+
+    fn announce(&self, drain: &Drain, number: u64, total: u64) {
+        self.events.emit(RunEvent::DrainStarted {
+            queue: self.plan.queues[drain.queue].name.clone(),
+            fixture: self.plan.fixture.name.clone(),
+            workers: drain.cell.workers,
+            batch_size: drain.cell.batch_size,
+            jobs: self.plan.fixture.jobs,
+            number,
+            total,
+        });
+    }
+
+    fn fail(&self, drain: &Drain, message: &str, run: &mut ThroughputRun) {
+        self.events.emit(RunEvent::DrainFinished {
+            completed: 0,
+            elapsed_ms: 0.0,
+            throughput: None,
+            error: Some(message.to_owned()),
+        });
+        run.failures.push(Failure {
+            postgres: self.workspace.version().to_string(),
+            queue: Some(self.plan.queues[drain.queue].name.clone()),
+            fixture: Some(self.plan.fixture.name.clone()),
+            statement: None,
+            variant: None,
+            message: message.to_owned(),
+        });
+    }
+
+    /// The fixture of a queue, found or built, with room for a copy.
+    async fn template(&self, drain: &Drain) -> Result<cache::Template, BuildError> {
+        let queue = &self.plan.queues[drain.queue];
+        cache::provide(self.workspace, queue, &self.plan.fixture, 1, self.events).await
+    }
+}
+
+fn finished(result: &ThroughputResult) -> RunEvent {
+    RunEvent::DrainFinished {
+        completed: result.deliveries.completed,
+        elapsed_ms: result.duration_s * 1000.0,
+        throughput: result.throughput,
+        error: None,
+    }
+}
+
+/// What a queue of the plan lacks to be drained so; none if they lack nothing.
+#[must_use]
+pub fn missing(plan: &Plan) -> Option<String> {
+    let mut queues = plan.queues.iter();
+    queues.find_map(|queue| missing_operations(queue, &plan.scenario))
+}
+
+/// Notes beforehand what will be drained, so that a run that stops half-way tells what is missing.
+pub fn record_subject_matter(plan: &Plan, run: &mut ThroughputRun) {
+    let environment = &mut run.environment;
+    for queue in &plan.queues {
+        let name = || queue.name.clone();
+        environment.queues.insert(name(), queue.digest());
+        environment.tables.insert(name(), queue.tables_digest());
+        let statements = environment.statements.entry(name()).or_default();
+        for (statement, text) in ground::named_statements(queue) {
+            statements.insert(statement, text.trim().to_owned());
+        }
+    }
+    let fixture = &plan.fixture;
+    let record = FixtureRecord {
+        digest: fixture.digest(),
+        seed: fixture.seed,
+        jobs: fixture.jobs,
+    };
+    environment.fixtures.insert(fixture.name.clone(), record);
+}

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::counts::Count;
+use super::drains::JobCount;
 use super::{ComparedPlan, Comparison, Verdict};
 use crate::definition::nearest;
 use crate::finding::wording::listed;
@@ -39,8 +40,58 @@ const GREATEST_PERCENT: f64 = 1_000.0;
 /// How much one count may grow, as given on the command line: `pages_per_row=5`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
-    count: Count,
+    count: Tolerated,
     share: f64,
+}
+
+/// A count that may grow.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Tolerated {
+    /// Of a plan.
+    Row(Count),
+    /// Of a drain.
+    Job(JobCount),
+}
+
+impl Tolerated {
+    fn all() -> impl Iterator<Item = Tolerated> {
+        let rows = Count::ALL.into_iter().map(Tolerated::Row);
+        rows.chain(JobCount::ALL.into_iter().map(Tolerated::Job))
+    }
+
+    fn key(self) -> &'static str {
+        match self {
+            Tolerated::Row(count) => count.key(),
+            Tolerated::Job(count) => count.key(),
+        }
+    }
+}
+
+impl Tolerance {
+    /// The name of its count.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.count.key()
+    }
+
+    /// Whether its count is one of drains (or else of plans).
+    #[must_use]
+    pub fn is_of_drains(&self) -> bool {
+        matches!(self.count, Tolerated::Job(_))
+    }
+
+    /// Its count, where it is one of drains.
+    pub(super) fn job_count(&self) -> Option<JobCount> {
+        match self.count {
+            Tolerated::Job(count) => Some(count),
+            Tolerated::Row(_) => None,
+        }
+    }
+
+    /// By which share it may grow.
+    pub(super) fn share(&self) -> f64 {
+        self.share
+    }
 }
 
 /// Why a text is no tolerance.
@@ -83,9 +134,9 @@ impl FromStr for Tolerance {
             });
         };
         let (name, percent) = (name.trim(), percent.trim());
-        let Some(count) = Count::ALL.into_iter().find(|count| count.key() == name) else {
-            let keys = Count::ALL.map(Count::key);
-            let help = match nearest(name, keys) {
+        let Some(count) = Tolerated::all().find(|count| count.key() == name) else {
+            let keys: Vec<&str> = Tolerated::all().map(Tolerated::key).collect();
+            let help = match nearest(name, keys.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("the counts are {}", listed(&keys)),
             };
@@ -107,12 +158,14 @@ impl FromStr for Tolerance {
 }
 
 impl Tolerances {
-    /// The default with some replaced; of several for one count the last one holds.
+    /// The default with some replaced; of several for one count the last one holds. Those of drains are left aside.
     #[must_use]
     pub fn with(given: &[Tolerance]) -> Tolerances {
         let mut tolerances = Tolerances::default();
         for tolerance in given {
-            *tolerance.count.tolerance_of(&mut tolerances) = tolerance.share;
+            if let Tolerated::Row(count) = tolerance.count {
+                *count.tolerance_of(&mut tolerances) = tolerance.share;
+            }
         }
         tolerances
     }
@@ -199,7 +252,8 @@ mod tests {
         );
         assert_eq!(
             refusal("time=5"),
-            "there is no count `time`; the counts are pages_per_row, wal_per_row, output_pages_per_row and rows_removed_per_row"
+            "there is no count `time`; the counts are pages_per_row, wal_per_row, output_pages_per_row, rows_removed_per_row, pages_per_job, \
+             wal_bytes_per_job, wal_records_per_job, dead_rows_per_job and commits_per_job"
         );
         for percent in ["", "-1", "1001", "NaN", "inf", "five"] {
             assert_eq!(

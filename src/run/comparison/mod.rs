@@ -2,6 +2,7 @@
 
 mod brief;
 mod counts;
+pub mod drains;
 mod finding_change;
 pub mod gate;
 mod pairing;
@@ -329,6 +330,16 @@ pub enum ComparisonError {
         /// What to do about it.
         hint: String,
     },
+    /// Two runs of drains have nothing to compare.
+    #[error("{first} and {second} have no drain in common: {reason}")]
+    NoDrainInCommon {
+        /// The first run.
+        first: String,
+        /// The second run.
+        second: String,
+        /// What each has, and what to do.
+        reason: String,
+    },
     /// There is nothing to compare.
     #[error("{first} and {second} have no variant in common: {reason}")]
     NothingInCommon {
@@ -345,9 +356,15 @@ impl VerdictCounts {
     /// Counts the verdicts of plans.
     #[must_use]
     pub fn of(plans: &[ComparedPlan]) -> VerdictCounts {
+        VerdictCounts::of_verdicts(plans.iter().map(|plan| plan.verdict))
+    }
+
+    /// Counts verdicts.
+    #[must_use]
+    pub fn of_verdicts(verdicts: impl Iterator<Item = Verdict>) -> VerdictCounts {
         let mut counts = VerdictCounts::default();
-        for plan in plans {
-            *match plan.verdict {
+        for verdict in verdicts {
+            *match verdict {
                 Verdict::Regressed => &mut counts.regressed,
                 Verdict::Inconclusive => &mut counts.inconclusive,
                 Verdict::Improved => &mut counts.improved,
@@ -407,16 +424,12 @@ fn alike(
     options: &Options,
 ) -> Result<Vec<Unlike>, ComparisonError> {
     let differences = Differences::of(first.1, second.1, pairing);
-    if options.allow_different || differences.unlike.is_empty() {
-        return Ok(differences.unlike);
-    }
-    let renewed = options.first_is_baseline.then_some(first.0);
-    Err(ComparisonError::Unlike {
-        first: first.0.to_owned(),
-        second: second.0.to_owned(),
-        hint: differences.hint(renewed),
-        unlike: differences.unlike,
-    })
+    differences.unless_allowed(first.0, second.0, options)
+}
+
+/// What two runs without plans differ in.
+fn differences(first: &Baseline, second: &Baseline) -> Differences {
+    Differences::of(first, second, &Pairing::of(first, second))
 }
 
 /// The failures that no inconclusive plan tells of.

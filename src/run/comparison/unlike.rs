@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::pairing::Pairing;
+use super::{ComparisonError, Options};
 use crate::run::baseline::{Baseline, BaselineServer};
 use crate::run::environment::version_numbers;
 
@@ -110,6 +111,32 @@ impl Differences {
             first: cut(first, characters),
             second: cut(second, characters),
         });
+    }
+
+    /// Something that the workers were told, which ought to be equal; said once.
+    pub(super) fn add_setting(&mut self, what: &str, values: [&str; 2]) {
+        if self.unlike.iter().all(|known| known.what != what) {
+            self.add(what, values, Remedy::Settings);
+        }
+    }
+
+    /// What the runs named so differ in, where that is allowed.
+    pub(super) fn unless_allowed(
+        self,
+        first: &str,
+        second: &str,
+        options: &Options,
+    ) -> Result<Vec<Unlike>, ComparisonError> {
+        if options.allow_different || self.unlike.is_empty() {
+            return Ok(self.unlike);
+        }
+        let renewed = options.first_is_baseline.then_some(first);
+        Err(ComparisonError::Unlike {
+            first: first.to_owned(),
+            second: second.to_owned(),
+            hint: self.hint(renewed),
+            unlike: self.unlike,
+        })
     }
 
     fn servers(&mut self, one: &BaselineServer, other: &BaselineServer, place: &str) {

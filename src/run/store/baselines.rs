@@ -6,11 +6,11 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{RUN_FILE, StoreError, folders, parse_run, whole_file};
+use super::{AnyRun, RUN_FILE, StoreError, folders, json_text, parse_run, read_any, whole_file};
 use crate::plan::{OutlineNode, Plan, outline, work};
 use crate::run::baseline::{self, Baseline, FORMAT_VERSION};
 use crate::run::plan_result::PlanResult;
-use crate::run::{Run, RunKind, RunStatus};
+use crate::run::{Run, RunKind, RunStatus, ThroughputRun};
 
 /// The longest file that is read: a run of ten thousand plans takes a tenth of it.
 const LARGEST_BYTES: u64 = 1 << 30;
@@ -71,7 +71,7 @@ pub enum BaselineError {
         found: u64,
     },
     /// A run that has no plans to compare.
-    #[error("{} is a run of kind `{kind}`: only runs of compare-plans are compared", path.display())]
+    #[error("{} is a run of kind `{kind}`, which has no plans: name a run of compare-plans", path.display())]
     Kind {
         /// The file.
         path: PathBuf,
@@ -194,6 +194,27 @@ fn read_file(path: &Path) -> Result<Kept, BaselineError> {
     Ok(Kept::Run(of_run(&run, folder)))
 }
 
+/// Reads a run of drains from its folder, its `run.json`, or what [`save_drains`] kept of it; none where it is of another kind.
+///
+/// # Errors
+/// If it cannot be read, or is still going.
+pub fn read_drains(path: &Path) -> Result<Option<ThroughputRun>, BaselineError> {
+    let AnyRun::Throughput(run) = read_any(path)? else {
+        return Ok(None);
+    };
+    let folder = if path.is_dir() {
+        path
+    } else {
+        or_here(path.parent().unwrap_or(Path::new("")))
+    };
+    if run.status == RunStatus::Running && folders::is_locked(folder) {
+        return Err(BaselineError::Running {
+            path: folder.to_owned(),
+        });
+    }
+    Ok(Some(run))
+}
+
 fn or_here(folder: &Path) -> &Path {
     if folder.as_os_str().is_empty() {
         Path::new(".")
@@ -286,10 +307,45 @@ pub enum Replace {
 /// # Errors
 /// If the run did not come to its end, the file is there already, or it cannot be written.
 pub fn save(path: &Path, baseline: &Baseline, replace: Replace) -> Result<(), BaselineError> {
-    if baseline.status != RunStatus::Complete {
+    let text = baseline::text(baseline);
+    keep(path, &baseline.run_id, baseline.status, &text, replace)
+}
+
+/// Keeps a complete run of drains, without what tells of single workers and of the tables' pages: all that a comparison looks at. It is a
+/// run.json by its format. Otherwise as [`save`].
+///
+/// # Errors
+/// As [`save`].
+pub fn save_drains(
+    path: &Path,
+    run: &ThroughputRun,
+    replace: Replace,
+) -> Result<(), BaselineError> {
+    let mut kept = run.clone();
+    for result in &mut kept.results {
+        result.worker_results.clear();
+        result.incidents.clear();
+        result.histograms.clear();
+        result.series = None;
+    }
+    let environment = &mut kept.environment;
+    for server in std::iter::once(&mut environment.server).chain(&mut environment.other_servers) {
+        server.catalogs.clear();
+    }
+    keep(path, &run.run_id, run.status, &json_text(&kept), replace)
+}
+
+fn keep(
+    path: &Path,
+    run_id: &str,
+    status: RunStatus,
+    text: &str,
+    replace: Replace,
+) -> Result<(), BaselineError> {
+    if status != RunStatus::Complete {
         return Err(BaselineError::Incomplete {
-            run_id: baseline.run_id.clone(),
-            status: baseline.status,
+            run_id: run_id.to_owned(),
+            status,
         });
     }
     let failed = |source| BaselineError::Write {
@@ -299,7 +355,6 @@ pub fn save(path: &Path, baseline: &Baseline, replace: Replace) -> Result<(), Ba
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }
-    let text = baseline::text(baseline);
     let written = match replace {
         Replace::Yes => whole_file::replace(path, text.as_bytes()),
         Replace::No => whole_file::create(path, text.as_bytes()),

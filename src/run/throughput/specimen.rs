@@ -8,6 +8,7 @@ use super::{
     Tenth, ThresholdResult, ThroughputResult, Waits, WorkerResult, WorkerState,
 };
 use crate::definition::operation::Operation;
+use crate::definition::queue::Delivery;
 use crate::definition::scenario::Completion;
 
 /// Workers of the specimen.
@@ -44,7 +45,7 @@ impl ThroughputResult {
             },
             settings: BTreeMap::from([("synchronous_commit".to_owned(), "on".to_owned())]),
             repeat: 1,
-            delivery: "at-least-once".to_owned(),
+            delivery: Delivery::AtLeastOnce,
             began: Some("2026-11-21T09:13:04.123Z".to_owned()),
             ended: Ended::Empty,
             set_up: set_up(),

@@ -1,6 +1,7 @@
 //! `runs list`: the runs in a folder and the baseline files, a line each.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -10,11 +11,11 @@ use crate::cli::exit;
 use crate::finding::Severity;
 use crate::report::text::inert_lines;
 use crate::run::baseline::{Baseline, BaselineFinding, BaselinePlan};
-use crate::run::store::baselines::{self, Kept};
+use crate::run::store::baselines::{self, BaselineError, Kept};
 use crate::run::store::folders::{self, RunFolder};
 use crate::run::store::names::Places;
-use crate::run::store::{self, RUN_FILE};
-use crate::run::{PlanResult, Run, RunStatus};
+use crate::run::store::{self, AnyRun, RUN_FILE};
+use crate::run::{PlanResult, Run, RunStatus, ThroughputRun};
 use crate::units::{Bytes, counted};
 
 /// Version of the list's JSON.
@@ -87,6 +88,7 @@ struct Content {
     queues: Vec<String>,
     fixtures: Vec<String>,
     plans: usize,
+    drains: usize,
     failures: usize,
     findings: FindingCounts,
 }
@@ -168,12 +170,9 @@ impl ListedRun {
 }
 
 fn look_into(folder: &RunFolder) -> (Status, Content, Option<String>) {
-    let run = match store::read(&folder.path) {
-        Ok(run) if run.run_id == folder.run_id => run,
-        Ok(run) => {
-            let problem = format!("its run.json is that of {}", run.run_id);
-            return (Status::Damaged, Content::default(), Some(problem));
-        }
+    let (run_id, status, content) = match store::read_any(&folder.path) {
+        Ok(AnyRun::Plans(run)) => (run.run_id.clone(), run.status, Content::of_run(&run)),
+        Ok(AnyRun::Throughput(run)) => (run.run_id.clone(), run.status, Content::of_drains(&run)),
         // Its first result is not there yet.
         Err(_) if !folder.path.join(RUN_FILE).exists() && folder.is_running() => {
             return (Status::Running, Content::default(), None);
@@ -183,26 +182,40 @@ fn look_into(folder: &RunFolder) -> (Status, Content, Option<String>) {
             return (Status::Damaged, Content::default(), Some(problem));
         }
     };
-    let status = match run.status {
+    if run_id != folder.run_id {
+        let problem = format!("its run.json is that of {run_id}");
+        return (Status::Damaged, Content::default(), Some(problem));
+    }
+    let status = match status {
         RunStatus::Running if folder.is_running() => Status::Running,
         RunStatus::Running => Status::Killed,
         RunStatus::Complete => Status::Complete,
         RunStatus::Interrupted => Status::Interrupted,
         RunStatus::Failed => Status::Failed,
     };
-    (status, Content::of_run(&run), None)
+    (status, content, None)
+}
+
+/// The run that a baseline file was made of, what is in it, and what is wrong with it.
+fn kept_in(file: &Path) -> Result<(String, Content, Option<String>), BaselineError> {
+    if let Ok(Some(run)) = baselines::read_drains(file) {
+        return Ok((run.run_id.clone(), Content::of_drains(&run), None));
+    }
+    Ok(match baselines::read(file)? {
+        Kept::Baseline(read) => (read.run_id.clone(), Content::of_baseline(&read), None),
+        Kept::Run(read) => {
+            let problem = Some("a run, not a baseline file".to_owned());
+            (read.run_id.clone(), Content::of_baseline(&read), problem)
+        }
+    })
 }
 
 impl ListedBaseline {
     fn of(name: String, places: &Places<'_>) -> ListedBaseline {
         let file = places.baselines.join(format!("{name}.json"));
         let bytes = std::fs::metadata(&file).map_or(0, |meta| meta.len());
-        let (run_id, content, problem) = match baselines::read(&file) {
-            Ok(Kept::Baseline(read)) => (read.run_id.clone(), Content::of_baseline(&read), None),
-            Ok(Kept::Run(read)) => {
-                let problem = Some("a run, not a baseline file".to_owned());
-                (read.run_id.clone(), Content::of_baseline(&read), problem)
-            }
+        let (run_id, content, problem) = match kept_in(&file) {
+            Ok(found) => found,
             Err(error) => {
                 let problem = exit::message(&error.into());
                 (String::new(), Content::default(), Some(problem))
@@ -241,8 +254,22 @@ impl Content {
             queues: names(results.iter().map(|result| &*result.queue)),
             fixtures: names(results.iter().map(|result| &*result.fixture)),
             plans: results.len(),
+            drains: 0,
             failures: run.failures.len(),
             findings: FindingCounts::of(results.iter().flat_map(severities_of_result)),
+        }
+    }
+
+    fn of_drains(run: &ThroughputRun) -> Content {
+        let results = &run.results;
+        let environment = &run.environment;
+        Content {
+            servers: servers(environment.servers().map(|one| &*one.server_version)),
+            queues: names(results.iter().map(|result| &*result.queue)),
+            fixtures: names(results.iter().map(|result| &*result.fixture)),
+            drains: results.len(),
+            failures: run.failures.len(),
+            ..Content::default()
         }
     }
 
@@ -258,6 +285,7 @@ impl Content {
             queues: names(plans.iter().map(|plan| &*plan.queue)),
             fixtures: names(plans.iter().map(|plan| &*plan.fixture)),
             plans: plans.len(),
+            drains: 0,
             failures: baseline.failures.len(),
             findings: FindingCounts::of(plans.iter().flat_map(severities_of_plan)),
         }
@@ -324,17 +352,24 @@ fn described(content: &Content, problem: Option<&str>) -> String {
     if let Some(problem) = problem {
         return problem.to_owned();
     }
-    if content.plans == 0 {
-        return "no plans yet".to_owned();
+    if content.plans + content.drains == 0 {
+        return "nothing measured yet".to_owned();
     }
     let mut text = format!(
         "{} × {}: {}",
         few(&content.queues, "queues"),
         few(&content.fixtures, "fixtures"),
-        counted(content.plans, "plan"),
+        if content.drains > 0 {
+            counted(content.drains, "drain")
+        } else {
+            counted(content.plans, "plan")
+        },
     );
     if content.failures > 0 {
         text += &format!(", {} not measured", content.failures);
+    }
+    if content.drains > 0 {
+        return text;
     }
     text + ", " + &content.findings.text()
 }

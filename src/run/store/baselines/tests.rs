@@ -156,7 +156,7 @@ fn what_cannot_be_compared_is_named_with_the_reason_and_the_next_step() {
     let kind = said(&run_text.replacen("\"kind\": \"plans\"", "\"kind\": \"load\"", 1));
     assert_eq!(
         kind,
-        "PATH is a run of kind `load`: only runs of compare-plans are compared"
+        "PATH is a run of kind `load`, which has no plans: name a run of compare-plans"
     );
     assert!(said(&run_text[..run_text.len() / 2]).contains("measure again"));
     for neither in ["", "select 1", "[]", "{}", "\u{0}"] {

@@ -1,0 +1,414 @@
+//! One queue drained once on a fresh copy: workers started and watched over, what is left found, the result put together.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use thiserror::Error;
+
+use super::ThroughputExperiment;
+use super::beforehand::Beforehand;
+use super::figures;
+use super::ground::{self, Ground, GroundError};
+use super::jobs::Jobs;
+use super::progress::Progress;
+use super::settings;
+use crate::definition::Queue;
+use crate::definition::scenario::Workers;
+use crate::definition::scenario::plan::{Drain, Plan};
+use crate::fixture::build::BuildError;
+use crate::load::assignment::{Assignment, QueueFiles};
+use crate::load::board::{Board, Shape};
+use crate::load::clock::now_ns;
+use crate::load::drain::{self, Drained};
+use crate::load::fleet::{self, FleetError, FleetOutcome, SharedBoard, Terms};
+use crate::load::processes::dealt_out;
+use crate::load::series::Series;
+use crate::load::task;
+use crate::monitor::activity::Observed;
+use crate::monitor::processes;
+use crate::monitor::watch::{Drained as Execution, Observations};
+use crate::postgres::database::DatabaseError;
+use crate::run::store::StoreError;
+use crate::run::thresholds;
+use crate::run::throughput::{
+    Deliveries, Ended, Fetches, Generator, LedgerCounts, SetUp, ThroughputResult,
+};
+
+/// Why a queue could not be drained, or what came of it could not be kept.
+#[derive(Debug, Error)]
+pub(super) enum DrainError {
+    /// The fixture is not there.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// A place to start workers in beforehand cannot be left.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// There is no copy, or it cannot be watched.
+    #[error(transparent)]
+    Ground(#[from] GroundError),
+    /// The workers cannot be started.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+    /// The server does not say what may be set.
+    #[error(transparent)]
+    Settings(#[from] settings::SettingsError),
+    /// The run folder cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What is known before the workers come.
+struct Prepared<'p> {
+    queue: &'p Queue,
+    drain: &'p Drain,
+    workers: Workers,
+    jobs: &'p Jobs,
+    assignment: Assignment,
+    beforehand: Beforehand,
+    copy_ms: f64,
+    notes: Vec<String>,
+}
+
+/// What is known when they have gone.
+struct Gone {
+    board: Arc<Board>,
+    outcome: FleetOutcome,
+    observed: Observations,
+    drained: Option<Drained>,
+    /// Processor time of this program and its worker processes, in nanoseconds.
+    program_ns: u64,
+    notes: Vec<String>,
+}
+
+impl ThroughputExperiment<'_> {
+    /// Drains a queue once; `number` is the result's in the run, from 1.
+    pub(super) async fn drain(
+        &self,
+        drain: &Drain,
+        number: usize,
+    ) -> Result<ThroughputResult, DrainError> {
+        let queue = &self.plan.queues[drain.queue];
+        let template = self.template(drain).await?;
+        let jobs = Jobs::of(&self.plan.fixture);
+        let workers = self.plan.workers(drain.cell);
+        let (session_settings, notes) =
+            settings::of_sessions(self.workspace, &self.plan.scenario.settings).await?;
+        let assignment = Assignment {
+            database: String::new(),
+            queue: QueueFiles::of(queue),
+            queue_names: jobs.queue_names.clone(),
+            workers,
+            task: self.plan.scenario.task,
+            outcomes: self.plan.scenario.outcomes,
+            settings: session_settings,
+            seed: self.plan.fixture.seed,
+            only_first_fetch: false,
+        };
+        let beforehand = self.beforehand(queue, &assignment, &jobs).await?;
+        let ground = Ground::make(self.workspace, &template).await?;
+        let prepared = Prepared {
+            queue,
+            drain,
+            workers,
+            jobs: &jobs,
+            assignment: Assignment {
+                database: ground.database().to_owned(),
+                ..assignment
+            },
+            beforehand,
+            copy_ms: ground.copy_ms(),
+            notes,
+        };
+        let gone = self.execute(&prepared, &ground).await;
+        let left = ground.leave().await;
+        let result = self.result(prepared, gone?, number)?;
+        left?;
+        Ok(result)
+    }
+
+    /// Lets the workers at the copy, watches, and looks for what is left.
+    async fn execute(
+        &self,
+        prepared: &Prepared<'_>,
+        ground: &Ground<'_>,
+    ) -> Result<Gone, DrainError> {
+        let shape = Shape {
+            workers: usize::try_from(prepared.workers.count).unwrap_or(usize::MAX),
+            jobs: self.plan.fixture.jobs,
+        };
+        let shared = SharedBoard::new(shape, prepared.workers.processes)?;
+        let board = Arc::clone(&shared.board);
+        prepared.jobs.expect_on(&board);
+        let watch = ground.watch(prepared.queue, observed(&board)).await?;
+        let mut notes = Vec::new();
+        if !watch.has_statements() {
+            notes.push(ground::without_statements(self.workspace));
+        }
+        let program_before = own_ns();
+        let outcome = self.fleet(prepared, shared).await?;
+        let program_ns = own_ns().saturating_sub(program_before)
+            + if prepared.workers.processes > 0 {
+                figures::client_cpu_ns(&board)
+            } else {
+                0
+            };
+        let named = ground::named_statements(prepared.queue);
+        let observed = watch
+            .finish(Execution {
+                began_ns: outcome.began_ns.unwrap_or(outcome.ended_ns),
+                ended_ns: outcome.ended_ns,
+                completed: figures::deliveries(&board).completed,
+                client_cpu_ns: figures::client_cpu_ns(&board),
+                named: &named,
+            })
+            .await;
+        let drained = self
+            .drain_rest(prepared, &board, &outcome, &mut notes)
+            .await;
+        Ok(Gone {
+            board,
+            outcome,
+            observed,
+            drained,
+            program_ns,
+            notes,
+        })
+    }
+
+    /// The workers' whole life.
+    async fn fleet(
+        &self,
+        prepared: &Prepared<'_>,
+        shared: SharedBoard,
+    ) -> Result<FleetOutcome, DrainError> {
+        let scenario = &self.plan.scenario;
+        let terms = Terms {
+            duration: scenario.duration,
+            warmup: scenario.warmup,
+            stop_timeout: self.options.stop_timeout,
+            stop: Arc::clone(&self.stop.asked),
+        };
+        let mut progress = Progress::new(self.events, prepared.jobs.due, scenario.duration);
+        let board = Arc::clone(&shared.board);
+        let address = self.workspace.databases().address();
+        let assignment = Arc::new(prepared.assignment.clone());
+        let mut started = shared.start(address, &assignment, &self.options.program)?;
+        self.stop.heard.store(true, Ordering::Relaxed);
+        let (crew, intervals) = (started.crew.as_mut(), &started.intervals);
+        let look = |board: &Board, series: &Series| progress.look(board, series);
+        let outcome = fleet::coordinate(&board, crew, intervals, &terms, look).await;
+        self.stop.heard.store(false, Ordering::Relaxed);
+        Ok(outcome)
+    }
+
+    /// Looks for what the workers left in the queue.
+    async fn drain_rest(
+        &self,
+        prepared: &Prepared<'_>,
+        board: &Arc<Board>,
+        outcome: &FleetOutcome,
+        notes: &mut Vec<String>,
+    ) -> Option<Drained> {
+        if !self.options.drain_rest {
+            notes.push("what was left in the queue was not drained (--no-drain): nobody knows whether jobs are lost".to_owned());
+            return None;
+        }
+        let is_empty = outcome.ended == Ended::Empty && prepared.jobs.all_are_due();
+        let untouched = figures::deliveries(board);
+        if is_empty && untouched.total == untouched.completed {
+            return Some(Drained {
+                is_complete: true,
+                ..Drained::default()
+            });
+        }
+        let drain = drain::Drain {
+            address: self.workspace.databases().address(),
+            database: &prepared.assignment.database,
+            queue: prepared.queue,
+            queue_names: &prepared.jobs.queue_names,
+            board,
+        };
+        match drain.run().await {
+            Ok(drained) => {
+                notes.extend(drained.notes.iter().cloned());
+                Some(drained)
+            }
+            Err(error) => {
+                notes.push(format!("{error}: nobody knows whether jobs are lost"));
+                None
+            }
+        }
+    }
+
+    /// Puts together what came of it, and keeps its series and histograms.
+    fn result(
+        &self,
+        prepared: Prepared<'_>,
+        gone: Gone,
+        number: usize,
+    ) -> Result<ThroughputResult, DrainError> {
+        let Gone {
+            board,
+            outcome,
+            observed,
+            ..
+        } = &gone;
+        let began_ns = outcome.began_ns.unwrap_or(outcome.ended_ns);
+        let elapsed_ns = outcome.ended_ns.saturating_sub(began_ns);
+        let elapsed_s = elapsed_ns as f64 / 1e9;
+        let began = SystemTime::now() - Duration::from_nanos(now_ns().saturating_sub(began_ns));
+        let mut result = self.described(&prepared);
+        result.began = outcome.began_ns.and_then(|_| moment(began));
+        result.ended = outcome.ended;
+        result.duration_s = outcome.measured_s().unwrap_or(0.0);
+        let completed = board.workers().map(|one| one.completed_after_warmup.get());
+        result.throughput = figures::rate(completed.sum(), result.duration_s);
+        result.steady = figures::steady(&outcome.series, elapsed_s, result.warmup_s);
+        result.fetches = figures::fetches(board);
+        result.deliveries = figures::deliveries(board);
+        let drained = gone.drained.as_ref();
+        let is_complete = drained.is_some_and(|drained| drained.is_complete);
+        result.ledger = board.ledger().count(is_complete);
+        result.latency = outcome.series.latency();
+        result.per_job = observed.per_job;
+        result.tenths.clone_from(&observed.tenths);
+        result.tables.clone_from(&observed.tables);
+        result.statements.clone_from(&observed.statements);
+        result.waits.clone_from(&observed.waits);
+        result.retries = board.workers().map(|worker| worker.retries.get()).sum();
+        result.errors = outcome.errors();
+        let task = &self.plan.scenario.task;
+        result.task_metric = task::metric(task, fleet::task_done(board));
+        let process_of = process_of(&prepared.workers);
+        result.worker_results = fleet::worker_results(board, outcome, process_of);
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let server_ns = server_ns(observed, result.deliveries.completed);
+        result.generator =
+            figures::generator(board, elapsed_ns, gone.program_ns, server_ns, processors);
+        result.incidents = fleet::incidents(outcome);
+        let notes = [
+            prepared.notes,
+            prepared.beforehand.notes,
+            gone.notes.clone(),
+            observed.notes.clone(),
+            figures::too_short(&result),
+        ];
+        result.notes = notes.concat();
+        if outcome.began_ns.is_some() {
+            let series = &outcome.series;
+            result.series = Some(self.store.write_series(number, &series.csv(elapsed_s))?);
+            let logs = series.histogram_logs(began, elapsed_s);
+            result.histograms = self.store.write_histograms(number, &logs)?;
+        }
+        result.thresholds = thresholds::judge(&self.plan.scenario.thresholds, &result);
+        Ok(result)
+    }
+
+    /// What was drained by whom, and nothing yet of how it went.
+    fn described(&self, prepared: &Prepared<'_>) -> ThroughputResult {
+        let Plan {
+            scenario, fixture, ..
+        } = self.plan;
+        let workers = &prepared.workers;
+        let milliseconds = |duration: Duration| duration.as_secs_f64() * 1000.0;
+        ThroughputResult {
+            postgres: self.workspace.version().to_string(),
+            scenario: scenario.name.clone(),
+            queue: prepared.queue.name.clone(),
+            fixture: fixture.name.clone(),
+            jobs: fixture.jobs,
+            workers: workers.count,
+            processes: workers.processes,
+            batch_size: workers.batch_size,
+            concurrency: workers.concurrency,
+            poll_interval_ms: milliseconds(workers.poll_interval),
+            flush_interval_ms: milliseconds(workers.flush_interval),
+            completion: workers.completion,
+            listen: workers.listen,
+            task: task::record(&scenario.task),
+            settings: scenario.settings.clone(),
+            repeat: prepared.drain.repeat,
+            delivery: prepared.queue.delivery,
+            began: None,
+            ended: Ended::Failed,
+            set_up: SetUp {
+                copy_ms: prepared.copy_ms,
+                queueing: prepared.beforehand.queueing,
+            },
+            startup_ms: prepared.beforehand.startup_ms,
+            duration_s: 0.0,
+            warmup_s: scenario.warmup.as_secs_f64(),
+            throughput: None,
+            steady: None,
+            fetches: Fetches::default(),
+            deliveries: Deliveries::default(),
+            ledger: LedgerCounts::default(),
+            latency: BTreeMap::new(),
+            per_job: None,
+            tenths: Vec::new(),
+            tables: Vec::new(),
+            statements: None,
+            waits: None,
+            retries: 0,
+            errors: BTreeMap::new(),
+            task_metric: None,
+            worker_results: Vec::new(),
+            generator: Generator::default(),
+            incidents: Vec::new(),
+            thresholds: Vec::new(),
+            series: None,
+            histograms: BTreeMap::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// Processor time of the server, in nanoseconds; none where it is not known.
+fn server_ns(observed: &Observations, completed: u64) -> Option<u64> {
+    let of_a_job = observed.per_job.as_ref()?.server_cpu_us?;
+    Some((of_a_job * completed as f64 * 1e3) as u64)
+}
+
+/// Processor time of this process, in nanoseconds.
+fn own_ns() -> u64 {
+    let own = i32::try_from(std::process::id()).ok();
+    own.and_then(processes::cpu_ns).unwrap_or(0)
+}
+
+/// A moment in UTC, to the millisecond.
+fn moment(time: SystemTime) -> Option<String> {
+    let timestamp = jiff::Timestamp::try_from(time).ok()?;
+    Some(timestamp.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+}
+
+/// What the monitor asks of the board.
+fn observed(board: &Arc<Board>) -> Observed {
+    let workers = board.shape().workers;
+    let (states, jobs) = (Arc::clone(board), Arc::clone(board));
+    Observed {
+        workers: workers as u64,
+        now_ns,
+        state: Box::new(move |number| {
+            let index = usize::try_from(number).ok()?.checked_sub(1)?;
+            (index < workers).then(|| states.worker(index).state())
+        }),
+        completed: Box::new(move || jobs.control().done()),
+    }
+}
+
+/// In which process a worker is, from 1; 0 for this one.
+fn process_of(workers: &Workers) -> impl Fn(usize) -> u64 + use<> {
+    let count = usize::try_from(workers.processes).unwrap_or(usize::MAX);
+    let all = usize::try_from(workers.count).unwrap_or(usize::MAX);
+    let shares = if count == 0 {
+        Vec::new()
+    } else {
+        dealt_out(all, count)
+    };
+    move |worker| {
+        let process = shares.iter().position(|share| share.contains(&worker));
+        process.map_or(0, |index| index as u64 + 1)
+    }
+}
