@@ -234,7 +234,8 @@ impl Queue {
         Ok(queue)
     }
 
-    /// A queue of one statement without parameters, on tables that somebody else makes; it stands in no folder.
+    /// A queue of one statement without parameters, on tables that somebody else makes; it stands in no folder. `payload` is the column
+    /// that jobs are known by.
     ///
     /// # Errors
     /// What is wrong with the statement.
@@ -242,9 +243,11 @@ impl Queue {
         name: &str,
         operation: Operation,
         statement: &str,
+        payload: &str,
     ) -> Result<Queue, DefinitionError> {
         let file = |file: &str, text: String| Source::new(format!("{name}/{file}"), text);
-        let manifest = file("queue.toml", "description = \"One statement\"\n".to_owned());
+        let manifest = format!("description = \"One statement\"\npayload = \"{payload}\"\n");
+        let manifest = file("queue.toml", manifest);
         let text = format!("-- The statement.\n-- operation: {operation}\n\n{statement};\n");
         let files = vec![
             manifest,

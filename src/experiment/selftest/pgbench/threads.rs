@@ -106,7 +106,7 @@ impl Thread {
                 return Err(Trouble::Stopped);
             }
             let answer = serving.call(&session, &Input::default()).await?;
-            std::hint::black_box(answer.rows);
+            std::hint::black_box(serving.jobs(answer));
             statements += 1;
         }
         let share = Share {
@@ -121,7 +121,7 @@ impl Thread {
 
 /// The statement as the fetch of a queue: what serves it under load serves it here.
 fn queue() -> Result<Queue, DefinitionError> {
-    Queue::of_one_statement("fetch-and-delete", Operation::Fetch, STATEMENT)
+    Queue::of_one_statement("fetch-and-delete", Operation::Fetch, STATEMENT, "payload")
 }
 
 #[cfg(test)]
