@@ -113,6 +113,7 @@ impl<'w> Ground<'w> {
                 source,
             })?;
         }
+        self.report_own_work().await?;
         let options = WatchOptions {
             address: databases.address(),
             version: self.workspace.version(),
@@ -122,6 +123,23 @@ impl<'w> Ground<'w> {
             observed,
         };
         Ok(Watch::begin(options).await?)
+    }
+
+    /// Our own session has just written a whole database to WAL, and may keep to itself for seconds that it did: it would be counted
+    /// among what the workers wrote.
+    async fn report_own_work(&self) -> Result<(), GroundError> {
+        let report = if self.workspace.version().major >= 15 {
+            "select pg_stat_force_next_flush()"
+        } else {
+            // A session tells at the end of a transaction, but not twice within half a second.
+            "select pg_sleep(0.6)"
+        };
+        let told = self.workspace.databases().session().batch_execute(report);
+        told.await.map_err(|source| GroundError::Copy {
+            action: "count what was written for",
+            name: self.database.clone(),
+            source,
+        })
     }
 
     /// Drops it.
