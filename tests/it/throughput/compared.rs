@@ -20,12 +20,14 @@ fn json(ran: &Ran) -> Value {
 fn the_same_is_unchanged_and_a_planted_index_is_found() {
     let place = Place::with_warm_cache();
     let queue = keyed_queue::write(&place);
-    let what = ["quick", "--queue", &queue, "--workers=1", "--rows=1000"];
-    let drain = |more: &[&str]| throughput(&place, &[&what, more].concat()).expect_code(0);
+    let what = ["quick", "--queue", &queue, "--workers=1"];
+    let drain = |rows: &str| {
+        throughput(&place, &[&what, &["--rows", rows][..]].concat()).expect_code(0);
+    };
     let compare = ["compare", "latest~1", "latest"];
-    drain(&[]);
+    drain("1000");
     with_out(&place, &["runs", "save", "main"]).expect_code(0);
-    drain(&[]);
+    drain("1000");
     let gate = ["--fail-on", "difference"];
     with_out(&place, &[&compare[..], &gate].concat()).expect_code(0);
     let compared = json(&with_out(&place, &["compare", "main", "latest", "--json"]).expect_code(0));
@@ -37,7 +39,7 @@ fn the_same_is_unchanged_and_a_planted_index_is_found() {
         "keyed/indexes.sql",
         &(keyed_queue::INDEXES.to_owned() + index),
     );
-    drain(&[]);
+    drain("1000");
     let gate = ["--fail-on", "regression"];
     let ran = with_out(&place, &[&compare[..], &gate].concat()).expect_code(3);
     assert!(ran.stdout.contains("WAL per job"), "{}", ran.stdout);
@@ -61,7 +63,7 @@ fn the_same_is_unchanged_and_a_planted_index_is_found() {
     );
 
     // Of another number of jobs: nothing that could be compared.
-    drain(&["--rows=500"]);
+    drain("500");
     with_out(&place, &compare)
         .expect_code(1)
         .expect_said(&["error: ", "heavy-single-queue"]);
