@@ -10,6 +10,7 @@ use crate::fixture::autovacuum;
 use crate::fixture::cache::Template;
 use crate::monitor::MonitorError;
 use crate::monitor::activity::Observed;
+use crate::monitor::counters;
 use crate::monitor::watch::{Watch, WatchOptions};
 use crate::postgres::database::{DatabaseError, server_message};
 use crate::postgres::equipment::Part;
@@ -113,7 +114,8 @@ impl<'w> Ground<'w> {
                 source,
             })?;
         }
-        self.report_own_work().await?;
+        // This session has just written a whole database to WAL.
+        counters::report(databases.session(), self.workspace.version()).await?;
         let options = WatchOptions {
             address: databases.address(),
             version: self.workspace.version(),
@@ -123,23 +125,6 @@ impl<'w> Ground<'w> {
             observed,
         };
         Ok(Watch::begin(options).await?)
-    }
-
-    /// Our own session has just written a whole database to WAL, and may keep to itself for seconds that it did: it would be counted
-    /// among what the workers wrote.
-    async fn report_own_work(&self) -> Result<(), GroundError> {
-        let report = if self.workspace.version().major >= 15 {
-            "select pg_stat_force_next_flush()"
-        } else {
-            // A session tells at the end of a transaction, but not twice within half a second.
-            "select pg_sleep(0.6)"
-        };
-        let told = self.workspace.databases().session().batch_execute(report);
-        told.await.map_err(|source| GroundError::Copy {
-            action: "count what was written for",
-            name: self.database.clone(),
-            source,
-        })
     }
 
     /// Drops it.
