@@ -145,6 +145,7 @@ impl Watch {
         let processes = server.map(|server| Processes { server, own });
         let tables = place.tables().await?;
         place.wait_until_left(&session).await?;
+        counters::report(&session, place.version).await?;
         let mut before = place.read(&session, processes).await?;
         before.counters.tables = tables;
         Ok(Watch {
