@@ -18,7 +18,6 @@ use super::plans::save;
 use crate::definition::scenario::plan::{Drain, Plan};
 use crate::fixture::build::BuildError;
 use crate::fixture::cache;
-use crate::load::assignment::missing_operations;
 use crate::load::processes::Program;
 use crate::monitor::MonitorError;
 use crate::monitor::connections::{self, TooManyWorkers};
@@ -119,6 +118,8 @@ impl ThroughputExperiment<'_> {
             let error = match self.drain(drain, run.results.len() + 1).await {
                 Ok(result) => {
                     let finished = finished(&result);
+                    run.timing.clone_ms += result.set_up.copy_ms;
+                    run.timing.execute_ms += (result.warmup_s + result.duration_s) * 1000.0;
                     run.results.push(result);
                     self.events.emit(finished);
                     None
@@ -194,13 +195,6 @@ fn finished(result: &ThroughputResult) -> RunEvent {
         throughput: result.throughput,
         error: None,
     }
-}
-
-/// What a queue of the plan lacks to be drained so; none if they lack nothing.
-#[must_use]
-pub fn missing(plan: &Plan) -> Option<String> {
-    let mut queues = plan.queues.iter();
-    queues.find_map(|queue| missing_operations(queue, &plan.scenario))
 }
 
 /// Notes beforehand what will be drained, so that a run that stops half-way tells what is missing.

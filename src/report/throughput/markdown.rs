@@ -51,11 +51,16 @@ pub(super) fn render(run: &ThroughputRun, layout: Layout<'_>) -> String {
 
 fn one_drain(drain: &DrainView) -> String {
     let mut text = format!(
-        "\n### {}\n\n{}\n\n**{}**\n\n| | |\n|:--|:--|\n",
+        "\n### {}\n\n{}\n\n**{}**\n",
         escaped(&drain.title),
         escaped(&drain.details),
         escaped(&drain.headline)
     );
+    let warnings = drain.warnings.iter();
+    text += &warnings
+        .map(|warning| format!("\n> {}\n", escaped(warning)))
+        .collect::<String>();
+    text += "\n| | |\n|:--|:--|\n";
     for fact in &drain.facts {
         text += &format!("| {} | {} |\n", fact.label, escaped(&fact.text));
     }

@@ -58,6 +58,9 @@ fn one_drain(page: &mut Page, drain: &DrainView) {
     page.hanging(0, Role::Title, &drain.title);
     page.hanging(0, Role::Quiet, &drain.details);
     page.hanging(0, Role::Title, &drain.headline);
+    for warning in &drain.warnings {
+        page.hanging(2, Role::Warning, warning);
+    }
     page.blank();
     for fact in &drain.facts {
         let label = format!("  {}", fact.label);

@@ -1,6 +1,6 @@
 //! A run prepared for people once: what is side by side, then drain by drain.
 
-use super::facts::{Fact, facts, headline};
+use super::facts::{Fact, facts, headline, warnings};
 use super::grid::Grid;
 use super::grids;
 use super::overview::overview;
@@ -41,6 +41,8 @@ pub(super) struct DrainView {
     pub(super) details: String,
     /// What it came to.
     pub(super) headline: String,
+    /// What to know before anything else, a sentence each.
+    pub(super) warnings: Vec<String>,
     /// In lines.
     pub(super) facts: Vec<Fact>,
     /// In tables; none of them is empty.
@@ -102,6 +104,7 @@ impl DrainView {
             title: format!("{} on {}", inert(&result.queue), inert(&result.fixture)),
             details,
             headline: headline(result),
+            warnings: warnings(result),
             facts: facts(result),
             grids,
             incidents: incidents(result),
@@ -156,6 +159,14 @@ fn summary(run: &ThroughputRun) -> String {
         _ if run.results.is_empty() => {}
         0 => parts.push("no ledger broken".to_owned()),
         broken => parts.push(format!("{} with a broken ledger", Count(broken as u64))),
+    }
+    let limited = run.results.iter().filter(|one| one.generator.is_limit);
+    match limited.count() {
+        0 => {}
+        count => parts.push(format!(
+            "this program was the limit of {}",
+            Count(count as u64)
+        )),
     }
     let thresholds = || run.results.iter().flat_map(|result| &result.thresholds);
     let failed = thresholds().filter(|threshold| !threshold.held).count();
