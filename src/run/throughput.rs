@@ -13,6 +13,7 @@ use crate::definition::scenario::Completion;
 
 mod cell;
 mod growth;
+mod identities;
 mod judgement;
 mod ledger;
 mod percentiles;

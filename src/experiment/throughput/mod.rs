@@ -120,6 +120,13 @@ impl ThroughputExperiment<'_> {
                     let finished = finished(&result);
                     run.timing.clone_ms += result.set_up.copy_ms;
                     run.timing.execute_ms += (result.warmup_s + result.duration_s) * 1000.0;
+                    if let Some(wrong) = result.contradiction() {
+                        let message = format!(
+                            "{wrong}: its counts cannot be believed; this is a mistake of {}, please report it",
+                            env!("CARGO_PKG_NAME")
+                        );
+                        run.failures.push(self.failure(drain, message));
+                    }
                     run.results.push(result);
                     self.events.emit(finished);
                     None
@@ -171,14 +178,18 @@ impl ThroughputExperiment<'_> {
             throughput: None,
             error: Some(message.to_owned()),
         });
-        run.failures.push(Failure {
+        run.failures.push(self.failure(drain, message.to_owned()));
+    }
+
+    fn failure(&self, drain: &Drain, message: String) -> Failure {
+        Failure {
             postgres: self.workspace.version().to_string(),
             queue: Some(self.plan.queues[drain.queue].name.clone()),
             fixture: Some(self.plan.fixture.name.clone()),
             statement: None,
             variant: None,
-            message: message.to_owned(),
-        });
+            message,
+        }
     }
 
     /// The fixture of a queue, found or built, with room for a copy.

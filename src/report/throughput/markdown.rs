@@ -40,6 +40,7 @@ pub(super) fn render(run: &ThroughputRun, layout: Layout<'_>) -> String {
     if !view.left_out.is_empty() {
         text += &format!("\n<sub>{}</sub>\n", escaped(&view.left_out));
     }
+    text += &list("### Thresholds that do not hold", &view.broken_thresholds);
     text += &list("### Not measured", &view.failures);
     text += &list("### Limitations", &view.limitations);
     if let Some(folder) = layout.folder {

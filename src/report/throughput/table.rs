@@ -41,6 +41,12 @@ pub(super) fn render(run: &ThroughputRun, layout: Layout<'_>) -> String {
         page.hanging(0, Role::Quiet, &view.left_out);
         page.blank();
     }
+    list(
+        &mut page,
+        "Thresholds that do not hold",
+        Role::Critical,
+        &view.broken_thresholds,
+    );
     list(&mut page, "Not measured", Role::Warning, &view.failures);
     list(&mut page, "Limitations", Role::Plain, &view.limitations);
     match status::banner(run.status) {

@@ -152,6 +152,22 @@ fn queues_side_by_side() {
 }
 
 #[test]
+fn a_single_drain_tells_its_thresholds_and_its_limit_itself() {
+    let mut result = ThroughputResult::specimen();
+    broken(&mut result);
+    let text = printed(&run(vec![result]), Format::Table, 100);
+    assert!(!text.contains("Thresholds that do not hold"), "{text}");
+    assert!(text.contains("✗ broken"), "{text}");
+    assert!(text.contains("the limit was this program, not the server"));
+    assert!(text.contains("this program was the limit of 1"), "{text}");
+    let markdown = printed(&two_queues(), Format::Markdown, 100);
+    assert!(
+        markdown.contains("ledger.lost == 0: not in 3 of 6 drains"),
+        "{markdown}"
+    );
+}
+
+#[test]
 fn a_sweep_recommends() {
     let text = printed(&sweep(), Format::Table, 100);
     assert_width(&text, 100);
