@@ -19,6 +19,7 @@ use crate::definition::scenario::plan::{Drain, Plan};
 use crate::fixture::build::BuildError;
 use crate::fixture::cache;
 use crate::load::assignment::missing_operations;
+use crate::load::memory::peak_rss_bytes;
 use crate::load::processes::Program;
 use crate::monitor::MonitorError;
 use crate::monitor::connections::{self, TooManyWorkers};
@@ -117,7 +118,9 @@ impl ThroughputExperiment<'_> {
             }
             self.announce(drain, number as u64 + 1, drains.len() as u64);
             let error = match self.drain(drain, run.results.len() + 1).await {
-                Ok(result) => {
+                Ok((result, processes_bytes)) => {
+                    let all = peak_rss_bytes() + processes_bytes;
+                    run.peak_rss_bytes = run.peak_rss_bytes.max(all);
                     let finished = finished(&result);
                     run.results.push(result);
                     self.events.emit(finished);

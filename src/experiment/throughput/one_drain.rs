@@ -83,12 +83,13 @@ struct Gone {
 }
 
 impl ThroughputExperiment<'_> {
-    /// Drains a queue once; `number` is the result's in the run, from 1.
+    /// Drains a queue once; `number` is the result's in the run, from 1. With the result comes the peak memory of worker processes in
+    /// sum, in bytes.
     pub(super) async fn drain(
         &self,
         drain: &Drain,
         number: usize,
-    ) -> Result<ThroughputResult, DrainError> {
+    ) -> Result<(ThroughputResult, u64), DrainError> {
         let queue = &self.plan.queues[drain.queue];
         let template = self.template(drain).await?;
         let jobs = Jobs::of(&self.plan.fixture);
@@ -123,9 +124,11 @@ impl ThroughputExperiment<'_> {
         };
         let gone = self.execute(&prepared, &ground).await;
         let left = ground.leave().await;
-        let result = self.result(prepared, gone?, number)?;
+        let gone = gone?;
+        let processes_bytes = gone.outcome.processes_peak_rss_bytes;
+        let result = self.result(prepared, gone, number)?;
         left?;
-        Ok(result)
+        Ok((result, processes_bytes))
     }
 
     /// Lets the workers at the copy, watches, and looks for what is left.
