@@ -173,7 +173,7 @@ async fn measure_in(
     rig.session.batch_execute(SCHEMA).await?;
     rig.fill().await?;
     // What starting pgbench takes, to be taken off.
-    let started = program::run(&rig, program, 1).await?;
+    let started = program::started(&rig, program).await?;
     let until = Instant::now() + budget.mul_f64(SHARE);
     let most = match pairs {
         Pairs::AsFit => MOST_PAIRS,
