@@ -19,6 +19,7 @@ use super::plans::save;
 use crate::definition::scenario::plan::{Drain, Plan};
 use crate::fixture::build::BuildError;
 use crate::fixture::cache;
+use crate::load::memory::peak_rss_bytes;
 use crate::load::processes::Program;
 use crate::monitor::MonitorError;
 use crate::monitor::connections::{self, TooManyWorkers};
@@ -130,7 +131,9 @@ impl ThroughputExperiment<'_> {
             }
             self.announce(drain, number as u64 + 1, drains.len() as u64);
             let error = match self.drain(drain, run.results.len() + 1).await {
-                Ok(result) => {
+                Ok((result, processes_bytes)) => {
+                    let all = peak_rss_bytes() + processes_bytes;
+                    run.peak_rss_bytes = run.peak_rss_bytes.max(all);
                     let finished = finished(&result);
                     run.timing.clone_ms += result.set_up.copy_ms;
                     run.timing.execute_ms += (result.warmup_s + result.duration_s) * 1000.0;

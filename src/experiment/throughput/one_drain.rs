@@ -85,12 +85,13 @@ struct Gone {
 }
 
 impl ThroughputExperiment<'_> {
-    /// Drains a queue once; `number` is the result's in the run, from 1.
+    /// Drains a queue once; `number` is the result's in the run, from 1. With the result comes the peak memory of worker processes in
+    /// sum, in bytes.
     pub(super) async fn drain(
         &self,
         drain: &Drain,
         number: usize,
-    ) -> Result<ThroughputResult, DrainError> {
+    ) -> Result<(ThroughputResult, u64), DrainError> {
         let queue = &self.plan.queues[drain.queue];
         let template = self.template(drain).await?;
         let jobs = Jobs::of(&self.plan.fixture);
@@ -129,7 +130,9 @@ impl ThroughputExperiment<'_> {
         let mut gone = gone?;
         // What was measured is not lost for a copy that stays: the next run removes it.
         gone.notes.extend(left.err().map(|error| error.to_string()));
-        self.result(prepared, gone, number)
+        let processes_bytes = gone.outcome.processes_peak_rss_bytes;
+        let result = self.result(prepared, gone, number)?;
+        Ok((result, processes_bytes))
     }
 
     /// Lets the workers at the copy, watches, and looks for what is left.
