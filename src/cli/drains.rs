@@ -5,7 +5,7 @@ use super::exit::Usage;
 use super::{selection, server};
 use crate::definition::scenario::plan::{Overrides, Plan, Sweep};
 use crate::definition::{Library, Queue, Scenario};
-use crate::load::assignment::missing_operations;
+use crate::load::assignment::{contradiction, missing_operations};
 use crate::postgres::conninfo::redact;
 
 /// Finds what the options name and puts it together.
@@ -36,8 +36,10 @@ pub fn plan(arguments: &Throughput, common: &Common) -> anyhow::Result<Plan> {
     );
     let plan = plan.map_err(|wrong| Usage(wrong.to_string()))?;
     let mut missing = plan.queues.iter();
-    match missing.find_map(|queue| missing_operations(queue, &plan.scenario)) {
-        Some(missing) => Err(Usage(missing).into()),
+    let missing = missing.find_map(|queue| missing_operations(queue, &plan.scenario));
+    let wrong = contradiction(&plan.scenario.workers, &plan.scenario.task).or(missing);
+    match wrong {
+        Some(wrong) => Err(Usage(wrong).into()),
         None => Ok(plan),
     }
 }

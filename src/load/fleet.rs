@@ -72,6 +72,8 @@ pub struct Terms {
     pub stop_timeout: Duration,
     /// Set by whoever wants the run to end early.
     pub stop: Arc<AtomicBool>,
+    /// Set by whoever sees that the server is gone and nobody will start it again.
+    pub server_gone: Arc<AtomicBool>,
 }
 
 /// What a run of workers came to; what they counted is on the board.
@@ -207,7 +209,8 @@ impl<O: FnMut(&Board, &Series)> Coordinator<'_, O> {
         loop {
             self.look();
             let ended = self.board.workers().any(|one| one.finished_ns.get() > 0);
-            if ended || self.crew.have_ended() || self.terms.stop.load(Ordering::Relaxed) {
+            let asked = self.terms.stop.load(Ordering::Relaxed) || self.has_lost_server();
+            if ended || self.crew.have_ended() || asked {
                 return None;
             }
             if self.board.workers().all(|one| one.ready_ns.get() > 0) {
@@ -225,6 +228,18 @@ impl<O: FnMut(&Board, &Series)> Coordinator<'_, O> {
         self.happened.extend(self.crew.look(self.board));
         self.series.collect(self.intervals);
         (self.observe)(self.board, &self.series);
+    }
+
+    /// Whether there is no server to come back to: workers would look for it in vain.
+    fn has_lost_server(&mut self) -> bool {
+        let is_gone = self.terms.server_gone.load(Ordering::Relaxed);
+        if is_gone {
+            self.happened.push(Happening {
+                at_ns: now_ns(),
+                message: "the server is gone".to_owned(),
+            });
+        }
+        is_gone
     }
 
     async fn until_it_ends(&mut self, began_ns: u64) -> Ended {
@@ -251,6 +266,9 @@ impl<O: FnMut(&Board, &Series)> Coordinator<'_, O> {
             };
             if let Some(ended) = watch::ended(&seen, &mut idle) {
                 return ended;
+            }
+            if self.has_lost_server() {
+                return Ended::Failed;
             }
         }
     }

@@ -55,6 +55,13 @@ impl WorkerReport {
             self.happened.push(Happening { at_ns, message });
         }
     }
+
+    /// Notes what may happen with many jobs when it happens for the first time.
+    pub fn note_first(&mut self, at_ns: u64, message: &str) {
+        if self.happened.iter().all(|known| known.message != message) {
+            self.note(at_ns, message.to_owned());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -69,6 +76,7 @@ mod tests {
             report.note(number, format!("happening {number}"));
         }
         report.count("40P01");
+        report.note_first(100, "happening 0");
         assert_eq!(report.errors["40001"], 100);
         assert_eq!(report.errors["40P01"], 1);
         assert_eq!(report.happened.len(), MOST_HAPPENINGS);

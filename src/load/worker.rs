@@ -14,6 +14,7 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
+use tokio_postgres::error::SqlState;
 
 use super::assignment::Assignment;
 use super::board::{Board, Counters, Phase};
@@ -354,10 +355,13 @@ impl<'a> Worker<'a> {
     async fn mend(&mut self, error: tokio_postgres::Error, doing: &str) -> Result<(), Failure> {
         let at_ns = now_ns();
         self.recorder.errored(at_ns);
-        if let Some(code) = counted_as(&error) {
+        let remedy = remedy(&error);
+        // A session that was ended between two calls has its reason from the server, but the next call only learns that it is closed.
+        let last_word = self.connection.session.ended_with();
+        let last_word = last_word.filter(|_| error.code().is_none());
+        if let Some(code) = last_word.map(SqlState::code).or(counted_as(&error)) {
             self.report.count(code);
         }
-        let remedy = remedy(&error);
         let message = format!("{doing} failed: {}", server_message(&error));
         if remedy == Remedy::GiveUp {
             return Err(Failure(message));

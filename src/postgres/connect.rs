@@ -9,11 +9,12 @@ mod tls;
 use std::future::poll_fn;
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Config, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -191,25 +192,34 @@ impl Address {
     ) -> Result<Session, ConnectError> {
         let failed = |failure: Failure| failure.explain(&self.circumstances, database);
         let (client, mut connection) = self.reach(database).await.map_err(failed)?;
+        let last_word = Arc::new(OnceLock::new());
+        let heard = Arc::clone(&last_word);
         let driver = tokio::spawn(async move {
             while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
                 match message {
                     Ok(AsyncMessage::Notification(_)) => wake.notify_one(),
                     Ok(_) => {}
-                    Err(_) => break,
+                    Err(error) => {
+                        keep_last_word(&heard, &error);
+                        break;
+                    }
                 }
             }
         });
-        Ok(Session::driven(client, driver))
+        Ok(Session::driven(client, driver, last_word))
     }
 
     async fn try_to_connect(&self, database: &str) -> Result<Session, Failure> {
         let (client, connection) = self.reach(database).await?;
+        let last_word = Arc::new(OnceLock::new());
+        let heard = Arc::clone(&last_word);
         let driver = tokio::spawn(async move {
-            // An error here reaches the owner through the statement it is waiting for.
-            let _ = connection.await;
+            // An error here reaches the owner through the statement it is waiting for; if it is waiting for none, only that it is closed.
+            if let Err(error) = connection.await {
+                keep_last_word(&heard, &error);
+            }
         });
-        Ok(Session::driven(client, driver))
+        Ok(Session::driven(client, driver, last_word))
     }
 
     /// The time limit covers everything until the session is ready: a server may take the connection and never answer.
@@ -241,14 +251,33 @@ impl std::fmt::Debug for Address {
 pub struct Session {
     client: Option<Client>,
     driver: Option<JoinHandle<()>>,
+    /// Why the server ended it, while nobody waited for an answer.
+    last_word: Arc<OnceLock<SqlState>>,
+}
+
+fn keep_last_word(last_word: &OnceLock<SqlState>, error: &tokio_postgres::Error) {
+    if let Some(code) = error.code() {
+        let _ = last_word.set(code.clone());
+    }
 }
 
 impl Session {
-    fn driven(client: Client, driver: JoinHandle<()>) -> Session {
+    fn driven(
+        client: Client,
+        driver: JoinHandle<()>,
+        last_word: Arc<OnceLock<SqlState>>,
+    ) -> Session {
         Session {
             client: Some(client),
             driver: Some(driver),
+            last_word,
         }
+    }
+
+    /// Why the server ended it while nobody waited for an answer; none where it has not, or did not say.
+    #[must_use]
+    pub fn ended_with(&self) -> Option<&SqlState> {
+        self.last_word.get()
     }
 
     /// Ends the session and waits until everything was said to the server.

@@ -8,8 +8,8 @@ mod call;
 mod columns;
 mod input;
 mod layout;
+mod settled;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio_postgres::{Client, Error, Row, Statement};
@@ -24,6 +24,8 @@ pub use call::in_one_transaction;
 pub use columns::Columns;
 pub use input::{Input, NewJob, Outcome, Timestamp};
 use layout::Layout;
+use settled::Keys;
+pub use settled::Settled;
 
 /// The statements of a file, prepared in one session.
 #[derive(Debug)]
@@ -67,17 +69,6 @@ pub struct FetchedJob {
     pub seq: Option<u64>,
     /// Whether the payload is as the fixture made it, by its checksum.
     pub whole: bool,
-}
-
-/// Which of the jobs given to it a call settled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settled {
-    /// All.
-    All,
-    /// These: true for a job that was settled.
-    Some(Vec<bool>),
-    /// The statement does not say which; so many rows were affected, at most as many as there are jobs.
-    Unknown(u64),
 }
 
 impl FetchedJob {
@@ -201,50 +192,8 @@ impl Serving {
         if jobs.len() == 1 {
             return Some(vec![Some(0); answer.rows.len()]);
         }
-        let keys = Keys::of(&self.layout.steps[self.layout.answering].keys, jobs)?;
+        let keys = Keys::of(&self.layout.steps[self.layout.answering].keys.pairs, jobs)?;
         Some(answer.rows.iter().map(|row| keys.job(row)).collect())
-    }
-
-    /// Which of the jobs given to a call it settled: those whose key a statement returned; where none does, all, if as many rows were
-    /// affected.
-    #[must_use]
-    pub fn settled(&self, answer: &Answer, jobs: &[&FetchedJob]) -> Settled {
-        if self.layout.per_job {
-            return Settled::of(answer.by_call.iter().map(|rows| *rows > 0).collect());
-        }
-        let all = jobs.len() as u64;
-        if self.steps.len() == 1 && answer.affected >= all {
-            return Settled::All;
-        }
-        let mut settled = vec![false; jobs.len()];
-        let mut known = false;
-        for (step, rows, _) in answer.parts(self.layout.answering) {
-            if let Some(keys) = Keys::of(&self.layout.steps[step].keys, jobs) {
-                known = true;
-                for job in rows.iter().filter_map(|row| keys.job(row)) {
-                    settled[job] = true;
-                }
-            }
-        }
-        if known {
-            return Settled::of(settled);
-        }
-        let affected = || answer.parts(self.layout.answering).map(|(_, _, rows)| rows);
-        let in_sum: u64 = affected().sum();
-        if affected().any(|rows| rows == all) || in_sum == all {
-            return Settled::All;
-        }
-        Settled::Unknown(in_sum.min(all))
-    }
-}
-
-impl Settled {
-    fn of(settled: Vec<bool>) -> Settled {
-        if settled.iter().all(|settled| *settled) {
-            Settled::All
-        } else {
-            Settled::Some(settled)
-        }
     }
 }
 
@@ -260,37 +209,6 @@ impl Answer {
             self.rows.as_slice(),
             self.affected,
         )))
-    }
-}
-
-/// Jobs by the values of the columns that tell them apart.
-struct Keys<'a> {
-    returned: Vec<usize>,
-    jobs: HashMap<Vec<Option<&'a [u8]>>, usize>,
-}
-
-impl<'a> Keys<'a> {
-    /// None where there is no such column, or several jobs have the same values in them.
-    fn of(pairs: &[(usize, usize)], jobs: &[&'a FetchedJob]) -> Option<Keys<'a>> {
-        if pairs.is_empty() {
-            return None;
-        }
-        let mut known = HashMap::with_capacity(jobs.len());
-        for (index, job) in jobs.iter().enumerate() {
-            let key = pairs.iter().map(|(_, fetched)| raw(&job.row, *fetched));
-            if known.insert(key.collect(), index).is_some() {
-                return None;
-            }
-        }
-        Some(Keys {
-            returned: pairs.iter().map(|(returned, _)| *returned).collect(),
-            jobs: known,
-        })
-    }
-
-    fn job(&self, row: &Row) -> Option<usize> {
-        let key: Vec<Option<&[u8]>> = self.returned.iter().map(|index| raw(row, *index)).collect();
-        self.jobs.get(&key).copied()
     }
 }
 

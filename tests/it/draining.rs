@@ -221,6 +221,7 @@ fn until_empty() -> Terms {
         warmup: Duration::ZERO,
         stop_timeout: Duration::from_secs(5),
         stop: Arc::new(AtomicBool::new(false)),
+        server_gone: Arc::default(),
     }
 }
 

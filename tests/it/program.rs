@@ -31,7 +31,13 @@ const POSTGRES_VARIABLE: &str = "PGQ_ANALYZE_TEST_POSTGRES";
 pub(crate) const ON_ITS_OWN: &str = "chooses-on-its-own";
 
 /// The commands that know `--postgres`.
-const SERVER_COMMANDS: [&str; 4] = ["compare-plans", "extract-queries", "fixtures", "selftest"];
+const SERVER_COMMANDS: [&str; 5] = [
+    "compare-plans",
+    "extract-queries",
+    "fixtures",
+    "selftest",
+    "throughput",
+];
 
 /// What a run of the program left.
 #[derive(Debug)]

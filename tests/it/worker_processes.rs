@@ -156,6 +156,7 @@ async fn run(
         warmup: Duration::ZERO,
         stop_timeout: Duration::from_secs(5),
         stop: Arc::new(AtomicBool::new(false)),
+        server_gone: Arc::default(),
     };
     let outcome = coordinate(&board, &mut *crew, &intervals, &terms, |board, _| {
         observe(board, &pids, file.exists());

@@ -124,12 +124,16 @@ impl<'w> Ground<'w> {
         Ok(Watch::begin(options).await?)
     }
 
-    /// Drops it.
+    /// Drops it, over a new session where the server was restarted meanwhile.
     ///
     /// # Errors
-    /// If the server refuses.
+    /// If the server refuses, or is gone.
     pub async fn leave(self) -> Result<(), GroundError> {
-        Ok(self.workspace.databases().drop(&self.database).await?)
+        let databases = self.workspace.databases();
+        if databases.session().is_closed() {
+            return Ok(databases.reconnected().await?.drop(&self.database).await?);
+        }
+        Ok(databases.drop(&self.database).await?)
     }
 }
 

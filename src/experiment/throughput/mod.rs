@@ -6,6 +6,7 @@ pub mod ground;
 mod jobs;
 mod one_drain;
 mod progress;
+mod server;
 mod settings;
 
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use crate::postgres::workspace::Workspace;
 use crate::run::environment::FixtureRecord;
 use crate::run::event::{Events, RunEvent};
 use crate::run::store::{RunStore, StoreError};
-use crate::run::throughput::Scaling;
+use crate::run::throughput::{Ended, Scaling};
 use crate::run::{Failure, ThroughputResult, ThroughputRun};
 use one_drain::DrainError;
 
@@ -47,6 +48,19 @@ pub enum ThroughputError {
         /// Where to look.
         hint: &'static str,
     },
+    /// The server has ended and come back while it was used.
+    #[error("the server was restarted: {} not begun; take them again", drains(*left))]
+    ServerRestarted {
+        /// Drains that were not begun.
+        left: usize,
+    },
+}
+
+fn drains(count: usize) -> String {
+    match count {
+        1 => "1 drain was".to_owned(),
+        _ => format!("{count} drains were"),
+    }
 }
 
 /// How queues are drained, whatever the plan.
@@ -138,11 +152,7 @@ impl ThroughputExperiment<'_> {
                 self.fail(drain, &message, run);
             }
             save(run, self.store, self.started)?;
-            if self.workspace.databases().session().is_closed() {
-                return Err(ThroughputError::ServerGone {
-                    hint: self.workspace.log_hint(),
-                });
-            }
+            self.check_server(drains.len() - number - 1).await?;
         }
         if self.plan.is_sweep {
             let scaling = Scaling::of(&run.results[first..]);
@@ -204,7 +214,20 @@ fn finished(result: &ThroughputResult) -> RunEvent {
         completed: result.deliveries.completed,
         elapsed_ms: result.duration_s * 1000.0,
         throughput: result.throughput,
-        error: None,
+        error: (result.ended == Ended::Failed).then(|| reason(result)),
+    }
+}
+
+/// Why workers could not go on: what the first of them met.
+fn reason(result: &ThroughputResult) -> String {
+    let failures = result.worker_results.iter();
+    let mut failures =
+        failures.filter_map(|worker| Some((worker.worker, worker.failure.as_ref()?)));
+    let last = result.incidents.last();
+    match (failures.next(), last) {
+        (Some((worker, failure)), _) => format!("worker {worker} could not go on: {failure}"),
+        (None, Some(incident)) => incident.message.clone(),
+        (None, None) => "no worker could go on".to_owned(),
     }
 }
 

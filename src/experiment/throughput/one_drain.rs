@@ -13,6 +13,7 @@ use super::figures;
 use super::ground::{self, Ground, GroundError};
 use super::jobs::Jobs;
 use super::progress::Progress;
+use super::server::ServerWatch;
 use super::settings;
 use crate::definition::Queue;
 use crate::definition::scenario::Workers;
@@ -125,9 +126,10 @@ impl ThroughputExperiment<'_> {
         };
         let gone = self.execute(&prepared, &ground).await;
         let left = ground.leave().await;
-        let result = self.result(prepared, gone?, number)?;
-        left?;
-        Ok(result)
+        let mut gone = gone?;
+        // What was measured is not lost for a copy that stays: the next run removes it.
+        gone.notes.extend(left.err().map(|error| error.to_string()));
+        self.result(prepared, gone, number)
     }
 
     /// Lets the workers at the copy, watches, and looks for what is left.
@@ -186,11 +188,13 @@ impl ThroughputExperiment<'_> {
         shared: SharedBoard,
     ) -> Result<FleetOutcome, DrainError> {
         let scenario = &self.plan.scenario;
+        let mut server = ServerWatch::new(self.workspace);
         let terms = Terms {
             duration: scenario.duration,
             warmup: scenario.warmup,
             stop_timeout: self.options.stop_timeout,
             stop: Arc::clone(&self.stop.asked),
+            server_gone: Arc::clone(&server.is_gone),
         };
         let mut progress = Progress::new(self.events, prepared.jobs.due, scenario.duration);
         let board = Arc::clone(&shared.board);
@@ -199,7 +203,10 @@ impl ThroughputExperiment<'_> {
         let mut started = shared.start(address, &assignment, &self.options.program)?;
         self.stop.heard.store(true, Ordering::Relaxed);
         let (crew, intervals) = (started.crew.as_mut(), &started.intervals);
-        let look = |board: &Board, series: &Series| progress.look(board, series);
+        let look = |board: &Board, series: &Series| {
+            server.look();
+            progress.look(board, series);
+        };
         let outcome = fleet::coordinate(&board, crew, intervals, &terms, look).await;
         self.stop.heard.store(false, Ordering::Relaxed);
         Ok(outcome)
@@ -215,6 +222,10 @@ impl ThroughputExperiment<'_> {
     ) -> Option<Drained> {
         if !self.options.drain_rest {
             notes.push("what was left in the queue was not drained (--no-drain): nobody knows whether jobs are lost".to_owned());
+            return None;
+        }
+        if self.has_lost_server() {
+            notes.push("the server is gone, so what was left in the queue was not drained: nobody knows whether jobs are lost".to_owned());
             return None;
         }
         let is_empty = outcome.ended == Ended::Empty && prepared.jobs.all_are_due();

@@ -5,6 +5,9 @@ use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
+/// How the text of a panic begins.
+pub const PANICKED: &str = "the task panicked: ";
+
 thread_local! {
     /// Whether this thread is in a task, whose panic is caught and told of by the caller.
     static IN_TASK: Cell<bool> = const { Cell::new(false) };
@@ -29,7 +32,7 @@ pub fn guarded<T>(task: impl FnOnce() -> T) -> Result<T, String> {
     // What the task leaves half done is its own: nothing of it is used after a panic.
     let ended = panic::catch_unwind(AssertUnwindSafe(task));
     IN_TASK.set(false);
-    ended.map_err(|payload| format!("the task panicked: {}", text_of(&*payload)))
+    ended.map_err(|payload| format!("{PANICKED}{}", text_of(&*payload)))
 }
 
 fn text_of(payload: &(dyn Any + Send)) -> &str {

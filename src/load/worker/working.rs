@@ -6,7 +6,7 @@ use crate::definition::operation::Operation;
 use crate::definition::scenario::Task;
 use crate::load::clock::{now_ns, thread_cpu_ns};
 use crate::load::task::ending::Ending;
-use crate::load::task::guard::guarded;
+use crate::load::task::guard::{PANICKED, guarded};
 use crate::load::task::{perform, steps};
 use crate::run::throughput::WorkerState;
 use crate::statement::serving::{FetchedJob, Input, Outcome};
@@ -84,7 +84,12 @@ impl Worker<'_> {
         };
         let ended = match ended {
             Ok(()) => (Outcome::Completed, None),
-            Err(error) => (Outcome::Failed, Some(error)),
+            Err(error) => {
+                if error.starts_with(PANICKED) {
+                    self.report.note_first(at_ns, &error);
+                }
+                (Outcome::Failed, Some(error))
+            }
         };
         self.held.finish(delivered.job, at_ns, ended);
     }

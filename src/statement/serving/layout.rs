@@ -6,6 +6,7 @@ use tokio_postgres::types::Type;
 
 use super::binding::{self, Origin, Place, Rows};
 use super::columns::Columns;
+use super::settled::{Command, KeyColumns};
 use crate::definition::operation::Operation;
 use crate::definition::queue::Queue;
 use crate::definition::statement::{Expression, FETCHED, Parameter, Statement, StatementFile};
@@ -39,8 +40,8 @@ pub(super) struct Step {
     pub(super) sources: Vec<Source>,
     pub(super) computed: Vec<Computed>,
     pub(super) columns: Columns,
-    /// Returned columns that tell the job, each with the fetched column it equals.
-    pub(super) keys: Vec<(usize, usize)>,
+    pub(super) command: Command,
+    pub(super) keys: KeyColumns,
 }
 
 /// A parameter's value, or where it is found at each call.
@@ -162,12 +163,13 @@ impl<'a> Drawing<'a> {
             cannot(file, place, server_message(&error))
         })?;
         let mut step = Step {
+            command: Command::of(&bound.text),
             text: bound.text,
             types: prepared.params().to_vec(),
             sources: Vec::new(),
             computed: Vec::new(),
             columns: Columns::of(prepared.columns()),
-            keys: Vec::new(),
+            keys: KeyColumns::default(),
         };
         for (parameter, type_) in parameters.into_iter().zip(prepared.params()) {
             self.add_source(&mut step, parameter, type_).await?;
@@ -292,9 +294,9 @@ impl<'a> Drawing<'a> {
 
     /// Pairs the returned columns with the fetched ones that the file is given: by name, or where one column is given and one of its
     /// type is returned, by type.
-    fn keys(&self, step: &Step) -> Vec<(usize, usize)> {
+    fn keys(&self, step: &Step) -> KeyColumns {
         let Some(fetched) = self.fetched else {
-            return Vec::new();
+            return KeyColumns::default();
         };
         let mut given: Vec<usize> = Vec::new();
         for (_, origin) in &self.origins {
@@ -312,10 +314,13 @@ impl<'a> Drawing<'a> {
         };
         let by_name: Vec<(usize, usize)> = given.iter().filter_map(returned).collect();
         if !by_name.is_empty() {
-            return by_name;
+            return KeyColumns {
+                pairs: by_name,
+                are_named: true,
+            };
         }
         let &[only] = given.as_slice() else {
-            return Vec::new();
+            return KeyColumns::default();
         };
         let wanted = fetched.type_at(only);
         let mut alike = step
@@ -324,8 +329,11 @@ impl<'a> Drawing<'a> {
             .enumerate()
             .filter(|(_, (_, type_))| *type_ == wanted);
         match (alike.next(), alike.next()) {
-            (Some((found, _)), None) => vec![(found, only)],
-            _ => Vec::new(),
+            (Some((found, _)), None) => KeyColumns {
+                pairs: vec![(found, only)],
+                are_named: false,
+            },
+            _ => KeyColumns::default(),
         }
     }
 }
