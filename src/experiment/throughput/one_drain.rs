@@ -55,9 +55,6 @@ pub(super) enum DrainError {
     /// The server does not say what may be set.
     #[error(transparent)]
     Settings(#[from] settings::SettingsError),
-    /// The run folder cannot be written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// What is known before the workers come.
@@ -127,7 +124,7 @@ impl ThroughputExperiment<'_> {
         let mut gone = gone?;
         // What was measured is not lost for a copy that stays: the next run removes it.
         gone.notes.extend(left.err().map(|error| error.to_string()));
-        self.result(prepared, gone, number)
+        Ok(self.result(prepared, gone, number))
     }
 
     /// Lets the workers at the copy, watches, and looks for what is left.
@@ -254,12 +251,7 @@ impl ThroughputExperiment<'_> {
     }
 
     /// Puts together what came of it, and keeps its series and histograms.
-    fn result(
-        &self,
-        prepared: Prepared<'_>,
-        gone: Gone,
-        number: usize,
-    ) -> Result<ThroughputResult, DrainError> {
+    fn result(&self, prepared: Prepared<'_>, gone: Gone, number: usize) -> ThroughputResult {
         let Gone {
             board,
             outcome,
@@ -308,13 +300,28 @@ impl ThroughputExperiment<'_> {
         ];
         result.notes = notes.concat();
         if outcome.began_ns.is_some() {
-            let series = &outcome.series;
-            result.series = Some(self.store.write_series(number, &series.csv(elapsed_s))?);
-            let logs = series.histogram_logs(began, elapsed_s);
-            result.histograms = self.store.write_histograms(number, &logs)?;
+            let kept = self.keep_series(&outcome.series, (began, elapsed_s), number, &mut result);
+            // What was measured is not lost for a disk that is full.
+            result
+                .notes
+                .extend(kept.err().map(|error| error.to_string()));
         }
         result.thresholds = thresholds::judge(&self.plan.scenario.thresholds, &result);
-        Ok(result)
+        result
+    }
+
+    /// Writes what was recorded from second to second, and all service times.
+    fn keep_series(
+        &self,
+        series: &Series,
+        (began, elapsed_s): (SystemTime, f64),
+        number: usize,
+        result: &mut ThroughputResult,
+    ) -> Result<(), StoreError> {
+        result.series = Some(self.store.write_series(number, &series.csv(elapsed_s))?);
+        let logs = series.histogram_logs(began, elapsed_s);
+        result.histograms = self.store.write_histograms(number, &logs)?;
+        Ok(())
     }
 
     /// What was drained by whom, and nothing yet of how it went.
