@@ -71,3 +71,33 @@ fn ended(gate: &Gate, judge: impl FnOnce(FailOn) -> Outcome) -> Exit {
         Some(Outcome::Inconclusive) => Exit::Inconclusive,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    /// The options of gates alone.
+    #[derive(Parser)]
+    #[command(no_binary_name = true)]
+    struct Alone {
+        #[command(flatten)]
+        gate: Gate,
+    }
+
+    #[test]
+    fn a_tolerance_without_effect_is_refused() {
+        let checked = |tolerance: &str, kind| {
+            let words = ["--fail-on", "regression", "--tolerance", tolerance];
+            let gate = Alone::try_parse_from(words).unwrap().gate;
+            check(&gate, kind).map_err(|wrong| wrong.0)
+        };
+        assert_eq!(checked("pages_per_row=5", RunKind::Plans), Ok(()));
+        assert_eq!(checked("pages_per_job=5", RunKind::Throughput), Ok(()));
+        let refused = checked("pages_per_job=5", RunKind::Plans).unwrap_err();
+        assert!(refused.contains("--tolerance pages_per_job"), "{refused}");
+        let refused = checked("pages_per_row=5", RunKind::Throughput).unwrap_err();
+        assert!(refused.contains("runs of throughput"), "{refused}");
+    }
+}

@@ -218,8 +218,17 @@ impl Progress {
             RunEvent::DrainProgress {
                 completed, jobs, ..
             } => {
-                let message = format!("{}: {}", self.drain, drain::figures(event));
-                self.show(&message, *completed, *jobs);
+                let figures = drain::figures(event);
+                if !self.terminal {
+                    let message = format!("{}: {figures}", self.drain);
+                    self.show(&message, *completed, *jobs);
+                    return;
+                }
+                // What changes comes first, and the bar is short: a narrow terminal cuts the end.
+                self.show(&format!("{figures} · {}", self.drain), *completed, *jobs);
+                if let Some(bar) = &self.bar {
+                    bar.set_style(of_template("{spinner} {bar:12} {wide_msg}"));
+                }
             }
             RunEvent::DrainFinished { .. } => {
                 self.clear();
@@ -297,10 +306,13 @@ impl Drop for Progress {
 }
 
 fn style(counted: bool) -> ProgressStyle {
-    let template = if counted {
+    of_template(if counted {
         "{spinner} {bar:24} {human_pos}/{human_len} {wide_msg}"
     } else {
         "{spinner} {wide_msg}"
-    };
+    })
+}
+
+fn of_template(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::environment::peak_rss_bytes;
 use super::in_place::InPlace;
 use super::selection::Selection;
 use super::site::{Site, SiteError};
@@ -16,6 +15,7 @@ use crate::explain::sample::{Measurement, Sampling};
 use crate::explain::variant::{Measured, Subject};
 use crate::finding::case::{Case, Catalog, PlanView};
 use crate::finding::rules::judge;
+use crate::load::memory::peak_rss_bytes;
 use crate::plan::outline::rows_removed;
 use crate::plan::{Buffers, PlanShape, PlanWork, digest, work};
 use crate::postgres::workspace::Workspace;
@@ -313,7 +313,7 @@ pub fn save<R: Serialize>(
     started: Instant,
 ) -> Result<(), StoreError> {
     run.timing.total_ms = milliseconds(started.elapsed());
-    run.peak_rss_bytes = peak_rss_bytes();
+    run.peak_rss_bytes = run.peak_rss_bytes.max(peak_rss_bytes());
     store.save(run)
 }
 

@@ -20,6 +20,9 @@ use crate::statement::serving::{
 /// Jobs asked for at once.
 const BATCH: u64 = 1000;
 
+/// Nobody asks whether what the drain does lasts, and a queue that settles its jobs one by one would wait for the disk with each.
+const NEED_NOT_LAST: &str = "set synchronous_commit = off";
+
 /// How long a server that is being restarted is waited for.
 const RECONNECT: Duration = Duration::from_secs(30);
 
@@ -120,6 +123,7 @@ impl Drain<'_> {
     async fn run_in(&self, session: &Session) -> Result<Drained, DrainError> {
         let set_up = async {
             session.batch_execute(WITHOUT_LIMITS).await?;
+            session.batch_execute(NEED_NOT_LAST).await?;
             choose_plans(session, self.queue.plan_mode).await
         };
         set_up.await.map_err(failed("setting the session up"))?;

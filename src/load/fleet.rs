@@ -93,6 +93,8 @@ pub struct FleetOutcome {
     pub series: Series,
     /// What happened that was nobody's in particular, or to a worker that could not tell any more.
     pub happened: Vec<Happening>,
+    /// The largest resident sets of worker processes in sum, in bytes.
+    pub processes_peak_rss_bytes: u64,
 }
 
 impl FleetOutcome {
@@ -117,6 +119,11 @@ pub trait Crew {
 
     /// What they handed back, by number: all of it once none is left.
     fn take_reports(&mut self) -> Vec<WorkerReport>;
+
+    /// The largest resident sets of the processes beside this one in sum, in bytes, as those said that came to their end by themselves.
+    fn peak_rss_bytes(&self) -> u64 {
+        0
+    }
 
     /// The processes beside this one that they are in.
     fn pids(&self) -> Vec<u32> {
@@ -184,6 +191,7 @@ pub async fn coordinate(
         warmup_ns: nanoseconds(terms.warmup),
         ended_ns: last_ns.max(over_ns),
         reports: crew.take_reports(),
+        processes_peak_rss_bytes: crew.peak_rss_bytes(),
         series,
         happened,
     }

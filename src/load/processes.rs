@@ -73,6 +73,7 @@ pub struct Processes {
     /// Children that have not opened the board yet.
     unopened: usize,
     reports: Vec<WorkerReport>,
+    peak_rss_bytes: u64,
     /// Holds the board's file for as long as a child needs it.
     directory: Option<TempDir>,
     /// When the run was over.
@@ -116,6 +117,7 @@ impl Processes {
             heard,
             unopened: orders.len(),
             reports: Vec::new(),
+            peak_rss_bytes: 0,
             directory,
             over_since: None,
         };
@@ -183,6 +185,7 @@ impl Processes {
         match message {
             Message::Opened => self.opened(index),
             Message::Report(report) => self.reports.push(report),
+            Message::PeakRssBytes(bytes) => self.peak_rss_bytes += bytes,
             Message::Examples(examples) => board.ledger().take_in(examples),
             // Its keeper has used them.
             Message::Interval(_) | Message::Failed(_) | Message::Done => {}
@@ -239,6 +242,10 @@ impl Crew for Processes {
         let mut reports = std::mem::take(&mut self.reports);
         reports.sort_by_key(|report| report.worker);
         reports
+    }
+
+    fn peak_rss_bytes(&self) -> u64 {
+        self.peak_rss_bytes
     }
 
     fn pids(&self) -> Vec<u32> {

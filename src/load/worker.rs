@@ -23,6 +23,7 @@ use super::ledger::Ledger;
 use super::outcome::WorkerReport;
 use super::recorder::{Interval, Recorder};
 use super::retry::{Backoff, Remedy, counted_as, remedy};
+use super::runtime;
 use super::task::io::Busy;
 use crate::definition::queue::Queue;
 use crate::postgres::connect::Address;
@@ -179,7 +180,7 @@ async fn start(board: &Board, worker: usize) -> bool {
         }
     }
     let left = board.control().go_ns().saturating_sub(now_ns());
-    tokio::time::sleep(Duration::from_nanos(left)).await;
+    runtime::sleep(Duration::from_nanos(left)).await;
     true
 }
 
@@ -344,9 +345,16 @@ impl<'a> Worker<'a> {
     /// Sleeps until then, until the queue notifies, or for as long as a worker may without a look at the board.
     async fn wait(&mut self, now: u64, until_ns: u64) {
         self.enter(WorkerState::Waiting);
-        let span = Duration::from_nanos(until_ns.saturating_sub(now)).min(LONGEST_SLEEP);
+        let span = Duration::from_nanos(until_ns.saturating_sub(now));
+        let sleep = async {
+            if span > LONGEST_SLEEP {
+                tokio::time::sleep(LONGEST_SLEEP).await;
+            } else {
+                runtime::sleep(span).await;
+            }
+        };
         tokio::select! {
-            () = tokio::time::sleep(span) => {}
+            () = sleep => {}
             () = self.wake.notified() => self.next_fetch_ns = 0,
         }
     }

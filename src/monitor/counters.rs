@@ -3,6 +3,7 @@
 use tokio_postgres::Client;
 
 use super::{MonitorError, failed};
+use crate::postgres::version::Version;
 use crate::run::throughput::{PerJob, TableChange};
 
 /// What the server has counted.
@@ -112,6 +113,22 @@ pub async fn of_database(
         commits: row.get(2),
         temp_bytes: row.get(3),
     })
+}
+
+/// Makes one of our own sessions tell what it wrote to WAL, a copy or an extension. It may keep that to itself for seconds, and it would
+/// be counted among what the workers write.
+///
+/// # Errors
+/// If the server refuses.
+pub async fn report(session: &Client, version: Version) -> Result<(), MonitorError> {
+    let report = if version.major >= 15 {
+        "select pg_stat_force_next_flush()"
+    } else {
+        // A session tells at the end of a transaction, but not twice within half a second.
+        "select pg_sleep(0.6)"
+    };
+    let reported = session.batch_execute(report).await;
+    reported.map_err(failed("what was written"))
 }
 
 /// What was written to WAL.

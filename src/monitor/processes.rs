@@ -34,17 +34,6 @@ pub fn cpu_ns(process: i32) -> Option<u64> {
     Some(read(process)?.own * TICK_NS)
 }
 
-/// The largest resident set of a process so far, in bytes; none if it is gone.
-#[must_use]
-pub fn peak_rss_bytes(process: i32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
-}
-
 fn processes() -> impl Iterator<Item = i32> {
     let entries = std::fs::read_dir(Path::new("/proc"));
     let entries = entries.into_iter().flatten().flatten();
@@ -103,6 +92,5 @@ mod tests {
         child.wait().expect("waits for it");
         assert!(tree_cpu_ns(me).expect("is alive") >= before + 2 * TICK_NS);
         assert_eq!(cpu_ns(process), None);
-        assert!(peak_rss_bytes(me).is_some_and(|bytes| bytes > 1 << 20));
     }
 }

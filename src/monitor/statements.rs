@@ -89,16 +89,18 @@ pub fn shares(
         .rev()
         .map(|(name, text)| (fingerprint(text), name.as_str()))
         .collect();
-    let mut sums: BTreeMap<String, Statement> = BTreeMap::new();
+    let mut sums: BTreeMap<(bool, String), Statement> = BTreeMap::new();
     for (key, after) in after {
         let before = before.get(key).cloned().unwrap_or_default();
         let calls = after.calls - before.calls;
         if calls <= 0 {
             continue;
         }
-        let name = names.get(&fingerprint(&after.text));
-        let name = name.map_or_else(|| shortened(&after.text), |name| (*name).to_owned());
-        let sum = sums.entry(name).or_default();
+        let key = match names.get(&fingerprint(&after.text)) {
+            Some(name) => (true, (*name).to_owned()),
+            None => (false, shortened(&after.text)),
+        };
+        let sum = sums.entry(key).or_default();
         sum.calls += calls;
         sum.rows += after.rows - before.rows;
         sum.total_ms += after.total_ms - before.total_ms;
@@ -114,10 +116,11 @@ pub fn shares(
     shares
 }
 
-fn share(statement: String, sum: &Statement, total_ms: f64) -> StatementShare {
+fn share((of_queue, statement): (bool, String), sum: &Statement, total_ms: f64) -> StatementShare {
     let calls = sum.calls as f64;
     StatementShare {
         statement,
+        of_queue,
         calls: u64::try_from(sum.calls).unwrap_or(0),
         rows: u64::try_from(sum.rows).unwrap_or(0),
         total_ms: sum.total_ms,
@@ -223,9 +226,17 @@ mod tests {
         let shares = shares(&before, &after, &named);
         let found: Vec<_> = shares
             .iter()
-            .map(|share| (share.statement.as_str(), share.calls, share.share))
+            .map(|share| {
+                (
+                    share.statement.as_str(),
+                    share.of_queue,
+                    share.calls,
+                    share.share,
+                )
+            })
             .collect();
-        assert_eq!(found, [("complete", 5, 0.75), ("select $1", 2, 0.25)]);
+        let expected = [("complete", true, 5, 0.75), ("select $1", false, 2, 0.25)];
+        assert_eq!(found, expected);
         assert!((shares[0].pages_per_call - 10.0).abs() < 1e-9);
         let again = super::shares(&after, &after, &named);
         assert_eq!(again, []);

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::activity::{FEWEST, Observed, Sampler, Samples};
+use super::activity::{Observed, Sampler, Samples};
 use super::counters::{self, Counters, ProcessorTime, WalCounters};
 use super::statements::{self, Statements};
-use super::tenths::{Point, SHORTEST_S, tenths};
+use super::tenths::{Point, tenths};
 use super::{MonitorError, failed, processes};
 use crate::postgres::connect::{Address, Session};
 use crate::postgres::version::Version;
@@ -104,7 +104,7 @@ pub struct Drained<'d> {
     pub named: &'d [(String, String)],
 }
 
-/// What was seen; what could not be is none, and a note says why.
+/// What was seen; what could not be is none, and a note says why, unless the run was too short for it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observations {
     /// Cost per completed job.
@@ -145,6 +145,7 @@ impl Watch {
         let processes = server.map(|server| Processes { server, own });
         let tables = place.tables().await?;
         place.wait_until_left(&session).await?;
+        counters::report(&session, place.version).await?;
         let mut before = place.read(&session, processes).await?;
         before.counters.tables = tables;
         Ok(Watch {
@@ -172,12 +173,6 @@ impl Watch {
         let mut seen = Observations::default();
         let (samples, session) = self.sampler.stop().await;
         seen.waits = samples.waits();
-        if seen.waits.is_none() {
-            seen.notes.push(format!(
-                "wait events need {} samples of sessions over {} s, more than this run has: none are shown",
-                FEWEST.0, FEWEST.1
-            ));
-        }
         let after = match session {
             Some(session) => self.place.read_after(session, self.processes).await,
             None => self.place.read_anew().await,
@@ -213,7 +208,7 @@ impl Watch {
         seen.tell_tenths(&self.before, &after, &samples, &drained);
         if seen.per_job.is_some() && drained.completed < self.workers * FEW_JOBS {
             seen.notes.push(format!(
-                "pages per job hold what {} read of the catalogs to connect and prepare, which shows in so few jobs",
+                "pages a job include what {} read of the catalogs to connect and prepare, which shows in so few jobs",
                 crate::units::counted(usize::try_from(self.workers).unwrap_or(usize::MAX), "session")
             ));
         }
@@ -276,12 +271,7 @@ impl Observations {
             pages: pages(&after.counters),
             wal_bytes: beyond.map_or(0, |point| point.wal_bytes),
         };
-        match tenths(start, &samples.points, end) {
-            Some(tenths) => self.tenths = tenths,
-            None => self.notes.push(format!(
-                "the cost of each tenth of the jobs is not shown: one took less than {SHORTEST_S} s, and sessions report to the server once a second"
-            )),
-        }
+        self.tenths = tenths(start, &samples.points, end).unwrap_or_default();
     }
 }
 

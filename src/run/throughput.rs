@@ -12,6 +12,8 @@ use crate::definition::queue::Delivery;
 use crate::definition::scenario::Completion;
 
 mod cell;
+mod growth;
+mod identities;
 mod judgement;
 mod ledger;
 mod percentiles;
@@ -354,6 +356,8 @@ pub struct TableChange {
 pub struct StatementShare {
     /// The statement's name as in plans, for example `fetch`, or its text where it is none of the queue's.
     pub statement: String,
+    /// Whether it is one of the queue's; others are this program's own.
+    pub of_queue: bool,
     /// How often it was called.
     pub calls: u64,
     /// Rows it returned or wrote.

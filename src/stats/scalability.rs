@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
+use super::splitmix::{GOLDEN, mix};
+
 /// Fewer different numbers of workers are no ground for three parameters.
 pub const LEAST_SIZES: usize = 4;
 
@@ -181,13 +183,10 @@ fn resampled(law: &Law, points: &[Point]) -> Vec<Law> {
     resamples.collect()
 }
 
-/// splitmix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
+/// The next number of the generator.
 fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    *state = state.wrapping_add(GOLDEN);
+    mix(*state)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Numbers that look random and are a pure function of what they are made from.
 
 /// 2^64 divided by the golden ratio: the increment of splitmix64.
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+pub const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The output function of splitmix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
 #[must_use]

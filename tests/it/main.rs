@@ -32,6 +32,6 @@ mod serving;
 mod signals;
 mod starting;
 mod statistics;
-mod throughput_trouble;
+mod throughput;
 mod versions;
 mod worker_processes;

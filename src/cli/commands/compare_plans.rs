@@ -11,7 +11,7 @@ use crate::cli::exit::{self, Exit};
 use crate::cli::interrupt::Interrupted;
 use crate::cli::measuring::{Measuring, Outcome, Version};
 use crate::cli::server::{self, Choice};
-use crate::cli::{against, one_database, progress, selection};
+use crate::cli::{against, gate, one_database, progress, selection};
 use crate::definition::Library;
 use crate::experiment::plans::Request;
 use crate::explain::sample::{LEAST_SAMPLES, Sampling};
@@ -24,6 +24,7 @@ use crate::run::{Run, RunKind};
 /// # Errors
 /// If the server does not start, or the run folder cannot be written.
 pub async fn run(arguments: &ComparePlans, common: &Common) -> anyhow::Result<Exit> {
+    gate::check(&arguments.gate, RunKind::Plans)?;
     if let Some(other) = &arguments.against {
         return against::run(arguments, common, other).await;
     }

@@ -3,11 +3,12 @@
 use crate::definition::Operation;
 use crate::load::board::{Board, Counters};
 use crate::load::series::Series;
+use crate::monitor::activity::FEWEST;
+use crate::monitor::tenths::SHORTEST_S;
 use crate::run::throughput::{
-    Deliveries, Fetches, Generator, OperationLatency, Steady, ThroughputResult,
+    Deliveries, Fetches, Generator, Percentiles, Steady, ThroughputResult,
 };
 use crate::stats::steady_state::{LEAST_VALUES, steady_from};
-use crate::units::{Milliseconds, counted};
 
 /// A worker that spends more than this share of its time on the processor, tasks left out, has little time left to wait for the server.
 const BUSY: f64 = 0.85;
@@ -108,33 +109,89 @@ pub(super) fn generator(
     }
 }
 
-/// What a run was too short to tell, a sentence each.
+/// What a run was too short to tell, in a sentence, and that it never became steady.
 pub(super) fn too_short(result: &ThroughputResult) -> Vec<String> {
-    let mut notes = Vec::new();
-    if result.steady.is_none() {
-        notes.push(if result.duration_s < LEAST_VALUES as f64 {
-            format!(
-                "a steady state needs {LEAST_VALUES} whole seconds, this took {}: none is shown",
-                Milliseconds(result.duration_s * 1000.0)
-            )
-        } else {
-            "throughput or fetch p95 never became steady: no steady state is shown".to_owned()
-        });
+    let is_short = result.duration_s < LEAST_VALUES as f64;
+    let mut figures = Vec::new();
+    if result.steady.is_none() && is_short {
+        figures.push(format!("a steady state ({LEAST_VALUES} s)"));
     }
-    let missing = |name: &str, latency: &OperationLatency| {
-        let service = latency.service?;
-        let needs = match (service.p95, service.p99, service.p999) {
-            (None, ..) => "p95 needs 20, p99 100, p99.9 1,000",
-            (_, None, _) => "p99 needs 100, p99.9 1,000",
-            (.., None) => "p99.9 needs 1,000",
-            _ => return None,
-        };
-        Some(format!(
-            "{name}: {} are too few for every percentile: {needs}",
-            counted(usize::try_from(service.n).unwrap_or(usize::MAX), "call")
-        ))
-    };
-    let latencies = result.latency.iter();
-    notes.extend(latencies.filter_map(|(name, latency)| missing(name, latency)));
+    if result.waits.is_none() {
+        let (samples, seconds) = FEWEST;
+        figures.push(format!("waits ({seconds} s and {samples} samples)"));
+    }
+    // Without counters there are none, however long it took.
+    if result.tenths.is_empty() && result.per_job.is_some() {
+        figures.push(format!(
+            "the cost of tenths of the jobs ({SHORTEST_S} s each)"
+        ));
+    }
+    figures.extend(missing_percentiles(result));
+    let mut notes = Vec::new();
+    if !figures.is_empty() {
+        notes.push(format!("too short for {}", figures.join(", ")));
+    }
+    if result.steady.is_none() && !is_short {
+        notes.push("throughput or fetch p95 never became steady".to_owned());
+    }
     notes
+}
+
+/// The first percentile of fetches or completions that there are too few calls for, which goes for those beyond it.
+fn missing_percentiles(result: &ThroughputResult) -> Option<String> {
+    let operations = [Operation::Fetch, Operation::Complete];
+    let latencies = operations.map(|operation| result.latency.get(operation.name())?.service);
+    let missing = |figure: fn(&Percentiles) -> Option<f64>| {
+        let mut known = latencies.iter().flatten();
+        known.any(|service| figure(service).is_none())
+    };
+    let needs = [
+        (missing(|one| one.p95), "p95 (20 calls)"),
+        (missing(|one| one.p99), "p99 (100 calls)"),
+        (missing(|one| one.p999), "p99.9 (1,000 calls)"),
+    ];
+    let missing = needs.into_iter().filter(|(is_missing, _)| *is_missing);
+    let names: Vec<&str> = missing.map(|(_, name)| name).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_is_not_missed() {
+        assert_eq!(
+            too_short(&ThroughputResult::specimen()),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn everything_a_short_run_lacks_is_one_sentence() {
+        let mut result = ThroughputResult::specimen();
+        result.duration_s = 0.7;
+        (result.steady, result.waits) = (None, None);
+        result.tenths.clear();
+        let fetch = result.latency.get_mut("fetch").unwrap();
+        fetch.service.as_mut().unwrap().p999 = None;
+        let sentence = "too short for a steady state (10 s), waits (2 s and 100 samples), the cost of tenths of the jobs (2 s each), \
+             p99.9 (1,000 calls)";
+        assert_eq!(too_short(&result), [sentence]);
+        // Few releases are nobody's concern.
+        let release = result.latency.get_mut("release").unwrap();
+        release.service.as_mut().unwrap().p95 = None;
+        assert_eq!(too_short(&result), [sentence]);
+    }
+
+    #[test]
+    fn a_long_run_that_never_settles_is_not_called_short() {
+        let mut result = ThroughputResult::specimen();
+        (result.steady, result.per_job) = (None, None);
+        result.tenths.clear();
+        assert_eq!(
+            too_short(&result),
+            ["throughput or fetch p95 never became steady"]
+        );
+    }
 }

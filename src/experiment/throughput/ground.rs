@@ -10,6 +10,7 @@ use crate::fixture::autovacuum;
 use crate::fixture::cache::Template;
 use crate::monitor::MonitorError;
 use crate::monitor::activity::Observed;
+use crate::monitor::counters;
 use crate::monitor::watch::{Watch, WatchOptions};
 use crate::postgres::database::{DatabaseError, server_message};
 use crate::postgres::equipment::Part;
@@ -113,6 +114,8 @@ impl<'w> Ground<'w> {
                 source,
             })?;
         }
+        // This session has just written a whole database to WAL.
+        counters::report(databases.session(), self.workspace.version()).await?;
         let options = WatchOptions {
             address: databases.address(),
             version: self.workspace.version(),

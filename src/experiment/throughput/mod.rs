@@ -19,7 +19,7 @@ use super::plans::save;
 use crate::definition::scenario::plan::{Drain, Plan};
 use crate::fixture::build::BuildError;
 use crate::fixture::cache;
-use crate::load::assignment::missing_operations;
+use crate::load::memory::peak_rss_bytes;
 use crate::load::processes::Program;
 use crate::monitor::MonitorError;
 use crate::monitor::connections::{self, TooManyWorkers};
@@ -130,8 +130,19 @@ impl ThroughputExperiment<'_> {
             }
             self.announce(drain, number as u64 + 1, drains.len() as u64);
             let error = match self.drain(drain, run.results.len() + 1).await {
-                Ok(result) => {
+                Ok((result, processes_bytes)) => {
+                    let all = peak_rss_bytes() + processes_bytes;
+                    run.peak_rss_bytes = run.peak_rss_bytes.max(all);
                     let finished = finished(&result);
+                    run.timing.clone_ms += result.set_up.copy_ms;
+                    run.timing.execute_ms += (result.warmup_s + result.duration_s) * 1000.0;
+                    if let Some(wrong) = result.contradiction() {
+                        let message = format!(
+                            "{wrong}: its counts cannot be believed; this is a mistake of {}, please report it",
+                            env!("CARGO_PKG_NAME")
+                        );
+                        run.failures.push(self.failure(drain, message));
+                    }
                     run.results.push(result);
                     self.events.emit(finished);
                     None
@@ -178,14 +189,18 @@ impl ThroughputExperiment<'_> {
             throughput: None,
             error: Some(message.to_owned()),
         });
-        run.failures.push(Failure {
+        run.failures.push(self.failure(drain, message.to_owned()));
+    }
+
+    fn failure(&self, drain: &Drain, message: String) -> Failure {
+        Failure {
             postgres: self.workspace.version().to_string(),
             queue: Some(self.plan.queues[drain.queue].name.clone()),
             fixture: Some(self.plan.fixture.name.clone()),
             statement: None,
             variant: None,
-            message: message.to_owned(),
-        });
+            message,
+        }
     }
 
     /// The fixture of a queue, found or built, with room for a copy.
@@ -215,13 +230,6 @@ fn reason(result: &ThroughputResult) -> String {
         (None, Some(incident)) => incident.message.clone(),
         (None, None) => "no worker could go on".to_owned(),
     }
-}
-
-/// What a queue of the plan lacks to be drained so; none if they lack nothing.
-#[must_use]
-pub fn missing(plan: &Plan) -> Option<String> {
-    let mut queues = plan.queues.iter();
-    queues.find_map(|queue| missing_operations(queue, &plan.scenario))
 }
 
 /// Notes beforehand what will be drained, so that a run that stops half-way tells what is missing.

@@ -31,6 +31,7 @@ use crate::monitor::activity::Observed;
 use crate::monitor::processes;
 use crate::monitor::watch::{Drained as Execution, Observations};
 use crate::postgres::database::DatabaseError;
+use crate::postgres::given::settings::SettingError;
 use crate::run::store::StoreError;
 use crate::run::thresholds;
 use crate::run::throughput::{
@@ -52,9 +53,9 @@ pub(super) enum DrainError {
     /// The workers cannot be started.
     #[error(transparent)]
     Fleet(#[from] FleetError),
-    /// The server does not say what may be set.
+    /// A setting of the scenario cannot be had.
     #[error(transparent)]
-    Settings(#[from] settings::SettingsError),
+    Settings(#[from] SettingError),
 }
 
 /// What is known before the workers come.
@@ -81,18 +82,20 @@ struct Gone {
 }
 
 impl ThroughputExperiment<'_> {
-    /// Drains a queue once; `number` is the result's in the run, from 1.
+    /// Drains a queue once; `number` is the result's in the run, from 1. With the result comes the peak memory of worker processes in
+    /// sum, in bytes.
     pub(super) async fn drain(
         &self,
         drain: &Drain,
         number: usize,
-    ) -> Result<ThroughputResult, DrainError> {
+    ) -> Result<(ThroughputResult, u64), DrainError> {
         let queue = &self.plan.queues[drain.queue];
         let template = self.template(drain).await?;
         let jobs = Jobs::of(&self.plan.fixture);
         let workers = self.plan.workers(drain.cell);
-        let (session_settings, notes) =
-            settings::of_sessions(self.workspace, &self.plan.scenario.settings).await?;
+        let settings = settings::of_sessions(self.workspace, &self.plan.scenario.settings).await?;
+        let unset = settings.limitations.into_iter();
+        let notes = unset.map(|limitation| limitation.message).collect();
         let assignment = Assignment {
             database: String::new(),
             queue: QueueFiles::of(queue),
@@ -100,7 +103,7 @@ impl ThroughputExperiment<'_> {
             workers,
             task: self.plan.scenario.task,
             outcomes: self.plan.scenario.outcomes,
-            settings: session_settings,
+            settings: settings.session,
             seed: self.plan.fixture.seed,
             only_first_fetch: false,
         };
@@ -124,7 +127,9 @@ impl ThroughputExperiment<'_> {
         let mut gone = gone?;
         // What was measured is not lost for a copy that stays: the next run removes it.
         gone.notes.extend(left.err().map(|error| error.to_string()));
-        Ok(self.result(prepared, gone, number))
+        let processes_bytes = gone.outcome.processes_peak_rss_bytes;
+        let result = self.result(prepared, gone, number);
+        Ok((result, processes_bytes))
     }
 
     /// Lets the workers at the copy, watches, and looks for what is left.
@@ -291,11 +296,12 @@ impl ThroughputExperiment<'_> {
         result.generator =
             figures::generator(board, elapsed_ns, gone.program_ns, server_ns, processors);
         result.incidents = fleet::incidents(outcome);
+        // What changes how figures read comes before what is merely not there.
         let notes = [
             prepared.notes,
-            prepared.beforehand.notes,
-            gone.notes.clone(),
             observed.notes.clone(),
+            gone.notes.clone(),
+            prepared.beforehand.notes,
             figures::too_short(&result),
         ];
         result.notes = notes.concat();

@@ -133,6 +133,7 @@ mod tests {
                 at_ns: 11 * SECOND,
                 message: "worker process 1 is gone".to_owned(),
             }],
+            processes_peak_rss_bytes: 0,
         }
     }
 

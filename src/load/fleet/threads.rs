@@ -11,6 +11,7 @@ use crate::load::board::Board;
 use crate::load::clock::now_ns;
 use crate::load::outcome::{Happening, WorkerReport};
 use crate::load::recorder::Interval;
+use crate::load::runtime;
 use crate::load::worker::{Post, work};
 use crate::postgres::connect::Address;
 use crate::run::throughput::WorkerState;
@@ -68,18 +69,11 @@ impl Threads {
 
 /// A worker's whole life on this thread.
 fn run(post: Post, worker: usize) -> WorkerReport {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build();
-    match runtime {
-        Ok(runtime) => runtime.block_on(work(post, worker)),
-        Err(error) => gone(
-            &post.board,
-            worker,
-            format!("the system gives it no runtime: {error}"),
-        ),
-    }
+    let board = Arc::clone(&post.board);
+    runtime::run(work(post, worker)).unwrap_or_else(|error| {
+        let reason = format!("the system gives it no runtime: {error}");
+        gone(&board, worker, reason)
+    })
 }
 
 /// The report of a worker that cannot write one itself.

@@ -11,6 +11,7 @@ use super::{Message, Order};
 use crate::load::board::Board;
 use crate::load::clock::now_ns;
 use crate::load::fleet::{Crew, FleetError, Threads, start_threads};
+use crate::load::memory::peak_rss_bytes;
 use crate::load::recorder::Interval;
 use crate::postgres::connect::{Address, AddressError};
 
@@ -73,6 +74,7 @@ async fn lead(
     if !examples.is_empty() {
         say(&Message::Examples(examples));
     }
+    say(&Message::PeakRssBytes(peak_rss_bytes()));
     Ok(())
 }
 

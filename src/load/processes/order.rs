@@ -38,6 +38,8 @@ pub enum Message {
     Report(WorkerReport),
     /// What was wrong with jobs, as its own ledger saw it.
     Examples(Vec<LedgerExample>),
+    /// Its largest resident set, in bytes.
+    PeakRssBytes(u64),
     /// It cannot go on; nothing follows.
     Failed(String),
     /// That was all.

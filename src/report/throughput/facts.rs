@@ -4,7 +4,8 @@ use crate::definition::scenario::Completion;
 use crate::report::palette::Role;
 use crate::report::text::inert;
 use crate::run::throughput::{
-    Ended, LedgerCounts, LedgerVerdict, PerJob, TaskRecord, Tenth, ThroughputResult,
+    Ended, Generator, LedgerCounts, LedgerVerdict, PerJob, TaskMetric, TaskRecord, Tenth,
+    ThroughputResult,
 };
 use crate::units::{Bytes, Count, Growth, Milliseconds, Significant, UNKNOWN, counted};
 
@@ -107,8 +108,11 @@ fn set_up(result: &ThroughputResult) -> Vec<Fact> {
             .collect();
         facts.push(Fact::plain("settings", inert(&settings.join(", "))));
     }
-    let copied = Milliseconds(result.set_up.copy_ms);
-    let copied = format!("{} copied in {copied}", number(result.jobs, "job"));
+    let copied = format!(
+        "{} for a copy of {}: its checkpoints, and reading it into memory",
+        Milliseconds(result.set_up.copy_ms),
+        number(result.jobs, "job")
+    );
     facts.push(Fact::plain("set-up", copied));
     if let Some(queueing) = &result.set_up.queueing {
         let text = format!(
@@ -164,9 +168,7 @@ fn workers(result: &ThroughputResult) -> String {
 /// The task with its amounts.
 pub(super) fn task(task: &TaskRecord) -> String {
     let amounts = task.amounts.iter();
-    let amounts: Vec<String> = amounts
-        .map(|(name, value)| format!("{name} {value}"))
-        .collect();
+    let amounts: Vec<String> = amounts.map(|(name, value)| amount(name, *value)).collect();
     let amounts = amounts.join(", ");
     let text = if amounts.is_empty() {
         task.name.clone()
@@ -174,6 +176,31 @@ pub(super) fn task(task: &TaskRecord) -> String {
         format!("{} ({amounts})", task.name)
     };
     inert(&text)
+}
+
+/// An amount of a task in the unit that its key ends in.
+fn amount(name: &str, value: f64) -> String {
+    if let Some(name) = name.strip_suffix("_ms") {
+        format!("{name} {}", Milliseconds(value))
+    } else if let Some(name) = name.strip_suffix("bytes") {
+        format!("{} {}", name.trim_end_matches('_'), bytes(value))
+            .trim()
+            .to_owned()
+    } else if name == "within_transaction" {
+        let place = if value > 0.0 { "within" } else { "beside" };
+        format!("{place} the job's transaction")
+    } else {
+        format!("{name} {}", Count(value as u64))
+    }
+}
+
+/// What the tasks came to.
+fn metric(metric: &TaskMetric) -> String {
+    let name = inert(&metric.name);
+    match name.strip_prefix("bytes ") {
+        Some(rest) => format!("{} {rest}", bytes(metric.value)),
+        None => format!("{} {name}", Significant(metric.value)),
+    }
 }
 
 fn execution(result: &ThroughputResult) -> Vec<Fact> {
@@ -203,19 +230,19 @@ fn execution(result: &ThroughputResult) -> Vec<Fact> {
     }];
     facts.push(Fact::plain("throughput", throughput(result)));
     if let Some(steady) = &result.steady {
-        let mut text = format!(
-            "{} jobs/s from {} on",
-            Significant(steady.throughput),
-            Milliseconds(steady.from_s * 1e3)
-        );
+        let mut text = format!("{} jobs/s", Significant(steady.throughput));
+        text += &if steady.from_s > 0.0 {
+            format!(" from {} on", Milliseconds(steady.from_s * 1e3))
+        } else {
+            " throughout".to_owned()
+        };
         if let Some(p95) = steady.fetch_p95_ms {
             text += &format!(", fetch p95 {}", Milliseconds(p95));
         }
         facts.push(Fact::plain("steady", text));
     }
-    if let Some(metric) = &result.task_metric {
-        let text = format!("{} {}", Significant(metric.value), inert(&metric.name));
-        facts.push(Fact::plain("task metric", text));
+    if let Some(done) = &result.task_metric {
+        facts.push(Fact::plain("task metric", metric(done)));
     }
     facts
 }
@@ -252,21 +279,34 @@ fn costs(result: &ThroughputResult) -> Vec<Fact> {
         )],
     };
     facts.extend(growth(&result.tenths));
-    let generator = result.generator;
-    let share = format!(
-        "this program took {} of the machine's processors, its busiest worker {} of its time",
-        percent(generator.cpu_share),
-        known(generator.busiest_worker.map(percent))
-    );
-    facts.push(if generator.is_limit {
-        Fact::warning(
-            "generator",
-            format!("{share}: it, not the server, was the limit"),
-        )
-    } else {
-        Fact::plain("generator", share)
-    });
+    facts.push(Fact::plain("generator", generator(result)));
     facts
+}
+
+/// How much of the machine this program took.
+fn generator(result: &ThroughputResult) -> String {
+    let Generator {
+        cpu_share,
+        busiest_worker,
+        ..
+    } = result.generator;
+    format!(
+        "this program took {} of the machine's processors, its busiest worker {} of its time",
+        percent(cpu_share),
+        known(busiest_worker.map(percent))
+    )
+}
+
+/// What throws doubt on the figures, or is the first thing to know of them, a sentence each.
+pub(super) fn warnings(result: &ThroughputResult) -> Vec<String> {
+    let limit = result.generator.is_limit.then(|| {
+        format!(
+            "the limit was this program, not the server: throughput and latency say little of the queue ({})",
+            generator(result)
+        )
+    });
+    let growth = result.growth().map(|growth| inert(&growth));
+    limit.into_iter().chain(growth).collect()
 }
 
 fn cost_of(cost: &PerJob) -> Vec<Fact> {
@@ -331,40 +371,63 @@ fn growth(tenths: &[Tenth]) -> Option<Fact> {
 
 fn troubles(result: &ThroughputResult) -> Vec<Fact> {
     let fetches = result.fetches;
-    let text = format!(
-        "{}: {} returned jobs, {} found none, {} failed",
-        Count(fetches.total),
-        Count(fetches.returned),
-        Count(fetches.empty),
-        Count(fetches.errored)
+    let text = parts_of(
+        fetches.total,
+        &[
+            (fetches.returned, "returned jobs"),
+            (fetches.empty, "found none"),
+            (fetches.errored, "failed"),
+        ],
     );
     let mut facts = vec![Fact::plain("fetches", text)];
     let deliveries = result.deliveries;
-    let text = format!(
-        "{}: {} completed, {} failed, {} released, {} interrupted",
-        Count(deliveries.total),
-        Count(deliveries.completed),
-        Count(deliveries.failed),
-        Count(deliveries.released),
-        Count(deliveries.interrupted)
+    let mut text = parts_of(
+        deliveries.total,
+        &[
+            (deliveries.completed, "completed"),
+            (deliveries.failed, "failed"),
+            (deliveries.released, "released"),
+            (deliveries.interrupted, "interrupted"),
+        ],
     );
+    let has_no_errors = result.errors.is_empty() && result.retries == 0;
+    if has_no_errors {
+        text += "; no errors, no retries";
+    }
     facts.push(Fact::plain("deliveries", text));
+    if !has_no_errors {
+        facts.push(errors(result));
+    }
+    facts
+}
+
+/// A total and what it is made of, but for what did not occur.
+fn parts_of(total: u64, parts: &[(u64, &str)]) -> String {
+    let occurred: Vec<&(u64, &str)> = parts.iter().filter(|(count, _)| *count > 0).collect();
+    match occurred.as_slice() {
+        [] => Count(total).to_string(),
+        [(count, what)] if *count == total => format!("{}, all {what}", Count(total)),
+        parts => {
+            let parts = parts.iter();
+            let parts: Vec<String> = parts
+                .map(|(count, what)| format!("{} {what}", Count(*count)))
+                .collect();
+            format!("{}: {}", Count(total), parts.join(", "))
+        }
+    }
+}
+
+fn errors(result: &ThroughputResult) -> Fact {
     let codes = result.errors.iter();
-    let codes: Vec<String> = codes
+    let mut parts: Vec<String> = codes
         .map(|(code, count)| format!("{} × {}", Count(*count), inert(code)))
         .collect();
-    facts.push(if codes.is_empty() && result.retries == 0 {
-        Fact::plain("errors", "none, nothing was retried".to_owned())
+    parts.push(if result.retries == 1 {
+        "1 retry".to_owned()
     } else {
-        let retries = if result.retries == 1 {
-            "1 retry".to_owned()
-        } else {
-            format!("{} retries", Count(result.retries))
-        };
-        let text = format!("{} by SQLSTATE; {retries}", codes.join(", "));
-        Fact::warning("errors", text)
+        format!("{} retries", Count(result.retries))
     });
-    facts
+    Fact::warning("errors", parts.join(", "))
 }
 
 fn ledger(result: &ThroughputResult) -> Vec<Fact> {
@@ -375,6 +438,17 @@ fn ledger(result: &ThroughputResult) -> Vec<Fact> {
         LedgerVerdict::Open => Role::Warning,
         LedgerVerdict::Duplicates | LedgerVerdict::Broken => Role::Critical,
     };
+    if verdict == LedgerVerdict::Clean && is_spotless(ledger) {
+        let text = format!(
+            "clean: {}, all done; none lost, duplicated, unexpected or altered",
+            number(ledger.acknowledged, "job")
+        );
+        return vec![Fact {
+            label: "ledger",
+            role,
+            text,
+        }];
+    }
     let mut text = format!("{}: {}", verdict.name(), account(ledger));
     let promise = result.delivery;
     if ledger.duplicated > 0 {
@@ -415,6 +489,17 @@ fn ledger(result: &ThroughputResult) -> Vec<Fact> {
         facts.push(Fact::plain("", text));
     }
     facts
+}
+
+/// Whether every job was delivered, done, and nothing else happened.
+fn is_spotless(ledger: &LedgerCounts) -> bool {
+    let spotless = LedgerCounts {
+        acknowledged: ledger.acknowledged,
+        done: ledger.acknowledged,
+        lost: Some(0),
+        ..LedgerCounts::default()
+    };
+    *ledger == spotless
 }
 
 /// Where the jobs are.

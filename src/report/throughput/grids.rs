@@ -15,7 +15,7 @@ use crate::units::{Bytes, Count, Growth, Significant, TimeUnit};
 /// Workers up to this number have a line each; more are folded to their range.
 const WORKER_LINES: usize = 16;
 
-/// Statements and waits with a line of their own.
+/// Waits with a line of their own.
 const LINES: usize = 8;
 
 /// Service times of every operation, per call and per job, in milliseconds.
@@ -69,7 +69,7 @@ pub(super) fn milliseconds(time: Option<f64>) -> String {
     known(time.map(|time| TimeUnit::Milliseconds.cell(time)))
 }
 
-/// Each statement's share of the server's time.
+/// Each statement's share of the server's time: the queue's own, then all others in one line.
 pub(super) fn statements(result: &ThroughputResult) -> Grid {
     let heads = [
         "share",
@@ -80,29 +80,61 @@ pub(super) fn statements(result: &ThroughputResult) -> Grid {
         "WAL/call",
     ];
     let mut grid = Grid::new(&["statements"], &heads);
-    let mut statements: Vec<&StatementShare> = result.statements.iter().flatten().collect();
-    statements.sort_by(|one, other| other.share.total_cmp(&one.share));
-    for statement in statements.iter().take(LINES) {
-        let calls = statement.calls as f64;
-        let name: String = inert(&statement.statement).chars().take(24).collect();
-        grid.add_row([
-            name,
-            percent(statement.share),
-            Count(statement.calls).to_string(),
-            Significant(statement.rows as f64 / calls).to_string(),
-            TimeUnit::Milliseconds.cell(statement.total_ms / calls),
-            Significant(statement.pages_per_call).to_string(),
-            bytes(statement.wal_bytes_per_call),
-        ]);
+    let all = result.statements.iter().flatten();
+    let (mut own, others): (Vec<&StatementShare>, Vec<_>) = all.partition(|one| one.of_queue);
+    own.sort_by(|one, other| other.share.total_cmp(&one.share));
+    for statement in &own {
+        grid.add_row(statement_row(inert(&statement.statement), statement));
+    }
+    if let Some(sum) = sum_of(&others) {
+        grid.add_row(statement_row("others".to_owned(), &sum));
     }
     grid
+}
+
+fn statement_row(name: String, statement: &StatementShare) -> [String; 7] {
+    let calls = statement.calls as f64;
+    [
+        name,
+        percent(statement.share),
+        Count(statement.calls).to_string(),
+        Significant(statement.rows as f64 / calls).to_string(),
+        TimeUnit::Milliseconds.cell(statement.total_ms / calls),
+        Significant(statement.pages_per_call).to_string(),
+        bytes(statement.wal_bytes_per_call),
+    ]
+}
+
+/// Several statements as if they were one; none of none.
+fn sum_of(statements: &[&StatementShare]) -> Option<StatementShare> {
+    let calls: u64 = statements.iter().map(|one| one.calls).sum();
+    let sum = |figure: fn(&StatementShare) -> f64| -> f64 {
+        statements.iter().map(|one| figure(one)).sum()
+    };
+    let per_call = |figure: fn(&StatementShare) -> f64| sum(figure) / calls as f64;
+    (calls > 0).then(|| StatementShare {
+        calls,
+        rows: statements.iter().map(|one| one.rows).sum(),
+        total_ms: sum(|one| one.total_ms),
+        share: sum(|one| one.share),
+        pages_per_call: per_call(|one| one.pages_per_call * one.calls as f64),
+        wal_bytes_per_call: per_call(|one| one.wal_bytes_per_call * one.calls as f64),
+        ..StatementShare::default()
+    })
 }
 
 /// What sessions waited for, in all and by state of the worker, most first.
 pub(super) fn waits(waits: &Waits) -> Grid {
     // Sessions of workers that wait for work do nothing that is worth a column.
+    let is_busy = |state: &&WorkerState| {
+        !matches!(
+            state,
+            WorkerState::Connecting | WorkerState::Waiting | WorkerState::Finished
+        )
+    };
     let states: Vec<(&'static str, &BTreeMap<String, f64>)> = WorkerState::ALL
         .iter()
+        .filter(is_busy)
         .filter_map(|state| Some((state.name(), waits.by_state.get(state.name())?)))
         .collect();
     let mut grid = Grid::new(&["sessions"], &["all"]);

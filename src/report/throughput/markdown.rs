@@ -40,6 +40,7 @@ pub(super) fn render(run: &ThroughputRun, layout: Layout<'_>) -> String {
     if !view.left_out.is_empty() {
         text += &format!("\n<sub>{}</sub>\n", escaped(&view.left_out));
     }
+    text += &list("### Thresholds that do not hold", &view.broken_thresholds);
     text += &list("### Not measured", &view.failures);
     text += &list("### Limitations", &view.limitations);
     if let Some(folder) = layout.folder {
@@ -51,11 +52,16 @@ pub(super) fn render(run: &ThroughputRun, layout: Layout<'_>) -> String {
 
 fn one_drain(drain: &DrainView) -> String {
     let mut text = format!(
-        "\n### {}\n\n{}\n\n**{}**\n\n| | |\n|:--|:--|\n",
+        "\n### {}\n\n{}\n\n**{}**\n",
         escaped(&drain.title),
         escaped(&drain.details),
         escaped(&drain.headline)
     );
+    let warnings = drain.warnings.iter();
+    text += &warnings
+        .map(|warning| format!("\n> {}\n", escaped(warning)))
+        .collect::<String>();
+    text += "\n| | |\n|:--|:--|\n";
     for fact in &drain.facts {
         text += &format!("| {} | {} |\n", fact.label, escaped(&fact.text));
     }

@@ -91,12 +91,14 @@ pub(super) fn fetch_p95(result: &ThroughputResult) -> Option<f64> {
     result.latency.get("fetch")?.service?.p95
 }
 
-/// From the least to the greatest.
+/// From the least to the greatest; a single value has no range.
 pub(super) fn range(values: &[f64]) -> String {
     let ends =
         [f64::min, f64::max].map(|end: fn(f64, f64) -> f64| values.iter().copied().reduce(end));
     match ends {
-        [Some(least), Some(most)] => format!("{}–{}", Significant(least), Significant(most)),
+        [Some(least), Some(most)] if values.len() > 1 => {
+            format!("{}–{}", Significant(least), Significant(most))
+        }
         _ => known(None::<&str>),
     }
 }

@@ -41,6 +41,12 @@ pub(super) fn render(run: &ThroughputRun, layout: Layout<'_>) -> String {
         page.hanging(0, Role::Quiet, &view.left_out);
         page.blank();
     }
+    list(
+        &mut page,
+        "Thresholds that do not hold",
+        Role::Critical,
+        &view.broken_thresholds,
+    );
     list(&mut page, "Not measured", Role::Warning, &view.failures);
     list(&mut page, "Limitations", Role::Plain, &view.limitations);
     match status::banner(run.status) {
@@ -58,6 +64,9 @@ fn one_drain(page: &mut Page, drain: &DrainView) {
     page.hanging(0, Role::Title, &drain.title);
     page.hanging(0, Role::Quiet, &drain.details);
     page.hanging(0, Role::Title, &drain.headline);
+    for warning in &drain.warnings {
+        page.hanging(2, Role::Warning, warning);
+    }
     page.blank();
     for fact in &drain.facts {
         let label = format!("  {}", fact.label);

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use super::render;
-use crate::report::{Format, Layout};
+use super::{render, render_comparison};
+use crate::report::{ComparisonFormat, Format, Layout};
+use crate::run::comparison::drains::DrainComparison;
+use crate::run::comparison::drains::sample::regressed;
 use crate::run::sample::environment;
 use crate::run::throughput::{
     Ended, Interval, LedgerExample, ScalabilityFit, Scaling, SweptCell, ThroughputResult,
@@ -152,10 +154,44 @@ fn queues_side_by_side() {
 }
 
 #[test]
+fn a_single_drain_tells_its_thresholds_and_its_limit_itself() {
+    let mut result = ThroughputResult::specimen();
+    broken(&mut result);
+    let text = printed(&run(vec![result]), Format::Table, 100);
+    assert!(!text.contains("Thresholds that do not hold"), "{text}");
+    assert!(text.contains("✗ broken"), "{text}");
+    assert!(text.contains("the limit was this program, not the server"));
+    assert!(text.contains("this program was the limit of 1"), "{text}");
+    let markdown = printed(&two_queues(), Format::Markdown, 100);
+    assert!(
+        markdown.contains("ledger.lost == 0: not in 3 of 6 drains"),
+        "{markdown}"
+    );
+}
+
+#[test]
 fn a_sweep_recommends() {
     let text = printed(&sweep(), Format::Table, 100);
     assert_width(&text, 100);
     insta::assert_snapshot!("sweep", text);
+}
+
+#[test]
+fn two_runs_side_by_side() {
+    let comparison = regressed();
+    let layout = Layout {
+        width: 100,
+        color: false,
+        folder: None,
+    };
+    let text = render_comparison(&comparison, ComparisonFormat::Table, layout);
+    assert_width(&text, 100);
+    insta::assert_snapshot!("compared", text);
+    let markdown = render_comparison(&comparison, ComparisonFormat::Markdown, layout);
+    insta::assert_snapshot!("compared_markdown", markdown);
+    let data = render_comparison(&comparison, ComparisonFormat::Json, layout);
+    let read: DrainComparison = serde_json::from_str(&data).expect("reads");
+    assert_eq!(read, comparison);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! A run prepared for people once: what is side by side, then drain by drain.
 
-use super::facts::{Fact, facts, headline};
+use std::collections::BTreeMap;
+
+use super::facts::{Fact, facts, headline, warnings};
 use super::grid::Grid;
 use super::grids;
 use super::overview::overview;
@@ -23,6 +25,8 @@ pub(super) struct View {
     pub(super) drains: Vec<DrainView>,
     /// Says that drains are left out; empty where none is.
     pub(super) left_out: String,
+    /// Thresholds that do not hold in every drain; empty where there is but one, which tells them itself.
+    pub(super) broken_thresholds: Vec<String>,
     /// What could not be measured.
     pub(super) failures: Vec<String>,
     /// What the servers lack.
@@ -41,6 +45,8 @@ pub(super) struct DrainView {
     pub(super) details: String,
     /// What it came to.
     pub(super) headline: String,
+    /// What to know before anything else, a sentence each.
+    pub(super) warnings: Vec<String>,
     /// In lines.
     pub(super) facts: Vec<Fact>,
     /// In tables; none of them is empty.
@@ -71,6 +77,7 @@ impl View {
             scaling: run.scaling.iter().map(ScalingView::of).collect(),
             drains: detailed.iter().filter_map(DrainView::of).collect(),
             left_out,
+            broken_thresholds: broken_thresholds(&run.results),
             failures: run.failures.iter().map(failure).collect(),
             limitations: limitations.map(|one| inert(&one.message)).collect(),
             summary: summary(run),
@@ -102,12 +109,35 @@ impl DrainView {
             title: format!("{} on {}", inert(&result.queue), inert(&result.fixture)),
             details,
             headline: headline(result),
+            warnings: warnings(result),
             facts: facts(result),
             grids,
             incidents: incidents(result),
             notes: result.notes.iter().map(|note| inert(note)).collect(),
         })
     }
+}
+
+/// In how many drains of several each threshold does not hold.
+fn broken_thresholds(results: &[ThroughputResult]) -> Vec<String> {
+    let mut counts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    if results.len() > 1 {
+        for one in results.iter().flat_map(|result| &result.thresholds) {
+            let (broken, all) = counts.entry(&one.threshold).or_default();
+            *broken += u64::from(!one.held);
+            *all += 1;
+        }
+    }
+    let broken = counts.into_iter().filter(|(_, (broken, _))| *broken > 0);
+    let told = broken.map(|(threshold, (broken, all))| {
+        format!(
+            "{}: not in {} of {} drains",
+            inert(threshold),
+            Count(broken),
+            Count(all)
+        )
+    });
+    told.collect()
 }
 
 fn incidents(result: &ThroughputResult) -> Vec<String> {
@@ -156,6 +186,14 @@ fn summary(run: &ThroughputRun) -> String {
         _ if run.results.is_empty() => {}
         0 => parts.push("no ledger broken".to_owned()),
         broken => parts.push(format!("{} with a broken ledger", Count(broken as u64))),
+    }
+    let limited = run.results.iter().filter(|one| one.generator.is_limit);
+    match limited.count() {
+        0 => {}
+        count => parts.push(format!(
+            "this program was the limit of {}",
+            Count(count as u64)
+        )),
     }
     let thresholds = || run.results.iter().flat_map(|result| &result.thresholds);
     let failed = thresholds().filter(|threshold| !threshold.held).count();

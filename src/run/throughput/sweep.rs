@@ -86,7 +86,8 @@ fn scaling(first: &ThroughputResult, members: &[&ThroughputResult]) -> Scaling {
 
 /// A law for each batch size, where workers were swept, and why there is none for others.
 fn fits(swept: &[SweptCell]) -> (Vec<ScalabilityFit>, Vec<String>) {
-    let (mut fits, mut reasons) = (Vec::new(), Vec::new());
+    let mut fits = Vec::new();
+    let mut reasons: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let sizes: BTreeSet<u64> = swept.iter().map(|cell| cell.batch_size).collect();
     for batch_size in sizes {
         let cells = || swept.iter().filter(|cell| cell.batch_size == batch_size);
@@ -104,12 +105,17 @@ fn fits(swept: &[SweptCell]) -> (Vec<ScalabilityFit>, Vec<String>) {
         let points: Vec<Point> = cells().flat_map(of_cell).collect();
         match scalability::fit(&points) {
             Ok(fit) => fits.push(of_fit(batch_size, &fit)),
-            Err(reason) => reasons.push(format!(
-                "there is no scalability law for batches of {batch_size}: {reason}"
-            )),
+            Err(reason) => {
+                let batch_sizes = reasons.entry(reason.to_string()).or_default();
+                batch_sizes.push(batch_size.to_string());
+            }
         }
     }
-    (fits, reasons)
+    let reasons = reasons.into_iter().map(|(reason, batch_sizes)| {
+        let batch_sizes = batch_sizes.join(", ");
+        format!("there is no scalability law for batches of {batch_sizes}: {reason}")
+    });
+    (fits, reasons.collect())
 }
 
 fn of_fit(batch_size: u64, fit: &Fit) -> ScalabilityFit {

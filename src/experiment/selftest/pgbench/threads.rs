@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use super::{Rig, STATEMENT, Trouble};
 use crate::definition::{DefinitionError, Operation, Queue};
 use crate::load::clock::{now_ns, thread_cpu_ns};
+use crate::load::runtime;
 use crate::postgres::connect::Address;
 use crate::run::selftest::Side;
 use crate::statement::serving::{Input, Serving};
@@ -80,15 +81,11 @@ pub(super) async fn run(rig: &Rig) -> Result<Side, Trouble> {
 
 impl Thread {
     fn live(self) -> Result<Share, Trouble> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .build();
-        let runtime = runtime.map_err(|source| Trouble::File {
+        let worked = runtime::run(self.work());
+        worked.map_err(|source| Trouble::File {
             action: "cannot make a runtime",
             source,
-        })?;
-        runtime.block_on(self.work())
+        })?
     }
 
     async fn work(self) -> Result<Share, Trouble> {
