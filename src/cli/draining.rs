@@ -104,20 +104,18 @@ impl<'d> Draining<'d> {
         }
     }
 
-    /// Says in the run how it ended, and keeps it. None where no server ever started.
-    ///
-    /// # Errors
-    /// If the run folder cannot be written.
-    pub fn finish(mut self, outcome: &Outcome) -> Result<Option<ThroughputRun>, StoreError> {
-        if let Some(run) = &mut self.run {
+    /// Says in the run how it ended, and keeps it, if the run folder can be written: it is given back either way. None where no server
+    /// ever started.
+    pub fn finish(mut self, outcome: &Outcome) -> (Option<ThroughputRun>, Result<(), StoreError>) {
+        let kept = self.run.as_mut().map_or(Ok(()), |run| {
             run.status = match outcome {
                 Ok(Ok(())) => RunStatus::Complete,
                 Ok(Err(Interrupted)) => RunStatus::Interrupted,
                 Err(_) => RunStatus::Failed,
             };
-            save(run, self.store, self.started)?;
-        }
-        Ok(self.run)
+            save(run, self.store, self.started)
+        });
+        (self.run, kept)
     }
 
     async fn drain(

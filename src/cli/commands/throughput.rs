@@ -36,13 +36,15 @@ pub async fn run(arguments: &Throughput, common: &Common) -> anyhow::Result<Exit
     let store = RunStore::create(&arguments.out, RunKind::Throughput, jiff::Timestamp::now())?;
     let mut draining = Draining::new(&plan, &options, &store, arguments.scale.seed);
     let outcome = draining.on_each(&choices, common).await;
-    let Some(run) = draining.finish(&outcome)? else {
+    let (run, kept) = draining.finish(&outcome);
+    let Some(run) = run else {
         return outcome.map(|_| Exit::Interrupted);
     };
     let layout = listing::layout(common, Some(store.folder()));
     let text = report::render_throughput(&run, arguments.format(), layout);
     let printed = listing::print(&text);
-    both(ended(outcome, &run), printed)
+    let ended = ended(outcome, &run).and_then(|exit| Ok(kept.map(|()| exit)?));
+    both(ended, printed)
 }
 
 /// How the program ends, by how the run did.

@@ -29,7 +29,6 @@ use crate::run::event::{Events, RunEvent};
 use crate::run::store::{RunStore, StoreError};
 use crate::run::throughput::{Ended, Scaling};
 use crate::run::{Failure, ThroughputResult, ThroughputRun};
-use one_drain::DrainError;
 
 /// Why a run could not go on.
 #[derive(Debug, Error)]
@@ -148,7 +147,6 @@ impl ThroughputExperiment<'_> {
                     self.events.emit(finished);
                     None
                 }
-                Err(DrainError::Store(error)) => return Err(error.into()),
                 Err(error) => Some(error.to_string()),
             };
             if let Some(message) = error {

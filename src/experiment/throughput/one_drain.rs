@@ -56,9 +56,6 @@ pub(super) enum DrainError {
     /// A setting of the scenario cannot be had.
     #[error(transparent)]
     Settings(#[from] SettingError),
-    /// The run folder cannot be written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// What is known before the workers come.
@@ -131,7 +128,7 @@ impl ThroughputExperiment<'_> {
         // What was measured is not lost for a copy that stays: the next run removes it.
         gone.notes.extend(left.err().map(|error| error.to_string()));
         let processes_bytes = gone.outcome.processes_peak_rss_bytes;
-        let result = self.result(prepared, gone, number)?;
+        let result = self.result(prepared, gone, number);
         Ok((result, processes_bytes))
     }
 
@@ -259,12 +256,7 @@ impl ThroughputExperiment<'_> {
     }
 
     /// Puts together what came of it, and keeps its series and histograms.
-    fn result(
-        &self,
-        prepared: Prepared<'_>,
-        gone: Gone,
-        number: usize,
-    ) -> Result<ThroughputResult, DrainError> {
+    fn result(&self, prepared: Prepared<'_>, gone: Gone, number: usize) -> ThroughputResult {
         let Gone {
             board,
             outcome,
@@ -314,13 +306,28 @@ impl ThroughputExperiment<'_> {
         ];
         result.notes = notes.concat();
         if outcome.began_ns.is_some() {
-            let series = &outcome.series;
-            result.series = Some(self.store.write_series(number, &series.csv(elapsed_s))?);
-            let logs = series.histogram_logs(began, elapsed_s);
-            result.histograms = self.store.write_histograms(number, &logs)?;
+            let kept = self.keep_series(&outcome.series, (began, elapsed_s), number, &mut result);
+            // What was measured is not lost for a disk that is full.
+            result
+                .notes
+                .extend(kept.err().map(|error| error.to_string()));
         }
         result.thresholds = thresholds::judge(&self.plan.scenario.thresholds, &result);
-        Ok(result)
+        result
+    }
+
+    /// Writes what was recorded from second to second, and all service times.
+    fn keep_series(
+        &self,
+        series: &Series,
+        (began, elapsed_s): (SystemTime, f64),
+        number: usize,
+        result: &mut ThroughputResult,
+    ) -> Result<(), StoreError> {
+        result.series = Some(self.store.write_series(number, &series.csv(elapsed_s))?);
+        let logs = series.histogram_logs(began, elapsed_s);
+        result.histograms = self.store.write_histograms(number, &logs)?;
+        Ok(())
     }
 
     /// What was drained by whom, and nothing yet of how it went.
