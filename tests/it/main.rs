@@ -33,5 +33,6 @@ mod signals;
 mod starting;
 mod statistics;
 mod throughput;
+mod throughput_trouble;
 mod versions;
 mod worker_processes;
