@@ -25,7 +25,7 @@ fn what_a_session_cannot_set_is_noted_and_nothing_stays_behind() {
         panic!("one drain: {:?}", run.results);
     };
     assert_emptied(result, 100);
-    for note in ["autovacuum_naptime is ", "pg_stat_statements"] {
+    for note in ["autovacuum_naptime = 7s", "pg_stat_statements"] {
         let said = result.notes.iter().any(|one| one.contains(note));
         assert!(said, "{note}: {:?}", result.notes);
     }

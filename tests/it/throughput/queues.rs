@@ -53,7 +53,7 @@ fn assert_too_short(result: &ThroughputResult) {
     assert!(result.tenths.is_empty());
     let fetch = result.latency["fetch"].service.expect("it was recorded");
     assert_eq!((fetch.p99, fetch.p999), (None, None), "{fetch:?}");
-    for figure in ["wait events", "steady state", "tenth", "fetch: "] {
+    for figure in ["waits", "steady state", "tenths", "p99 (100 calls)"] {
         let said = result.notes.iter().any(|note| note.contains(figure));
         assert!(said, "{figure}: {:?}", result.notes);
     }
