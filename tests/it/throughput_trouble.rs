@@ -408,8 +408,9 @@ fn a_signal_lets_workers_finish_and_keeps_earlier_drains() {
         "batch-size=100,20",
         "--concurrency",
         "100",
+        // Long enough for a look that comes late on a busy machine.
         "--rows",
-        "1000",
+        "4000",
     ];
     let running = begin(&place, &sweep, 1, COMPLETING);
     running.signal(Signal::TERM);
