@@ -78,7 +78,7 @@ const WAL: &str = "select wal_records - (select coalesce(sum(blks_zeroed), 0)::b
 
 /// The tables of the queue's own schemas, for a queue that names none.
 const EVERY_TABLE: &str = "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace \
-     where c.relkind in ('r', 'p') and not c.relispartition and n.nspname <> 'information_schema' and n.nspname !~ '^(pg_|pgqa)' \
+     where c.relkind in ('r', 'p') and not c.relispartition and n.nspname <> 'information_schema' and n.nspname !~ '^(pg_|pgqa)' and c.relname !~ '^pgqa' \
      order by 1";
 
 const TABLE: &str = "select coalesce(sum(pg_table_size(t.relid)), 0)::bigint, coalesce(sum(pg_indexes_size(t.relid)), 0)::bigint, \

@@ -2,6 +2,7 @@
 
 mod error;
 mod libpq;
+mod local;
 mod opening;
 mod route;
 mod tls;
@@ -12,17 +13,18 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{AsyncMessage, Client, Config, Socket};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::cache_directory::PORT;
 use super::conninfo::{Conninfo, MAINTENANCE, SslMode, Surroundings};
 pub use error::{AddressError, ConnectError};
 use error::{Circumstances, Failure};
+use local::LocalSocket;
 use route::Origin;
 pub use route::Route;
 
@@ -178,7 +180,7 @@ impl Address {
     /// If the server refuses, or does not answer in time.
     pub async fn connect(&self, database: &str) -> Result<Session, ConnectError> {
         let failed = |failure: Failure| failure.explain(&self.circumstances, database);
-        self.try_to_connect(database).await.map_err(failed)
+        self.try_to_connect(database, None).await.map_err(failed)
     }
 
     /// Opens a session of one's own that hands on what it is notified of: each notification wakes whoever waits for `wake`.
@@ -191,41 +193,17 @@ impl Address {
         wake: Arc<Notify>,
     ) -> Result<Session, ConnectError> {
         let failed = |failure: Failure| failure.explain(&self.circumstances, database);
-        let (client, mut connection) = self.reach(database).await.map_err(failed)?;
-        let last_word = Arc::new(OnceLock::new());
-        let heard = Arc::clone(&last_word);
-        let driver = tokio::spawn(async move {
-            while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
-                match message {
-                    Ok(AsyncMessage::Notification(_)) => wake.notify_one(),
-                    Ok(_) => {}
-                    Err(error) => {
-                        keep_last_word(&heard, &error);
-                        break;
-                    }
-                }
-            }
-        });
-        Ok(Session::driven(client, driver, last_word))
-    }
-
-    async fn try_to_connect(&self, database: &str) -> Result<Session, Failure> {
-        let (client, connection) = self.reach(database).await?;
-        let last_word = Arc::new(OnceLock::new());
-        let heard = Arc::clone(&last_word);
-        let driver = tokio::spawn(async move {
-            // An error here reaches the owner through the statement it is waiting for; if it is waiting for none, only that it is closed.
-            if let Err(error) = connection.await {
-                keep_last_word(&heard, &error);
-            }
-        });
-        Ok(Session::driven(client, driver, last_word))
+        let opened = self.try_to_connect(database, Some(wake)).await;
+        opened.map_err(failed)
     }
 
     /// The time limit covers everything until the session is ready: a server may take the connection and never answer.
-    async fn reach(&self, database: &str) -> Result<(Client, Reached), Failure> {
-        let config = self.database(database);
-        let connecting = config.connect(self.tls());
+    async fn try_to_connect(
+        &self,
+        database: &str,
+        wake: Option<Arc<Notify>>,
+    ) -> Result<Session, Failure> {
+        let connecting = self.reach(database, wake);
         match self.limit {
             Some(limit) => tokio::time::timeout(limit, connecting)
                 .await
@@ -234,11 +212,25 @@ impl Address {
         }
         .map_err(Failure::Driver)
     }
-}
 
-/// A connection of the driver's, with TLS or without.
-type Reached =
-    tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
+    async fn reach(
+        &self,
+        database: &str,
+        wake: Option<Arc<Notify>>,
+    ) -> Result<Session, tokio_postgres::Error> {
+        let config = self.database(database);
+        if let Origin::Socket(directory) = &self.origin {
+            let file = directory.join(format!(".s.PGSQL.{PORT}"));
+            // Where there is no way in, the driver finds that too, and says it in its own words.
+            if let Ok(socket) = LocalSocket::connect(&file).await {
+                let (client, connection) = config.connect_raw(socket, NoTls).await?;
+                return Ok(Session::driven(client, connection, wake));
+            }
+        }
+        let (client, connection) = config.connect(self.tls()).await?;
+        Ok(Session::driven(client, connection, wake))
+    }
+}
 
 impl std::fmt::Debug for Address {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -262,11 +254,31 @@ fn keep_last_word(last_word: &OnceLock<SqlState>, error: &tokio_postgres::Error)
 }
 
 impl Session {
-    fn driven(
+    /// A session whose connection lives as a task beside its owner.
+    fn driven<S, T>(
         client: Client,
-        driver: JoinHandle<()>,
-        last_word: Arc<OnceLock<SqlState>>,
-    ) -> Session {
+        mut connection: Connection<S, T>,
+        wake: Option<Arc<Notify>>,
+    ) -> Session
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let last_word = Arc::new(OnceLock::new());
+        let heard = Arc::clone(&last_word);
+        let driver = tokio::spawn(async move {
+            while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+                match (message, &wake) {
+                    (Ok(AsyncMessage::Notification(_)), Some(wake)) => wake.notify_one(),
+                    (Ok(_), _) => {}
+                    // It reaches the owner through the statement it is waiting for; if it is waiting for none, only that it is closed.
+                    (Err(error), _) => {
+                        keep_last_word(&heard, &error);
+                        break;
+                    }
+                }
+            }
+        });
         Session {
             client: Some(client),
             driver: Some(driver),

@@ -69,19 +69,27 @@ pub fn identify(form: Form, bytes: &[u8]) -> Identity {
     };
     Identity {
         seq: Some(seq),
-        whole: hexadecimal(checksum.as_bytes()) == Some(payload_checksum(seq, data.as_bytes())),
+        whole: hexadecimal(&checksum) == Some(payload_checksum(seq, &data)),
     }
 }
 
-/// What is read of a payload.
+/// What is read of a payload: as bytes, since a checksum is all that is asked of them.
 #[derive(Default, Deserialize)]
 struct Fields<'a> {
     #[serde(default, deserialize_with = "lenient")]
     seq: Option<u64>,
-    #[serde(borrow, default)]
-    data: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    checksum: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "text")]
+    data: Option<Cow<'a, [u8]>>,
+    #[serde(default, deserialize_with = "text")]
+    checksum: Option<Cow<'a, [u8]>>,
+}
+
+/// The bytes of a text.
+fn text<'de, 'a, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Cow<'a, [u8]>>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.map(|text| Cow::Owned(text.into_bytes())))
 }
 
 /// A number of the right kind, or none whatever stands there.
@@ -124,9 +132,9 @@ impl<'a> Scanner<'a> {
             let key = self.string()?;
             self.expect(b':')?;
             match key {
-                "seq" => fields.seq = Some(self.number()?),
-                "data" => fields.data = Some(Cow::Borrowed(self.string()?)),
-                "checksum" => fields.checksum = Some(Cow::Borrowed(self.string()?)),
+                b"seq" => fields.seq = Some(self.number()?),
+                b"data" => fields.data = Some(Cow::Borrowed(self.string()?)),
+                b"checksum" => fields.checksum = Some(Cow::Borrowed(self.string()?)),
                 _ => self.scalar()?,
             }
             match self.next()? {
@@ -165,7 +173,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn string(&mut self) -> Result<&'a str, Unusual> {
+    fn string(&mut self) -> Result<&'a [u8], Unusual> {
         self.expect(b'"')?;
         let end = memchr::memchr2(b'"', b'\\', self.rest).ok_or(Unusual)?;
         let (text, rest) = self.rest.split_at(end);
@@ -173,7 +181,7 @@ impl<'a> Scanner<'a> {
             return Err(Unusual);
         }
         self.rest = &rest[1..];
-        std::str::from_utf8(text).map_err(|_| Unusual)
+        Ok(text)
     }
 
     fn number(&mut self) -> Result<u64, Unusual> {

@@ -17,7 +17,7 @@ use pgq_analyze::load::board::{Board, Shape};
 use pgq_analyze::load::fleet::{
     FleetOutcome, Terms, coordinate, incidents, start_threads, task_done, worker_results,
 };
-use pgq_analyze::load::task::{metric, read_write};
+use pgq_analyze::load::task::{self, metric};
 use pgq_analyze::postgres::connect::Session;
 use pgq_analyze::postgres::managed::Managed;
 use pgq_analyze::run::event::Events;
@@ -171,13 +171,11 @@ impl Stage {
         assignment.database.clone_from(&copy);
         assignment.queue_names = ["default", "queue-2", "queue-3"].map(str::to_owned).into();
         let count = assignment.workers.count as usize;
-        if let Task::ReadWrite { read, .. } = assignment.task {
-            let session = databases.address().connect(&copy).await.expect("connects");
-            read_write::make_table(&session, count, read)
-                .await
-                .expect("makes the table");
-            session.close().await;
-        }
+        let session = databases.address().connect(&copy).await.expect("connects");
+        task::make_ready(&assignment.task, assignment.workers.count, &session)
+            .await
+            .expect("makes what the task works on");
+        session.close().await;
         let shape = Shape {
             workers: count,
             jobs: self.fixture.jobs,

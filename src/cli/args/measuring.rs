@@ -202,8 +202,8 @@ pub struct Selftest {
     #[arg(long, value_name = "SECONDS", default_value = "12", value_parser = seconds, help_heading = "How")]
     pub budget: Duration,
     /// Pairs of runs of the same statement by pgbench and by this program, however long they take
-    #[arg(long, value_name = "N", help_heading = "How")]
-    pub pairs: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000), help_heading = "How")]
+    pub pairs: Option<u16>,
     /// Print everything as JSON
     #[arg(long, help_heading = "Output")]
     pub json: bool,

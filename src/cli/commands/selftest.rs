@@ -20,7 +20,9 @@ use crate::run::selftest::Outcome;
 pub async fn run(arguments: &Selftest, common: &Common) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let work = async |workspace: &Workspace, events: &Events| {
-        let pairs = arguments.pairs.map_or(Pairs::AsFit, Pairs::Exactly);
+        let pairs = arguments
+            .pairs
+            .map_or(Pairs::AsFit, |pairs| Pairs::Exactly(pairs.into()));
         let extent = Extent {
             started,
             budget: arguments.budget,

@@ -35,9 +35,13 @@ impl ThroughputExperiment<'_> {
             database: database.clone(),
             ..assignment.clone()
         };
-        let measured = self.measure_beforehand(queue, &assignment, jobs).await;
+        let ready = self.make_task_ready(&database, &assignment.workers).await;
+        let measured = match ready {
+            Ok(()) => Ok(self.measure_beforehand(queue, &assignment, jobs).await),
+            Err(error) => Err(error),
+        };
         databases.drop(&database).await?;
-        Ok(measured)
+        measured
     }
 
     async fn measure_beforehand(

@@ -30,7 +30,7 @@ use crate::load::task;
 use crate::monitor::activity::Observed;
 use crate::monitor::processes;
 use crate::monitor::watch::{Drained as Execution, Observations};
-use crate::postgres::database::DatabaseError;
+use crate::postgres::database::{DatabaseError, server_message};
 use crate::postgres::given::settings::SettingError;
 use crate::run::store::StoreError;
 use crate::run::thresholds;
@@ -53,6 +53,17 @@ pub(super) enum DrainError {
     /// The workers cannot be started.
     #[error(transparent)]
     Fleet(#[from] FleetError),
+    /// What the task works on cannot be made.
+    #[error(
+        "cannot make what the task {task} works on: {}",
+        server_message(source)
+    )]
+    Task {
+        /// The task.
+        task: &'static str,
+        /// What the server says.
+        source: tokio_postgres::Error,
+    },
     /// A setting of the scenario cannot be had.
     #[error(transparent)]
     Settings(#[from] SettingError),
@@ -132,12 +143,30 @@ impl ThroughputExperiment<'_> {
         Ok((result, processes_bytes))
     }
 
+    /// Makes in a database what the task works on.
+    pub(super) async fn make_task_ready(
+        &self,
+        database: &str,
+        workers: &Workers,
+    ) -> Result<(), DrainError> {
+        let databases = self.workspace.databases();
+        let session = databases.address().connect(database).await;
+        let session = session.map_err(DatabaseError::from)?;
+        let task = &self.plan.scenario.task;
+        let made = task::make_ready(task, workers.count, &session).await;
+        session.close().await;
+        let name = task.name();
+        made.map_err(|source| DrainError::Task { task: name, source })
+    }
+
     /// Lets the workers at the copy, watches, and looks for what is left.
     async fn execute(
         &self,
         prepared: &Prepared<'_>,
         ground: &Ground<'_>,
     ) -> Result<Gone, DrainError> {
+        self.make_task_ready(ground.database(), &prepared.workers)
+            .await?;
         let shape = Shape {
             workers: usize::try_from(prepared.workers.count).unwrap_or(usize::MAX),
             jobs: self.plan.fixture.jobs,

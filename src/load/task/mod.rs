@@ -9,6 +9,8 @@ pub mod noop;
 pub mod read_write;
 pub mod steps;
 
+use tokio_postgres::Client;
+
 use crate::definition::scenario::Task;
 use crate::run::throughput::{TaskMetric, TaskRecord};
 
@@ -19,6 +21,21 @@ pub struct Done {
     pub amount: u64,
     /// How long at least one task was under way, in nanoseconds; summed over workers.
     pub busy_ns: u64,
+}
+
+/// Makes in a copy what a task works on beside the queue's tables, where it works on anything.
+///
+/// # Errors
+/// What the server says.
+pub async fn make_ready(
+    task: &Task,
+    workers: u64,
+    client: &Client,
+) -> Result<(), tokio_postgres::Error> {
+    match task {
+        Task::ReadWrite { read, .. } => read_write::make_table(client, workers, *read).await,
+        _ => Ok(()),
+    }
 }
 
 /// Performs one of those tasks that occupy the worker and need no server; the others take nothing here.

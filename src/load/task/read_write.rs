@@ -9,9 +9,9 @@ pub const METRIC: &str = "bytes per second";
 ///
 /// # Errors
 /// What the server says.
-pub async fn make_table(
+pub(super) async fn make_table(
     client: &Client,
-    workers: usize,
+    workers: u64,
     read: u64,
 ) -> Result<(), tokio_postgres::Error> {
     let script = format!(

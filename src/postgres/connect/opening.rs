@@ -203,7 +203,7 @@ async fn reach_in_some_way(
     let mut errors = Vec::new();
     for way in ways {
         address.config.ssl_mode(*way);
-        match address.try_to_connect(&database).await {
+        match address.try_to_connect(&database, None).await {
             Ok(session) => return Ok(session),
             Err(failure) => {
                 let another_way = failure.may_depend_on_tls();

@@ -47,6 +47,21 @@ pub struct Side {
     pub cpu_us: f64,
 }
 
+impl Side {
+    /// Several runs of one side as one.
+    #[must_use]
+    pub fn of(runs: &[Side]) -> Side {
+        let sum = |of: fn(&Side) -> f64| runs.iter().map(of).sum::<f64>();
+        let statements = sum(|run| run.statements as f64);
+        Side {
+            statements: runs.iter().map(|run| run.statements).sum(),
+            rows: runs.iter().map(|run| run.rows).sum(),
+            throughput: statements / sum(|run| run.statements as f64 / run.throughput),
+            cpu_us: sum(|run| run.cpu_us * run.statements as f64) / statements,
+        }
+    }
+}
+
 impl Pgbench {
     /// With the medians of its pairs.
     #[must_use]
@@ -66,6 +81,34 @@ impl Pgbench {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_of_one_side_are_one_run() {
+        let runs = [
+            Side {
+                statements: 1_000,
+                rows: 10_000,
+                throughput: 1_000.0,
+                cpu_us: 10.0,
+            },
+            Side {
+                statements: 3_000,
+                rows: 30_000,
+                throughput: 1_000.0 / 3.0,
+                cpu_us: 30.0,
+            },
+        ];
+        // Ten seconds; a tenth of a second of processor time.
+        assert_eq!(
+            Side::of(&runs),
+            Side {
+                statements: 4_000,
+                rows: 40_000,
+                throughput: 400.0,
+                cpu_us: 25.0,
+            }
+        );
+    }
 
     fn side(throughput: f64, cpu_us: f64) -> Side {
         Side {

@@ -19,6 +19,9 @@ use crate::definition::operation::Operation;
 use crate::statement::array;
 use crate::statement::value::RawValue;
 
+/// Rows that room is made for before they are there, at most: 72 bytes each.
+const MOST_EXPECTED_ROWS: usize = 10_000;
+
 /// One call: the jobs it has, and what is known by then.
 #[derive(Clone, Copy, Debug)]
 struct Call<'a> {
@@ -283,6 +286,15 @@ impl Serving {
         self.run(client, step, call).await
     }
 
+    /// About how many rows a statement returns, so that they need not be moved while they come.
+    fn expected_rows(&self, call: Call<'_>) -> usize {
+        let jobs = match self.layout.operation {
+            Operation::Fetch => call.input.batch_size as usize,
+            _ => call.count,
+        };
+        jobs.min(MOST_EXPECTED_ROWS)
+    }
+
     /// Sends one statement and receives its rows.
     async fn run(&self, client: &Client, step: usize, call: Call<'_>) -> Result<Part, Error> {
         let sources = self.layout.steps[step].sources.iter();
@@ -292,7 +304,7 @@ impl Serving {
         });
         let stream = client.query_raw(&self.steps[step].statement, slots).await?;
         let mut stream = pin!(stream);
-        let mut rows = Vec::new();
+        let mut rows = Vec::with_capacity(self.expected_rows(call));
         while let Some(row) = stream.try_next().await? {
             rows.push(row);
         }

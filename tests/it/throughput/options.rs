@@ -125,6 +125,28 @@ fn a_notification_wakes_workers_that_wait() {
 }
 
 #[test]
+fn bytes_are_read_and_written_beside_and_within_the_jobs_transaction() {
+    let place = Place::with_warm_cache();
+    let written = |task: &str| {
+        let run = drained(&place, &["quick", "--task", task]);
+        let [result] = &run.results[..] else {
+            panic!("one drain: {:?}", run.results);
+        };
+        assert_emptied(result, 100);
+        let metric = result.task_metric.as_ref().expect("tasks read and wrote");
+        assert_eq!(metric.name, "bytes per second");
+        assert!(metric.value > 0.0, "{task}: {metric:?}");
+        let table = &result.tables[..];
+        assert!(table.iter().all(|table| table.table == "job"), "{table:?}");
+        result.per_job.expect("jobs were done").commits
+    };
+    let beside = written("read-write:read=4kB,write=4kB");
+    let within = written("read-write:read=4kB,write=4kB,within=true");
+    // A commit a job, or those of the queue's own calls.
+    assert!(beside > within + 0.5, "{beside} and {within}");
+}
+
+#[test]
 fn steps_that_are_done_are_skipped() {
     let place = Place::with_warm_cache();
     let run = drained(&place, &["with-steps", "--rows=200", "--workers=2"]);

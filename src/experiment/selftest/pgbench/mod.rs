@@ -29,6 +29,10 @@ const ROWS_OF_A_STATEMENT: u64 = 10;
 /// Rows that a run deletes: long enough to tell a percent or two, short enough for an index without vacuum.
 const ROWS: u64 = 40_000;
 
+/// Runs of each side in a pair: where the system puts two clients and two backends on its processors differs from run to run, and the
+/// processor time of one and the same client with it, up to twofold.
+const TURNS: usize = 4;
+
 /// Connections, at least and at most; else as many as processors.
 const CONNECTIONS: (usize, usize) = (2, 8);
 
@@ -207,26 +211,31 @@ impl Rig {
         Ok(())
     }
 
-    /// One run of each; who begins changes from pair to pair.
+    /// Runs of each in turns; who begins changes from turn to turn, and from pair to pair.
     async fn pair(
         &self,
         program: &Path,
         started: &program::Ran,
         pgbench_first: bool,
     ) -> Result<Pair, Trouble> {
-        let mut pair = Pair::default();
-        for turn in [pgbench_first, !pgbench_first] {
-            self.fill().await?;
-            if turn {
-                let ran = program::run(self, program, self.statements).await?;
-                pair.pgbench = self.counted("pgbench", ran.side(started)).await?;
-            } else {
-                pair.ours = self
-                    .counted("this program", threads::run(self).await?)
-                    .await?;
+        let (mut pgbench, mut ours) = (Vec::new(), Vec::new());
+        for turn in 0..TURNS {
+            let pgbench_first = pgbench_first == (turn % 2 == 0);
+            for is_pgbench in [pgbench_first, !pgbench_first] {
+                self.fill().await?;
+                if is_pgbench {
+                    let ran = program::run(self, program, self.statements).await?;
+                    pgbench.push(self.counted("pgbench", ran.side(started)).await?);
+                } else {
+                    let ran = threads::run(self).await?;
+                    ours.push(self.counted("this program", ran).await?);
+                }
             }
         }
-        Ok(pair)
+        Ok(Pair {
+            pgbench: Side::of(&pgbench),
+            ours: Side::of(&ours),
+        })
     }
 
     /// A side with the rows that it deleted, which have to be ten a statement.
