@@ -1,6 +1,7 @@
 //! `throughput` as a user runs it: what a run leaves, whatever its options, and that every job is accounted for in it.
 
 mod compared;
+mod full_disk;
 mod given;
 mod keyed_queue;
 mod options;
