@@ -129,7 +129,7 @@ impl<'a> Scanner<'a> {
         let mut fields = Fields::default();
         self.expect(b'{')?;
         loop {
-            let key = self.string()?;
+            let key = self.key()?;
             self.expect(b':')?;
             match key {
                 b"seq" => fields.seq = Some(self.number()?),
@@ -173,6 +173,22 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// A string so short that looking at each byte is the fastest.
+    fn key(&mut self) -> Result<&'a [u8], Unusual> {
+        self.expect(b'"')?;
+        let mut end = 0;
+        loop {
+            match self.rest.get(end) {
+                Some(b'"') => break,
+                None | Some(b'\\') => return Err(Unusual),
+                Some(_) => end += 1,
+            }
+        }
+        let key = &self.rest[..end];
+        self.rest = &self.rest[end + 1..];
+        Ok(key)
+    }
+
     fn string(&mut self) -> Result<&'a [u8], Unusual> {
         self.expect(b'"')?;
         let end = memchr::memchr2(b'"', b'\\', self.rest).ok_or(Unusual)?;
@@ -186,22 +202,18 @@ impl<'a> Scanner<'a> {
 
     fn number(&mut self) -> Result<u64, Unusual> {
         self.skip_space();
-        let digits = self
-            .rest
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        let (text, rest) = self.rest.split_at(digits);
-        if text.is_empty() || matches!(rest.first(), Some(b'.' | b'e' | b'E')) {
+        let (mut number, mut digits) = (0_u64, 0);
+        while let Some(digit @ b'0'..=b'9') = self.rest.get(digits) {
+            let ten = number.checked_mul(10).ok_or(Unusual)?;
+            number = ten.checked_add(u64::from(digit - b'0')).ok_or(Unusual)?;
+            digits += 1;
+        }
+        let rest = &self.rest[digits..];
+        if digits == 0 || matches!(rest.first(), Some(b'.' | b'e' | b'E')) {
             return Err(Unusual);
         }
         self.rest = rest;
-        text.iter().try_fold(0_u64, |number, digit| {
-            number
-                .checked_mul(10)
-                .and_then(|number| number.checked_add(u64::from(digit - b'0')))
-                .ok_or(Unusual)
-        })
+        Ok(number)
     }
 
     /// A value nobody asks for.

@@ -3,7 +3,7 @@
 //! A local socket tells that there is room again whenever the other side has read. Watched for that too, as a runtime does it, it wakes its
 //! owner twice a statement: when the server has read the request, which is of no interest, and when it has answered.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -64,17 +64,24 @@ impl AsyncRead for LocalSocket {
     ) -> Poll<io::Result<()>> {
         loop {
             let mut readable = ready!(self.socket.poll_read_ready(context))?;
-            let unfilled = buffer.initialize_unfilled();
+            // SAFETY: nothing that is initialized is made anything else; `read` only writes.
+            let unfilled = unsafe { buffer.unfilled_mut() };
             let room = unfilled.len();
-            let Ok(read) = readable.try_io(|socket| socket.get_ref().read(unfilled)) else {
+            let received = readable.try_io(|socket| {
+                let (received, _) = rustix::io::read(socket.get_ref(), &mut *unfilled)?;
+                Ok(received.len())
+            });
+            let Ok(received) = received else {
                 continue;
             };
-            let read = read?;
+            let received = received?;
             // Less than there was room for: all there was. What comes next is told anew.
-            if 0 < read && read < room {
+            if 0 < received && received < room {
                 readable.clear_ready();
             }
-            buffer.advance(read);
+            // SAFETY: the kernel wrote so many bytes there. A buffer made zero for it first would be written twice.
+            unsafe { buffer.assume_init(received) };
+            buffer.advance(received);
             return Poll::Ready(Ok(()));
         }
     }
@@ -111,6 +118,7 @@ impl AsyncWrite for LocalSocket {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
     use std::os::unix::net::UnixListener;
     use std::thread;
 
