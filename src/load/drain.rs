@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use super::board::Board;
 use super::retry::{Remedy, remedy};
 use crate::definition::operation::Operation;
-use crate::definition::queue::Queue;
+use crate::definition::queue::{Delivery, Queue};
 use crate::postgres::connect::{Address, ConnectError, Session};
 use crate::postgres::database::marker::WITHOUT_LIMITS;
 use crate::postgres::database::server_message;
@@ -290,34 +290,41 @@ impl Drain<'_> {
         }
     }
 
+    /// Whether workers may have ended with jobs that the queue takes for theirs: delivered, or fetched without their knowing.
+    fn were_held(&self) -> bool {
+        let mut workers = self.board.workers();
+        workers.any(|one| one.deliveries().interrupted > 0 || one.fetches().errored > 0)
+    }
+
     /// Whether what was not found is not there.
     fn judge(&self, statements: &Statements, drained: &mut Drained) {
-        if !drained.is_complete {
-            return;
-        }
         let counts = self.board.ledger().count(true);
-        if counts.lost == Some(0) {
+        if !drained.is_complete || counts.lost == Some(0) && counts.unknown == 0 {
             return;
         }
-        let has_future_jobs = counts.acknowledged > self.board.control().due.get();
-        if has_future_jobs && !statements.fetch.takes("now") {
+        let name = &self.queue.name;
+        let is_not_all_due = counts.acknowledged > self.board.control().due.get();
+        if is_not_all_due && !statements.fetch.takes("now") {
             drained.is_complete = false;
             drained.notes.push(format!(
-                "queue {} cannot be drained of jobs that are due later: its fetch takes the time from the server; let it declare `-- param now timestamptz`",
-                self.queue.name
+                "queue {name} cannot be drained of jobs that are due later: its fetch takes the time from the server; let it declare `-- param now timestamptz`"
             ));
         }
-        match &statements.rescue {
-            None => drained.notes.push(format!(
-                "queue {} has no rescue: jobs that workers held when they ended cannot be found, and count as lost",
-                self.queue.name
-            )),
-            Some(rescue) if !rescue.takes("now") => drained.notes.push(format!(
-                "the rescue of queue {} takes the time from the server: jobs that workers held until a moment ago cannot be found, and count as lost; let it declare `-- param now timestamptz`",
-                self.queue.name
-            )),
-            Some(_) => {}
+        // Where a fetch takes jobs out of the queue, nothing is left to be rescued.
+        if self.queue.delivery == Delivery::AtMostOnce || !(is_not_all_due || self.were_held()) {
+            return;
         }
+        let reason = match &statements.rescue {
+            None => format!("queue {name} has no rescue; write `rescue.sql`"),
+            Some(rescue) if !rescue.takes("now") => format!(
+                "the rescue of queue {name} takes the time from the server; let it declare `-- param now timestamptz`"
+            ),
+            Some(_) => return,
+        };
+        drained.is_complete = false;
+        drained.notes.push(format!(
+            "jobs that workers held when they ended cannot be found, so nobody knows whether jobs are lost: {reason}"
+        ));
     }
 }
 

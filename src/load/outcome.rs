@@ -15,6 +15,8 @@ pub struct WorkerReport {
     pub happened: Vec<Happening>,
     /// Why it ended before the others, if it did.
     pub failure: Option<String>,
+    /// Whether it gave up by itself: not because its process was gone.
+    pub gave_up: bool,
 }
 
 /// Something that was not meant to happen.

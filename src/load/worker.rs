@@ -33,7 +33,7 @@ use crate::statement::serving::{Input, Timestamp};
 use crate::stats::splitmix::hash_of;
 pub use connection::application_name;
 use connection::{Connection, OpenError};
-use decide::{Action, Rules, View, decide};
+use decide::{Action, Rules, View, decide, let_go_ns};
 use held::Held;
 use rotation::Rotation;
 
@@ -88,6 +88,7 @@ pub async fn work(post: Post, worker: usize) -> WorkerReport {
     if let Err(Failure(message)) = live(&post, worker, &mut report, cpu_ns).await {
         report.note(now_ns(), message.clone());
         report.failure = Some(message);
+        report.gave_up = true;
     }
     counters.cpu_ns.set(thread_cpu_ns() - cpu_ns);
     counters.close();
@@ -223,6 +224,8 @@ struct Worker<'a> {
     /// How often jobs were delivered again to this worker, where tasks may end otherwise than well.
     again: HashMap<u64, u64>,
     next_tick_ns: u64,
+    /// When it gives up waiting for tasks, once it was asked to stop.
+    let_go_ns: Option<u64>,
     cpu_ns: u64,
 }
 
@@ -274,6 +277,7 @@ impl<'a> Worker<'a> {
             expects_more: true,
             again: HashMap::new(),
             next_tick_ns: 0,
+            let_go_ns: None,
             cpu_ns,
         }
     }
@@ -283,23 +287,29 @@ impl<'a> Worker<'a> {
             let now = now_ns();
             self.tick(now);
             self.end_waits(now);
-            match decide(&self.rules, &self.view(), now) {
+            let view = self.view(now);
+            match decide(&self.rules, &view, now) {
                 Action::Start => self.start_task(now).await?,
                 Action::Fetch => self.fetch().await?,
                 Action::Complete(count) => self.complete(count).await?,
                 Action::CompleteAndFetch(count) => self.complete_and_fetch(count).await?,
                 Action::Release => self.held.release(now),
+                Action::LetGo => self.let_go(now),
                 Action::Wait(until_ns) => self.wait(now, until_ns).await,
                 Action::Leave => return Ok(()),
             }
         }
     }
 
-    fn view(&self) -> View {
+    fn view(&mut self, now: u64) -> View {
         let (phase, stop_by_ns) = self.post.board.phase_of(self.index);
+        if phase == Phase::Stopping {
+            self.let_go_ns.get_or_insert(let_go_ns(now, stop_by_ns));
+        }
         View {
             phase,
             stop_by_ns,
+            let_go_ns: self.let_go_ns.unwrap_or(stop_by_ns),
             buffered: self.held.buffered.len(),
             running: self.held.waiting.len(),
             finished: self.held.finished.len(),
@@ -362,6 +372,7 @@ impl<'a> Worker<'a> {
     /// After an error: does what makes a retry worth while, or gives up. What failed is where it was before, so it is done again.
     async fn mend(&mut self, error: tokio_postgres::Error, doing: &str) -> Result<(), Failure> {
         let at_ns = now_ns();
+        self.counters.errors.add(1);
         self.recorder.errored(at_ns);
         let remedy = remedy(&error);
         // A session that was ended between two calls has its reason from the server, but the next call only learns that it is closed.

@@ -475,6 +475,8 @@ pub struct WorkerResult {
     pub cpu_ms: f64,
     /// Why it ended before the others, if it did.
     pub failure: Option<String>,
+    /// Whether it gave up by itself: not because its process was killed.
+    pub gave_up: bool,
 }
 
 /// Whether this program, not the server, was the limit.

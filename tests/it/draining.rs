@@ -430,6 +430,38 @@ async fn a_run_that_is_stopped_hands_back_what_it_holds() {
     stage.managed.stop().await;
 }
 
+/// Jobs finished before the stop wait for others, and the tasks under way take longer than anybody waits.
+#[tokio::test]
+async fn tasks_that_outlast_the_stop_timeout_are_handed_back() {
+    let stage = Stage::set().await;
+    let mut assignment = assignment("status-partial");
+    assignment.task = Task::Io {
+        wait: Duration::from_secs(600),
+    };
+    let terms = Terms {
+        stop_timeout: Duration::from_secs(2),
+        ..until_empty()
+    };
+    let stop = Arc::clone(&terms.stop);
+    let drained = stage
+        .drain(assignment, Some(terms), |board| {
+            if board.workers().all(|one| one.held.get() > 0) {
+                stop.store(true, Ordering::Relaxed);
+            }
+        })
+        .await;
+    assert_eq!(drained.outcome.ended, Ended::Interrupted);
+    drained.assert_identities();
+    let deliveries = drained.board.workers().map(|one| one.deliveries());
+    for deliveries in deliveries {
+        assert!(deliveries.total > 0);
+        assert_eq!(deliveries.released, deliveries.total);
+    }
+    assert_eq!(drained.ledger.remaining, READY);
+    assert_eq!((drained.ledger.unknown, drained.ledger.duplicated), (0, 0));
+    stage.managed.stop().await;
+}
+
 #[tokio::test]
 async fn a_statement_the_server_refuses_ends_the_worker_and_says_where() {
     let stage = Stage::set().await;

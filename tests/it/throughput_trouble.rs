@@ -1,6 +1,8 @@
 //! `throughput` in trouble: queues that break their promises, sessions, processes and servers that go, signals. What was found until then
 //! is kept and told.
 
+mod held;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -14,7 +14,6 @@ use crate::experiment::throughput::DrainOptions;
 use crate::load::processes::Program;
 use crate::report;
 use crate::run::store::RunStore;
-use crate::run::throughput::Ended;
 use crate::run::{RunKind, ThroughputResult, ThroughputRun};
 
 /// Runs the command.
@@ -53,7 +52,7 @@ fn ended(outcome: Outcome, run: &ThroughputRun) -> anyhow::Result<Exit> {
         return Ok(Exit::Interrupted);
     }
     let results = || run.results.iter();
-    Ok(if !run.failures.is_empty() || results().any(has_failed) {
+    Ok(if !run.failures.is_empty() || results().any(ThroughputResult::has_failed) {
         Exit::Failed
     } else if results().any(ThroughputResult::breaks_promise) {
         Exit::JobsLost
@@ -62,9 +61,4 @@ fn ended(outcome: Outcome, run: &ThroughputRun) -> anyhow::Result<Exit> {
     } else {
         Exit::Done
     })
-}
-
-/// Whether the workers could not go on.
-fn has_failed(result: &ThroughputResult) -> bool {
-    result.ended == Ended::Failed
 }

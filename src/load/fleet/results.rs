@@ -49,6 +49,7 @@ fn worker_result(
         complete: series.of_worker(number, Operation::Complete),
         cpu_ms: counters.cpu_ns.get() as f64 / 1e6,
         failure: report.and_then(|report| report.failure.clone()),
+        gave_up: report.is_some_and(|report| report.gave_up),
     }
 }
 

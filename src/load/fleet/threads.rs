@@ -85,6 +85,7 @@ fn gone(board: &Board, worker: usize, reason: String) -> WorkerReport {
     let mut report = WorkerReport::of(worker);
     report.note(now_ns(), reason.clone());
     report.failure = Some(reason);
+    report.gave_up = true;
     report
 }
 

@@ -12,7 +12,7 @@ use crate::load::board::Shape;
 use crate::postgres::connect::Address;
 
 /// Reads its order, says it has the board, and reports its one worker.
-const GOOD: &str = r#"read -r order; echo '"opened"'; echo '{"report":{"worker":0,"errors":{"40001":2},"happened":[],"failure":null}}'; echo '"done"'"#;
+const GOOD: &str = r#"read -r order; echo '"opened"'; echo '{"report":{"worker":0,"errors":{"40001":2},"happened":[],"failure":null,"gave_up":false}}'; echo '"done"'"#;
 
 fn script(body: &str) -> Program {
     Program {

@@ -3,6 +3,9 @@
 use crate::definition::scenario::{Completion, Workers};
 use crate::load::board::Phase;
 
+/// How long before the end a worker begins to hand back, at most.
+const LONGEST_HANDING_BACK_NS: u64 = 1_000_000_000;
+
 /// What does not change while a worker works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -37,6 +40,8 @@ pub struct View {
     pub phase: Phase,
     /// When it has to be done with what it holds, once it was asked to stop.
     pub stop_by_ns: u64,
+    /// When it gives up waiting for tasks, so that there is time to hand their jobs back by then.
+    pub let_go_ns: u64,
     /// Jobs fetched and not started.
     pub buffered: usize,
     /// Jobs whose task is under way.
@@ -66,6 +71,8 @@ pub enum Action {
     CompleteAndFetch(usize),
     /// Hand back what is buffered.
     Release,
+    /// Hand back what is under way.
+    LetGo,
     /// Wait until then, or until there is news.
     Wait(u64),
     /// Be done.
@@ -79,7 +86,7 @@ pub fn decide(rules: &Rules, view: &View, now_ns: u64) -> Action {
         // Before the start there is nothing to hold; the worker waits for it elsewhere.
         Phase::Starting => Action::Wait(u64::MAX),
         Phase::Running => running(rules, view, now_ns),
-        Phase::Stopping if now_ns < view.stop_by_ns => stopping(rules, view),
+        Phase::Stopping if now_ns < view.stop_by_ns => stopping(rules, view, now_ns),
         Phase::Stopping | Phase::Ended => Action::Leave,
     }
 }
@@ -119,21 +126,34 @@ fn running(rules: &Rules, view: &View, now_ns: u64) -> Action {
     Action::Wait(first.unwrap_or(u64::MAX))
 }
 
-fn stopping(rules: &Rules, view: &View) -> Action {
-    let batch = match rules.completion {
-        Completion::Each => 1,
-        Completion::Batch | Completion::WithNextFetch => view.finished.min(rules.batch_size),
-    };
+fn stopping(rules: &Rules, view: &View, now_ns: u64) -> Action {
+    let each = rules.completion == Completion::Each;
+    let flush_ns = view.first_finished_ns.saturating_add(rules.flush_ns);
+    let is_ripe = view.finished >= rules.batch_size
+        || view.running == 0
+        || each
+        || now_ns >= flush_ns;
     if view.buffered > 0 {
         Action::Release
-    } else if view.finished >= rules.batch_size || view.finished > 0 && view.running == 0 {
-        Action::Complete(batch)
+    } else if view.running > 0 && now_ns >= view.let_go_ns {
+        Action::LetGo
+    } else if view.finished > 0 && is_ripe {
+        Action::Complete(if each { 1 } else { view.finished.min(rules.batch_size) })
     } else if view.running > 0 {
-        let next = view.next_task_ns.unwrap_or(u64::MAX);
-        Action::Wait(next.min(view.stop_by_ns))
+        let flush = (view.finished > 0).then_some(flush_ns);
+        let next = [view.next_task_ns, flush].into_iter().flatten().min();
+        Action::Wait(next.unwrap_or(u64::MAX).min(view.let_go_ns))
     } else {
         Action::Leave
     }
+}
+
+/// When a worker that has to be done by `stop_by_ns`, and learns of it now, gives up waiting for tasks: a tenth of the time before, a
+/// second at most.
+#[must_use]
+pub fn let_go_ns(now_ns: u64, stop_by_ns: u64) -> u64 {
+    let left_ns = stop_by_ns.saturating_sub(now_ns);
+    stop_by_ns - (left_ns / 10).min(LONGEST_HANDING_BACK_NS)
 }
 
 #[cfg(test)]
@@ -153,6 +173,7 @@ mod tests {
         View {
             phase: Phase::Running,
             stop_by_ns: 0,
+            let_go_ns: 0,
             buffered: 0,
             running: 0,
             finished: 0,
@@ -260,15 +281,24 @@ mod tests {
         let mut view = View {
             phase: Phase::Stopping,
             stop_by_ns: 5_000,
+            let_go_ns: 4_000,
             buffered: 5,
             running: 2,
             finished: 3,
+            first_finished_ns: 990,
             next_task_ns: Some(1_300),
             ..idle()
         };
         assert_eq!(next(Completion::Batch, view), Action::Release);
         view.buffered = 0;
+        assert_eq!(next(Completion::Batch, view), Action::Wait(1_040));
+        assert_eq!(next(Completion::Each, view), Action::Complete(1));
+        view.first_finished_ns = 950;
+        assert_eq!(next(Completion::Batch, view), Action::Complete(3));
+        view.finished = 0;
         assert_eq!(next(Completion::Batch, view), Action::Wait(1_300));
+        view.finished = 3;
+        view.first_finished_ns = 990;
         view.running = 0;
         assert_eq!(next(Completion::WithNextFetch, view), Action::Complete(3));
         assert_eq!(next(Completion::Each, view), Action::Complete(1));
@@ -279,5 +309,27 @@ mod tests {
         assert_eq!(next(Completion::Batch, view), Action::Leave);
         view.phase = Phase::Ended;
         assert_eq!(next(Completion::Batch, view), Action::Leave);
+    }
+
+    #[test]
+    fn tasks_that_take_too_long_are_handed_back_before_the_time_is_up() {
+        let mut view = View {
+            phase: Phase::Stopping,
+            stop_by_ns: 5_000,
+            let_go_ns: 1_000,
+            running: 2,
+            finished: 3,
+            first_finished_ns: 990,
+            next_task_ns: Some(9_000),
+            ..idle()
+        };
+        assert_eq!(next(Completion::Batch, view), Action::LetGo);
+        view.running = 0;
+        view.finished = 5;
+        assert_eq!(next(Completion::Batch, view), Action::Complete(5));
+        let second = 1_000_000_000;
+        assert_eq!(let_go_ns(second, 2 * second), 2 * second - second / 10);
+        assert_eq!(let_go_ns(second, 31 * second), 30 * second);
+        assert_eq!(let_go_ns(second, second / 2), second / 2);
     }
 }

@@ -53,6 +53,15 @@ impl Worker<'_> {
         }
     }
 
+    /// Hands back the jobs whose wait is not over.
+    pub(super) fn let_go(&mut self, now: u64) {
+        for delivered in self.held.waiting.take_all() {
+            self.counters.task_busy_ns.add(self.busy.end(now));
+            self.held
+                .finish(delivered.job, now, (Outcome::Released, None));
+        }
+    }
+
     /// Performs a task that occupies the worker.
     fn perform(&mut self, delivered: Delivered) {
         self.enter(WorkerState::Working);

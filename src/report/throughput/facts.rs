@@ -306,7 +306,16 @@ pub(super) fn warnings(result: &ThroughputResult) -> Vec<String> {
         )
     });
     let growth = result.growth().map(|growth| inert(&growth));
-    limit.into_iter().chain(growth).collect()
+    let mut gave_up = result.gave_up();
+    let ended_early = gave_up.next().map(|(_, reason)| {
+        format!(
+            "{} of {} ended early: {}",
+            Count(gave_up.count() as u64 + 1),
+            number(result.workers, "worker"),
+            inert(reason)
+        )
+    });
+    [ended_early, limit, growth].into_iter().flatten().collect()
 }
 
 fn cost_of(cost: &PerJob) -> Vec<Fact> {

@@ -1,6 +1,6 @@
 //! What the ledger and the waits of a drain amount to.
 
-use super::{LedgerCounts, ThroughputResult, Waits};
+use super::{Ended, LedgerCounts, ThroughputResult, Waits};
 use crate::definition::queue::Delivery;
 
 /// What a drain's ledger amounts to.
@@ -63,6 +63,18 @@ impl ThroughputResult {
         }
     }
 
+    /// Workers that gave up, with the reason of each. One whose process was killed did not.
+    pub fn gave_up(&self) -> impl Iterator<Item = (u64, &str)> {
+        let gave_up = self.worker_results.iter().filter(|worker| worker.gave_up);
+        gave_up.map(|worker| (worker.worker, worker.failure.as_deref().unwrap_or_default()))
+    }
+
+    /// Whether workers could not go on: all of them, or some, whose work the others may have done.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.ended == Ended::Failed || self.gave_up().next().is_some()
+    }
+
     /// Whether every threshold held.
     #[must_use]
     pub fn thresholds_held(&self) -> bool {
@@ -83,6 +95,19 @@ impl Waits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_worker_that_gave_up_fails_the_drain_and_a_killed_one_does_not() {
+        let mut result = ThroughputResult::specimen();
+        assert!(!result.has_failed());
+        result.worker_results[1].failure = Some("its process is gone".to_owned());
+        assert!(!result.has_failed());
+        result.worker_results[2].failure = Some("fetching failed".to_owned());
+        result.worker_results[2].gave_up = true;
+        assert!(result.has_failed());
+        let gave_up: Vec<(u64, &str)> = result.gave_up().collect();
+        assert_eq!(gave_up, [(3, "fetching failed")]);
+    }
 
     #[test]
     fn a_ledger_is_judged_by_what_the_queue_promises() {

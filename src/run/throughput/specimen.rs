@@ -293,6 +293,7 @@ fn worker(number: u64) -> WorkerResult {
         complete: Some(percentiles(225, 6.9)),
         cpu_ms: 486.0,
         failure: None,
+        gave_up: false,
     }
 }
 

@@ -47,7 +47,7 @@ fn place(result: &ThroughputResult) -> (u64, u64) {
 
 /// Whether its throughput is one of the whole run.
 fn is_whole(result: &&&ThroughputResult) -> bool {
-    !matches!(result.ended, Ended::Interrupted | Ended::Failed)
+    result.ended != Ended::Interrupted && !result.has_failed()
 }
 
 fn scaling(first: &ThroughputResult, members: &[&ThroughputResult]) -> Scaling {
