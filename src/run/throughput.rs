@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Run;
 use crate::definition::queue::Delivery;
-use crate::definition::scenario::Completion;
+use crate::definition::scenario::{Completion, Outcomes};
 
 mod cell;
 mod growth;
@@ -59,6 +59,12 @@ pub struct ThroughputResult {
     pub listen: bool,
     /// What a job took.
     pub task: TaskRecord,
+    /// How long the workers were to run, warm-up included, in seconds; none means until the queue is empty.
+    #[serde(default)]
+    pub duration_limit_s: Option<f64>,
+    /// The shares of deliveries that were not to complete their job.
+    #[serde(default)]
+    pub outcomes: Outcomes,
     /// Settings of the server that the scenario or an option set, by name.
     pub settings: BTreeMap<String, String>,
     /// Which repetition this is, from 1.

@@ -4,7 +4,8 @@ use super::tolerance::{JobCount, JobTolerances};
 use super::{ComparedFigure, DrainReason, FigureSpread, FigureTest};
 use crate::run::comparison::Effect;
 use crate::run::throughput::{Repeats, ThroughputResult};
-use crate::stats::change::{Change, LEAST_SHARE};
+use crate::stats::change::{Change, LEAST_SHARE, SIGNIFICANCE};
+use crate::stats::rank_sum::RankSum;
 use crate::stats::spread::median;
 use crate::units::{Growth, Milliseconds, Significant};
 
@@ -202,6 +203,21 @@ pub(super) fn timed(
         test: None,
     };
     (figure, change.map(|change| Tested { timed, change }))
+}
+
+/// Why the repeats of a figure cannot tell it apart, whatever they show, where so many figures are tested together; none where they can.
+pub(super) fn too_few(figure: &ComparedFigure, figures: usize) -> Option<String> {
+    let (first, second) = figure.first.zip(figure.second)?;
+    let can_tell =
+        |one: u64, other: u64| RankSum::least_p_value(one, other) * (figures as f64) < SIGNIFICANCE;
+    if can_tell(first.n, second.n) {
+        return None;
+    }
+    let enough = (LEAST_REPEATS as u64..).find(|each| can_tell(*each, *each))?;
+    Some(format!(
+        "{} and {} repeats cannot tell among {figures} figures; {enough} each can",
+        first.n, second.n
+    ))
 }
 
 /// Gives a figure its test, corrected for all others; where it has changed, why that matters.
