@@ -187,8 +187,8 @@ pub enum Command {
     ExtractQueries(ExtractQueries),
     /// Say what can be trusted on this server and machine
     ///
-    /// Tests the clock, the disk, whether counts repeat, and how much times waver, and puts a verdict into words. Ends with 0 if counts
-    /// repeat, 3 if those that ought to do not, 5 if it could not tell.
+    /// Tests the clock, the disk, whether counts repeat, and how much times waver, sets this program's workers beside pgbench where there
+    /// is one, and puts a verdict into words. Ends with 0 if counts repeat, 3 if those that ought to do not, 5 if it could not tell.
     Selftest(Selftest),
     /// List the servers there are, fetch and remove some
     Postgres(Postgres),

@@ -263,10 +263,11 @@ pub struct OperationLatency {
     pub service_per_job: Option<Percentiles>,
 }
 
-/// Percentiles of a histogram with three significant digits, in milliseconds; none where n does not support them.
+/// Percentiles of a histogram with three significant digits, in milliseconds; none where the number of calls does not support
+/// them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Percentiles {
-    /// Number of values.
+    /// Number of values: calls, or their jobs.
     pub n: u64,
     /// Median.
     pub p50: Option<f64>,

@@ -43,6 +43,15 @@ impl Timed {
         }
     }
 
+    /// With the unit that a table's cell leaves out.
+    fn name_with_unit(self) -> &'static str {
+        match self {
+            Timed::Throughput => "jobs/s",
+            Timed::Fetch => "fetch p95, ms",
+            Timed::Complete => "complete p95, ms",
+        }
+    }
+
     fn of(self, result: &ThroughputResult) -> Option<f64> {
         let p95 = |operation: &str| result.latency.get(operation)?.service?.p95;
         match self {
@@ -195,7 +204,7 @@ pub(super) fn timed(
     let change = Change::between(&first, &second).filter(|_| why_not.is_none());
     let figure = ComparedFigure {
         figure: timed.path().to_owned(),
-        name: timed.name().to_owned(),
+        name: timed.name_with_unit().to_owned(),
         first: spread(&first),
         second: spread(&second),
         effect: Effect::Neutral,

@@ -5,6 +5,7 @@ use crate::definition::scenario::Completion;
 use crate::run::environment::version_numbers;
 use crate::run::throughput::{Cell, Repeats, TaskRecord, ThroughputRun, repeats};
 use crate::run::{Failure, RunStatus};
+use crate::units::{Count, counted};
 
 /// Two runs, matched.
 #[derive(Debug)]
@@ -200,8 +201,12 @@ fn held(run: &ThroughputRun) -> String {
     let named = cells.iter().take(3).map(|repeats| {
         let cell = &repeats.cell;
         format!(
-            "{} on {} ({}, {} workers, batches of {})",
-            cell.queue, cell.fixture, cell.scenario, cell.workers, cell.batch_size
+            "{} on {} ({}, {}, batches of {})",
+            cell.queue,
+            cell.fixture,
+            cell.scenario,
+            counted(cell.workers as usize, "worker"),
+            Count(cell.batch_size)
         )
     });
     let mut named: Vec<String> = named.collect();
