@@ -56,7 +56,7 @@ Options:
 #[derive(Debug, Parser)]
 #[command(name = "pgq-analyze", version, help_template = OVERVIEW, max_term_width = 110)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 3 a gate failed (--fail-on, a threshold), or counts that ought to repeat do not (selftest), 4 jobs lost, altered or unexpected, 5 inconclusive, 130 interrupted (results so far are kept)."
+    after_help = "Exit codes: 0 done, 1 could not do it (or not all of it), 2 usage, 3 a gate failed (--fail-on, a threshold), or counts that ought to repeat do not (selftest), 4 jobs lost, altered, unexpected or delivered twice against the queue's promise, 5 inconclusive, 130 interrupted (results so far are kept)."
 )]
 pub struct Arguments {
     /// What to do.
@@ -158,7 +158,7 @@ pub enum Command {
     ///
     /// Copies a fixture, lets workers fetch in batches, do the task and complete with the queue's own statements until the queue is empty
     /// (or --duration), and accounts for every job by its payload. SCENARIO is a built-in name or the path of a file; every value of it
-    /// can be overridden. Several queues, repeats and points of a sweep are interleaved, each on a fresh copy.
+    /// can be overridden; thresholds and settings are added to. Several queues, repeats and points of a sweep are interleaved, each on a fresh copy.
     Throughput(Box<Throughput>),
     /// Set two runs side by side: what got worse, what got better, and why
     ///
@@ -187,8 +187,8 @@ pub enum Command {
     ExtractQueries(ExtractQueries),
     /// Say what can be trusted on this server and machine
     ///
-    /// Tests the clock, the disk, whether counts repeat, and how much times waver, and puts a verdict into words. Ends with 0 if counts
-    /// repeat, 3 if those that ought to do not, 5 if it could not tell.
+    /// Tests the clock, the disk, whether counts repeat, and how much times waver, sets this program's workers beside pgbench where there
+    /// is one, and puts a verdict into words. Ends with 0 if counts repeat, 3 if those that ought to do not, 5 if it could not tell.
     Selftest(Selftest),
     /// List the servers there are, fetch and remove some
     Postgres(Postgres),

@@ -65,6 +65,7 @@ fn overrides(arguments: &Throughput) -> Overrides {
         completion: workers.completion,
         listen: workers.listen,
         task: workers.task,
+        outcomes: workers.outcomes,
         settings,
     }
 }
@@ -178,6 +179,7 @@ mod tests {
             "--completion=with-next-fetch",
             "--listen=false",
             "--task=io:wait=1ms",
+            "--outcomes=failed=0.1,released=0.2",
             "--duration=30s",
             "--warmup=1s",
             "--repeat=2",
@@ -211,6 +213,8 @@ mod tests {
         assert_eq!(scenario.workers, workers);
         let wait = Duration::from_millis(1);
         assert_eq!(scenario.task, Task::Io { wait });
+        let outcomes = &scenario.outcomes;
+        assert_eq!((outcomes.failed, outcomes.released), (0.1, 0.2));
         assert_eq!(scenario.duration, Some(Duration::from_secs(30)));
         assert_eq!(
             (scenario.warmup, scenario.repeat),
@@ -244,6 +248,9 @@ mod tests {
             "`workers.count` is 10001; write at most 10000",
         );
         refused(&["--processes", "5"], "more than the number of workers, 4");
+        let swept = ["scale-1", "--processes=4", "--sweep=workers=4,8"];
+        assert_eq!(planned(&swept).unwrap().cells.len(), 2);
+        refused(&["--outcomes", "failed=2"], "lies between 0 and 1");
         refused(&["--poll-interval", "50"], "`50` is not a duration");
         refused(&["--completion", "bach"], "did you mean `batch`?");
         refused(&["--task", "sleep"], "unknown key `sleep`");

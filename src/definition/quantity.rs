@@ -7,7 +7,7 @@ use serde::Deserializer;
 use serde::de::{Error, Visitor};
 
 /// Units of time with their length in nanoseconds, from the shortest.
-const TIMES: [(&str, u64); 6] = [
+pub(super) const TIMES: [(&str, u64); 6] = [
     ("us", 1_000),
     ("ms", 1_000_000),
     ("s", 1_000_000_000),
@@ -17,7 +17,7 @@ const TIMES: [(&str, u64); 6] = [
 ];
 
 /// Units of size with their length in bytes, from the smallest.
-const SIZES: [(&str, u64); 5] = [
+pub(super) const SIZES: [(&str, u64); 5] = [
     ("B", 1),
     ("kB", 1 << 10),
     ("MB", 1 << 20),

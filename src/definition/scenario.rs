@@ -207,7 +207,7 @@ impl Task {
     }
 
     /// Its amounts by key as results have them, with the unit in the key: `operations`, `wait_ms`, `bytes`, `read_bytes`,
-    /// `write_bytes`, `within` (0 or 1), `count`.
+    /// `write_bytes`, `within_transaction` (0 or 1), `steps`.
     #[must_use]
     pub fn amounts(&self) -> BTreeMap<String, f64> {
         let amounts = match *self {
@@ -222,9 +222,9 @@ impl Task {
             } => vec![
                 ("read_bytes", read as f64),
                 ("write_bytes", write as f64),
-                ("within", f64::from(u8::from(within))),
+                ("within_transaction", f64::from(u8::from(within))),
             ],
-            Task::Steps { count } => vec![("count", count as f64)],
+            Task::Steps { count } => vec![("steps", count as f64)],
         };
         let named = amounts.into_iter();
         named
@@ -246,6 +246,17 @@ impl Task {
     }
 }
 
+impl Outcomes {
+    /// Reads outcomes in the words of `--outcomes`: the keys of their table, for example `failed=0.1,released=0.05`. What is not there
+    /// is 0.
+    ///
+    /// # Errors
+    /// What is wrong and what to write, as `reason; help`.
+    pub fn of(text: &str) -> Result<Outcomes, String> {
+        document::outcomes_of(text)
+    }
+}
+
 /// `[outcomes]`: the shares of deliveries whose task does not complete the job; which ones is decided by the job's seq and a hash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -256,6 +267,21 @@ pub struct Outcomes {
     pub released: f64,
     /// The task panics.
     pub panicked: f64,
+}
+
+impl fmt::Display for Outcomes {
+    /// As [`Outcomes::of`] reads it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Outcomes {
+            failed,
+            released,
+            panicked,
+        } = self;
+        write!(
+            formatter,
+            "failed={failed},released={released},panicked={panicked}"
+        )
+    }
 }
 
 impl fmt::Display for Completion {

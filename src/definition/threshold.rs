@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::quantity;
+use super::quantity::{self, SIZES, TIMES};
 
 /// What a figure of a result has to satisfy.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,23 +77,6 @@ enum Dimension {
     Rate,
 }
 
-/// Units of time with their length in nanoseconds.
-const TIMES: [(&str, f64); 5] = [
-    ("us", 1e3),
-    ("ms", 1e6),
-    ("s", 1e9),
-    ("min", 60e9),
-    ("h", 3600e9),
-];
-
-const SIZES: [(&str, f64); 5] = [
-    ("B", 1.0),
-    ("kB", 1024.0),
-    ("MB", 1_048_576.0),
-    ("GB", 1_073_741_824.0),
-    ("TB", 1_099_511_627_776.0),
-];
-
 const SHARES: [(&str, f64); 1] = [("%", 0.01)];
 
 const RATES: [(&str, f64); 1] = [("jobs/s", 1.0)];
@@ -127,9 +110,12 @@ impl Dimension {
             Dimension::Plain => Vec::new(),
             Dimension::Time { nanoseconds, .. } => TIMES
                 .iter()
-                .map(|(unit, length)| (*unit, length / nanoseconds))
+                .map(|(unit, length)| (*unit, *length as f64 / nanoseconds))
                 .collect(),
-            Dimension::Size => SIZES.to_vec(),
+            Dimension::Size => SIZES
+                .iter()
+                .map(|(unit, bytes)| (*unit, *bytes as f64))
+                .collect(),
             Dimension::Share => SHARES.to_vec(),
             Dimension::Rate => RATES.to_vec(),
         }
@@ -139,9 +125,9 @@ impl Dimension {
     fn described(self) -> &'static str {
         match self {
             Dimension::Plain => "a plain number, without a unit",
-            Dimension::Time { unit: "ms", .. } => "in ms; write it in us, ms, s, min or h",
-            Dimension::Time { unit: "us", .. } => "in us; write it in us, ms, s, min or h",
-            Dimension::Time { .. } => "in s; write it in us, ms, s, min or h",
+            Dimension::Time { unit: "ms", .. } => "in ms; write it in us, ms, s, min, h or d",
+            Dimension::Time { unit: "us", .. } => "in us; write it in us, ms, s, min, h or d",
+            Dimension::Time { .. } => "in s; write it in us, ms, s, min, h or d",
             Dimension::Size => "in bytes; write it in B, kB, MB, GB or TB",
             Dimension::Share => "a share, 0 to 1; write it so or in %",
             Dimension::Rate => "in jobs/s",
@@ -271,6 +257,7 @@ mod tests {
             ("retries != 3", "retries", NotEqual, 3.0),
             ("throughput > 1000 jobs/s", "throughput", Greater, 1000.0),
             ("duration_s < 2min", "duration_s", Less, 120.0),
+            ("duration_s < 1d", "duration_s", Less, 86_400.0),
             ("startup_ms < 1s", "startup_ms", Less, 1000.0),
             (
                 "per_job.client_cpu_us < 0.5ms",
@@ -321,7 +308,7 @@ mod tests {
         );
         refused(
             "latency.fetch.service.p95 < 20kB",
-            "`kB` does not fit `latency.fetch.service.p95`; the figure is in ms; write it in us, ms, s, min or h",
+            "`kB` does not fit `latency.fetch.service.p95`; the figure is in ms; write it in us, ms, s, min, h or d",
         );
         refused(
             "per_job.hot_share > 5s",

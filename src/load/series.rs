@@ -51,6 +51,8 @@ struct Second {
 struct Total {
     calls: Histogram<u64>,
     jobs: Histogram<u64>,
+    /// Calls that were about no job: fetches that found nothing.
+    empty: u64,
 }
 
 /// One second of the execution.
@@ -147,16 +149,25 @@ impl Series {
         }
         if interval.is_measured {
             for (operation, times) in &interval.service {
-                self.add_to_totals(interval.worker, *operation, times);
+                let total = self.add_to_totals(interval.worker, *operation, times);
+                if *operation == Operation::Fetch {
+                    total.empty += interval.empty;
+                }
             }
         }
         self.compress_below(interval.second.saturating_sub(SETTLED));
     }
 
-    fn add_to_totals(&mut self, worker: u64, operation: Operation, times: &ServiceTimes) {
+    fn add_to_totals(
+        &mut self,
+        worker: u64,
+        operation: Operation,
+        times: &ServiceTimes,
+    ) -> &mut Total {
         let total = self.totals.entry(operation).or_insert_with(|| Total {
             calls: empty_histogram(),
             jobs: empty_histogram(),
+            empty: 0,
         });
         add_values(&mut total.calls, &times.calls);
         add_values(&mut total.jobs, &times.jobs);
@@ -166,6 +177,7 @@ impl Series {
                 *tally.entry(equivalent(*value)).or_default() += u64::from(*count);
             }
         }
+        total
     }
 
     /// Compresses the seconds before `second`; an interval that comes in later opens its own again.
@@ -191,7 +203,10 @@ impl Series {
             response: None,
             service: Some(Percentiles::of(&total.calls)),
             lag: None,
-            service_per_job: (!total.jobs.is_empty()).then(|| Percentiles::of(&total.jobs)),
+            service_per_job: (!total.jobs.is_empty()).then(|| {
+                let calls = total.calls.len() - total.empty;
+                Percentiles::per_job(&total.jobs, calls)
+            }),
         };
         let totals = self.totals.iter();
         totals

@@ -246,6 +246,23 @@ mod tests {
     }
 
     #[test]
+    fn every_amount_of_a_task_is_a_metric_where_the_task_has_it() {
+        let mut names = Vec::new();
+        for task in Task::KINDS {
+            let mut result = ThroughputResult::specimen();
+            result.task.amounts = task.amounts();
+            for (name, amount) in task.amounts() {
+                let threshold = parse(&format!("task.amounts.{name} == {amount}"));
+                assert_eq!(check(&threshold), Ok(()), "{name}");
+                assert!(judge(&[threshold], &result)[0].held, "{name}");
+                names.push(name);
+            }
+        }
+        let written = "operations wait_ms bytes read_bytes within_transaction write_bytes steps";
+        assert_eq!(names.join(" "), written);
+    }
+
+    #[test]
     fn an_unknown_metric_is_answered_with_the_nearest() {
         refused(
             "latency.fetch.servce.p95 < 20ms",

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Run;
 use crate::definition::queue::Delivery;
-use crate::definition::scenario::Completion;
+use crate::definition::scenario::{Completion, Outcomes};
 
 mod cell;
 mod growth;
@@ -59,6 +59,12 @@ pub struct ThroughputResult {
     pub listen: bool,
     /// What a job took.
     pub task: TaskRecord,
+    /// How long the workers were to run, warm-up included, in seconds; none means until the queue is empty.
+    #[serde(default)]
+    pub duration_limit_s: Option<f64>,
+    /// The shares of deliveries that were not to complete their job.
+    #[serde(default)]
+    pub outcomes: Outcomes,
     /// Settings of the server that the scenario or an option set, by name.
     pub settings: BTreeMap<String, String>,
     /// Which repetition this is, from 1.
@@ -257,10 +263,11 @@ pub struct OperationLatency {
     pub service_per_job: Option<Percentiles>,
 }
 
-/// Percentiles of a histogram with three significant digits, in milliseconds; none where n does not support them.
+/// Percentiles of a histogram with three significant digits, in milliseconds; none where the number of calls does not support
+/// them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Percentiles {
-    /// Number of values.
+    /// Number of values: calls, or their jobs.
     pub n: u64,
     /// Median.
     pub p50: Option<f64>,

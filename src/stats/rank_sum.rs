@@ -34,6 +34,14 @@ impl RankSum {
         };
         Some(RankSum { u, p_value })
     }
+
+    /// The smallest probability that samples of these sizes can come to without ties, however far they lie apart: two arrangements of all
+    /// there are.
+    #[must_use]
+    pub fn least_p_value(m: u64, n: u64) -> f64 {
+        let arrangements = (1..=m).fold(1.0, |product, i| product * (n + i) as f64 / i as f64);
+        (2.0 / arrangements).min(1.0)
+    }
 }
 
 /// Both samples ranked together, ties by their mean rank.
@@ -180,6 +188,12 @@ mod tests {
         // U = 1 of 3 and 3: two arrangements.
         close(p(&[1.0, 2.0, 4.0], &[3.0, 5.0, 6.0]), 4.0 / 20.0);
         close(p(&[1.0], &[2.0]), 1.0);
+        for (m, n) in [(3_u32, 3_u32), (5, 5), (4, 7), (1, 1)] {
+            let low: Vec<f64> = (0..m).map(f64::from).collect();
+            let high: Vec<f64> = (m..m + n).map(f64::from).collect();
+            let least = RankSum::least_p_value(m.into(), n.into());
+            assert!((least - p(&low, &high)).abs() < 1e-12, "{m} and {n}");
+        }
     }
 
     /// The greatest U that is significant at 5 %, two-sided, as every textbook's table has it.

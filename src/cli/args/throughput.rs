@@ -6,10 +6,10 @@ use std::time::Duration;
 use clap::Args;
 
 use super::ScaleOptions;
-use super::values::{completion, format, lasting, name, place, setting, task, threshold};
+use super::values::{completion, format, lasting, name, outcomes, place, setting, task, threshold};
 use crate::definition::quantity;
 use crate::definition::scenario::plan::Lasting;
-use crate::definition::scenario::{Completion, Task};
+use crate::definition::scenario::{Completion, Outcomes, Task};
 use crate::definition::threshold::Threshold;
 use crate::report::Format;
 
@@ -106,6 +106,9 @@ pub struct WorkerOptions {
     /// What a job takes: noop, cpu:operations=1000, io:wait=10ms, memory:bytes=1MB, read-write:read=8kB,write=8kB,within=true, steps
     #[arg(long, value_name = "TASK", value_parser = task, help_heading = "Workers")]
     pub task: Option<Task>,
+    /// Shares of deliveries whose task reports an error, hands the job back, or panics: failed=0.1,released=0,panicked=0
+    #[arg(long, value_name = "SHARES", value_parser = outcomes, help_heading = "Workers")]
+    pub outcomes: Option<Outcomes>,
 }
 
 impl Throughput {

@@ -7,7 +7,7 @@ use clap::builder::{PathBufValueParser, TypedValueParser};
 use glob::Pattern;
 
 use crate::definition::scenario::plan::Lasting;
-use crate::definition::scenario::{Completion, Task};
+use crate::definition::scenario::{Completion, Outcomes, Task};
 use crate::definition::threshold::Threshold;
 use crate::definition::{nearest, quantity};
 use crate::postgres::conninfo::redact;
@@ -94,6 +94,11 @@ pub(super) fn completion(text: &str) -> Result<Completion, String> {
 /// A task in its own words, as `io:wait=10ms`.
 pub(super) fn task(text: &str) -> Result<Task, String> {
     Task::of(&name(text)?)
+}
+
+/// Shares of tasks that end otherwise, as `failed=0.1`.
+pub(super) fn outcomes(text: &str) -> Result<Outcomes, String> {
+    Outcomes::of(&name(text)?)
 }
 
 /// A threshold whose metric exists.

@@ -27,7 +27,14 @@ pub fn run(arguments: &Compare, common: &Common) -> anyhow::Result<Exit> {
     match [drains(&first?)?, drains(&second?)?] {
         [Some(first), Some(second)] => return of_drains(arguments, common, [&first, &second]),
         [None, None] => {}
-        _ => {
+        [one, _] => {
+            // What could not be read as drains says why when it is read as plans.
+            let other = if one.is_none() {
+                &arguments.first
+            } else {
+                &arguments.second
+            };
+            read(&places, other)?;
             return Err(Usage(format!(
                 "{} and {} are of different kinds, plans and drains: name two runs of one command",
                 arguments.first, arguments.second

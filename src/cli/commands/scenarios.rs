@@ -41,9 +41,13 @@ fn show(scenario: &Scenario) -> String {
         rows,
         queue,
         duration,
+        warmup,
         repeat,
+        thresholds,
         workers,
         task,
+        outcomes,
+        settings,
         ..
     } = scenario;
     let jobs = rows.map_or("as the fixture says".to_owned(), |rows| {
@@ -55,11 +59,19 @@ fn show(scenario: &Scenario) -> String {
         1 => "1 process".to_owned(),
         more => format!("{more} processes"),
     };
+    let or_none = |texts: Vec<String>| match texts.as_slice() {
+        [] => "none".to_owned(),
+        _ => texts.join(", "),
+    };
+    let thresholds = thresholds.iter().map(ToString::to_string).collect();
+    let settings = settings.iter();
+    let settings = settings.map(|(name, value)| format!("{name}={value}"));
     let facts = [
         ("queue", queue.clone()),
         ("fixture", fixture.clone()),
         ("jobs", jobs),
         ("lasts", lasts),
+        ("warm-up", written_duration(*warmup)),
         ("repeat", Count(*repeat).to_string()),
         ("workers", format!("{} in {place}", Count(workers.count))),
         ("batch size", Count(workers.batch_size).to_string()),
@@ -69,6 +81,9 @@ fn show(scenario: &Scenario) -> String {
         ("completion", workers.completion.to_string()),
         ("listen", workers.listen.to_string()),
         ("task", task.to_string()),
+        ("outcomes", outcomes.to_string()),
+        ("settings", or_none(settings.collect())),
+        ("thresholds", or_none(thresholds)),
     ];
     let lines = listing::lines(facts.map(|(what, value)| [what.to_owned(), value]));
     format!("# {}\n{}\n\n{lines}", source.path, source.text.trim_end())

@@ -45,6 +45,37 @@ impl std::error::Error for WrongValue {}
 
 /// Checks every value, and those that depend on each other.
 pub(super) fn scenario(scenario: &Scenario) -> Result<(), WrongValue> {
+    values(scenario)?;
+    processes(&scenario.workers)
+}
+
+/// Each process needs a worker.
+fn processes(workers: &Workers) -> Result<(), WrongValue> {
+    if workers.processes <= workers.count {
+        return Ok(());
+    }
+    let message = format!(
+        "`workers.processes` is {}, more than the number of workers, {}",
+        workers.processes, workers.count
+    );
+    let help = "each process needs a worker; 0 means threads of this one";
+    Err(WrongValue::new(&["workers", "processes"], message, help))
+}
+
+/// Checks how many steps a job is to have against those that the fixture's jobs have.
+pub(super) fn steps(count: u64, of_fixture: u64) -> Result<(), WrongValue> {
+    if count == of_fixture || count == Task::DEFAULT_STEPS {
+        return Ok(());
+    }
+    let path = &["task", "steps", "count"];
+    let message =
+        format!("`task.steps.count` is {count}, and the fixture's jobs have {of_fixture} steps");
+    let help = "leave it out: a job takes the steps it has";
+    Err(WrongValue::new(path, message, help))
+}
+
+/// Checks every value but how many processes the workers are spread over: a sweep may replace the number of workers.
+pub(super) fn values(scenario: &Scenario) -> Result<(), WrongValue> {
     let Scenario {
         rows,
         duration,
@@ -55,14 +86,6 @@ pub(super) fn scenario(scenario: &Scenario) -> Result<(), WrongValue> {
     } = scenario;
     for (path, value, greatest) in counts(workers, rows.unwrap_or(1), *repeat) {
         count(path, value, greatest)?;
-    }
-    if workers.processes > workers.count {
-        let message = format!(
-            "`workers.processes` is {}, more than the number of workers, {}",
-            workers.processes, workers.count
-        );
-        let help = "each process needs a worker; 0 means threads of this one";
-        return Err(WrongValue::new(&["workers", "processes"], message, help));
     }
     if workers.poll_interval < Duration::from_millis(1) {
         let path = &["workers", "poll_interval"];
@@ -138,7 +161,8 @@ pub(super) fn task(task: &Task) -> Result<(), WrongValue> {
     }
 }
 
-fn shares(outcomes: &Outcomes) -> Result<(), WrongValue> {
+/// Checks the shares of outcomes.
+pub(super) fn shares(outcomes: &Outcomes) -> Result<(), WrongValue> {
     let Outcomes {
         failed,
         released,

@@ -279,22 +279,14 @@ fn task(source: &Source, tasks: Vec<Task>) -> Result<Task, DefinitionError> {
 /// Reads a task as `--task` writes it: the table's name and its keys, for example `io:wait=10ms`.
 pub(super) fn task_of(text: &str) -> Result<Task, String> {
     let (name, keys) = text.split_once(':').unwrap_or((text, ""));
-    let mut table = toml::Table::new();
-    for pair in keys.split(',').filter(|pair| !pair.trim().is_empty()) {
-        let (key, value) = pair.split_once('=').ok_or_else(|| {
-            format!("`{pair}` is not KEY=VALUE; write for example `io:wait=10ms`")
-        })?;
-        let (key, value) = (key.trim(), value.trim());
-        let value = match (value.replace('_', "").parse::<i64>(), value) {
+    let table = pairs(keys, "io:wait=10ms", |value| {
+        match (value.replace('_', "").parse::<i64>(), value) {
             (Ok(number), _) => toml::Value::Integer(number),
             (_, "true") => toml::Value::Boolean(true),
             (_, "false") => toml::Value::Boolean(false),
             _ => toml::Value::String(value.to_owned()),
-        };
-        if table.insert(key.to_owned(), value).is_some() {
-            return Err(format!("`{key}` is there twice; write it once"));
         }
-    }
+    })?;
     let tables = toml::Table::from_iter([(name.trim().to_owned(), toml::Value::Table(table))]);
     let tables: TaskTables = tables
         .try_into()
@@ -305,4 +297,39 @@ pub(super) fn task_of(text: &str) -> Result<Task, String> {
         Ok(()) => Ok(task),
         Err(wrong) => Err(wrong.to_string()),
     }
+}
+
+/// Reads outcomes in the words of `--outcomes`.
+pub(super) fn outcomes_of(text: &str) -> Result<Outcomes, String> {
+    let table = pairs(text, "failed=0.1,released=0.05", |value| {
+        let number = value.parse::<f64>().map(toml::Value::Float);
+        number.unwrap_or_else(|_| toml::Value::String(value.to_owned()))
+    })?;
+    let outcomes: Outcomes = table
+        .try_into()
+        .map_err(|error: toml::de::Error| toml_file::in_plain_words(error.message()))?;
+    check::shares(&outcomes).map_err(|wrong| wrong.to_string())?;
+    Ok(outcomes)
+}
+
+/// The keys of a table as the command line has them: `KEY=VALUE`, with commas between.
+fn pairs(
+    text: &str,
+    example: &str,
+    value_of: fn(&str) -> toml::Value,
+) -> Result<toml::Table, String> {
+    let mut table = toml::Table::new();
+    for pair in text.split(',').filter(|pair| !pair.trim().is_empty()) {
+        let (key, value) = pair
+            .split_once('=')
+            .ok_or_else(|| format!("`{pair}` is not KEY=VALUE; write for example `{example}`"))?;
+        let key = key.trim();
+        if table
+            .insert(key.to_owned(), value_of(value.trim()))
+            .is_some()
+        {
+            return Err(format!("`{key}` is there twice; write it once"));
+        }
+    }
+    Ok(table)
 }

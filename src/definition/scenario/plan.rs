@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::fixture::{Fixture, Scale};
 use super::super::queue::Queue;
 use super::super::threshold::Threshold;
-use super::{Completion, Scenario, Task, Workers, WrongValue};
+use super::{Completion, Outcomes, Scenario, Task, Workers, WrongValue, check};
 
 /// Values that go before those of a scenario's file; what is absent stays.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,6 +38,8 @@ pub struct Overrides {
     pub listen: Option<bool>,
     /// What a job takes.
     pub task: Option<Task>,
+    /// How tasks end.
+    pub outcomes: Option<Outcomes>,
     /// Settings of the server, by name; a later one goes before an earlier one.
     pub settings: Vec<(String, String)>,
 }
@@ -96,10 +98,11 @@ pub struct Plan {
 }
 
 impl Scenario {
-    /// The same with some of its values replaced.
+    /// The same with some of its values replaced; thresholds and settings are added to.
     ///
     /// # Errors
-    /// The first value that cannot be, by itself or together with the others.
+    /// The first value that cannot be, by itself or together with the others. Whether there are workers enough for the processes is no
+    /// part of it: [`Plan::new`] knows how many there are.
     pub fn with(mut self, overrides: Overrides) -> Result<Scenario, WrongValue> {
         let workers = self.workers;
         self.workers = Workers {
@@ -121,9 +124,10 @@ impl Scenario {
         self.warmup = overrides.warmup.unwrap_or(self.warmup);
         self.repeat = overrides.repeat.unwrap_or(self.repeat);
         self.task = overrides.task.unwrap_or(self.task);
+        self.outcomes = overrides.outcomes.unwrap_or(self.outcomes);
         self.thresholds.extend(overrides.thresholds);
         self.settings.extend(overrides.settings);
-        self.check()?;
+        check::values(&self)?;
         Ok(self)
     }
 }
@@ -182,7 +186,7 @@ impl Plan {
     /// `seed` goes before the fixture's own. Jobs that take steps take as many as the fixture's have.
     ///
     /// # Errors
-    /// A point of the sweep that cannot be.
+    /// A point of the sweep that cannot be, or another number of steps than the fixture's jobs have.
     pub fn new(
         mut scenario: Scenario,
         queues: Vec<Queue>,
@@ -205,6 +209,7 @@ impl Plan {
             seed,
         });
         if let (Task::Steps { count }, Some(steps)) = (&mut scenario.task, fixture.steps) {
+            check::steps(*count, steps.per_job)?;
             *count = steps.per_job;
         }
         Ok(Plan {
@@ -284,6 +289,7 @@ mod tests {
             wait: Duration::from_millis(1),
         };
         let second = Duration::from_secs(1);
+        let outcomes = Outcomes::of("failed=0.1").unwrap();
         let overrides = Overrides {
             rows: Some(50),
             duration: Some(Lasting::For(second * 3)),
@@ -299,6 +305,7 @@ mod tests {
             completion: Some(Completion::Each),
             listen: Some(true),
             task: Some(task),
+            outcomes: Some(outcomes),
             settings: vec![("work_mem".to_owned(), "1MB".to_owned())],
         };
         let replaced = scenario("million").with(overrides).unwrap();
@@ -319,6 +326,7 @@ mod tests {
             (Some(second * 3), second)
         );
         assert_eq!((replaced.task, replaced.thresholds.len()), (task, 1));
+        assert_eq!(replaced.outcomes, outcomes);
         assert_eq!(
             replaced.settings.len(),
             scenario("million").settings.len() + 1
@@ -333,14 +341,6 @@ mod tests {
     fn a_replaced_value_is_checked_with_the_others() {
         let message =
             |overrides: Overrides| scenario("steady").with(overrides).unwrap_err().to_string();
-        let processes = Overrides {
-            processes: Some(3),
-            ..Overrides::default()
-        };
-        assert!(
-            message(processes)
-                .starts_with("`workers.processes` is 3, more than the number of workers, 2;")
-        );
         let warmup = Overrides {
             warmup: Some(Duration::from_secs(15)),
             ..Overrides::default()
@@ -385,6 +385,24 @@ mod tests {
         assert_eq!(plan.drains().len(), 4);
         let workers = plan.workers(plan.cells[3]);
         assert_eq!((workers.count, workers.batch_size), (2, 100));
+    }
+
+    #[test]
+    fn processes_need_workers_at_every_point() {
+        let planned = |counts: &str| {
+            let processes = Overrides {
+                processes: Some(4),
+                ..Overrides::default()
+            };
+            let scenario = scenario("scale-1").with(processes).unwrap();
+            plan(scenario, &["status-partial"], &sweep(&[counts])).map(|plan| plan.cells.len())
+        };
+        assert_eq!(planned("workers=4,8"), Ok(2));
+        let refused = planned("workers=2,4").unwrap_err().to_string();
+        assert!(
+            refused.starts_with("`workers.processes` is 4, more than the number of workers, 2;"),
+            "{refused}"
+        );
     }
 
     #[test]
@@ -438,26 +456,34 @@ mod tests {
     #[test]
     fn steps_and_rows_follow_the_fixture() {
         let mut with_steps = scenario("with-steps");
-        with_steps.task = Task::Steps { count: 9 };
         with_steps.rows = None;
         let library = Library::built_in();
-        let fixture = library.fixture("with-steps").unwrap();
-        let plan = |quick| {
+        let mut fixture = library.fixture("with-steps").unwrap();
+        let plan = |with_steps: &Scenario, fixture: &Fixture, quick| {
             let sweep = Sweep::default();
             Plan::new(
                 with_steps.clone(),
                 Vec::new(),
-                &fixture,
+                fixture,
                 (quick, Some(5)),
                 &sweep,
             )
-            .unwrap()
         };
-        assert_eq!(plan(false).scenario.task, Task::Steps { count: 3 });
+        let whole = plan(&with_steps, &fixture, false).unwrap();
+        assert_eq!(whole.scenario.task, Task::Steps { count: 3 });
+        assert_eq!((whole.fixture.jobs, whole.fixture.seed), (50_000, 5));
+        let quick = plan(&with_steps, &fixture, true).unwrap();
+        assert_eq!(quick.fixture.jobs, 10_000);
+        if let Some(steps) = &mut fixture.steps {
+            steps.per_job = 5;
+        }
+        let five = plan(&with_steps, &fixture, true).unwrap();
+        assert_eq!(five.scenario.task, Task::Steps { count: 5 });
+        with_steps.task = Task::Steps { count: 9 };
+        let refused = plan(&with_steps, &fixture, true).unwrap_err();
         assert_eq!(
-            (plan(false).fixture.jobs, plan(false).fixture.seed),
-            (50_000, 5)
+            refused.to_string(),
+            "`task.steps.count` is 9, and the fixture's jobs have 5 steps; leave it out: a job takes the steps it has"
         );
-        assert_eq!(plan(true).fixture.jobs, 10_000);
     }
 }

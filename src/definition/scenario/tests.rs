@@ -142,6 +142,40 @@ fn a_task_is_the_same_in_a_file_and_on_the_command_line() {
 }
 
 #[test]
+fn outcomes_on_the_command_line_are_those_of_the_table() {
+    let outcomes = Outcomes {
+        failed: 0.1,
+        released: 0.0,
+        panicked: 0.25,
+    };
+    assert_eq!(Outcomes::of("failed=0.1, panicked = 0.25"), Ok(outcomes));
+    assert_eq!(Outcomes::of(&outcomes.to_string()), Ok(outcomes));
+    for (words, message) in [
+        (
+            "failed",
+            "`failed` is not KEY=VALUE; write for example `failed=0.1,released=0.05`",
+        ),
+        (
+            "failed=2",
+            "`outcomes.failed` is 2; a share lies between 0 and 1",
+        ),
+        (
+            "failed=0.1,failed=0",
+            "`failed` is there twice; write it once",
+        ),
+        (
+            "failed=0.9,released=0.2",
+            "the shares of outcomes add up to 1.1; together they are at most 1; the rest completes",
+        ),
+    ] {
+        assert_eq!(Outcomes::of(words).unwrap_err(), message, "{words}");
+    }
+    for words in ["faild=0.1", "failed=x", "failed=nan"] {
+        assert!(Outcomes::of(words).is_err(), "{words}");
+    }
+}
+
+#[test]
 fn a_task_on_the_command_line_is_refused_in_the_same_words() {
     let refused = |words: &str, message: &str| {
         assert_eq!(Task::of(words).unwrap_err(), message, "{words}");

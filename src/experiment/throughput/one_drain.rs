@@ -381,6 +381,8 @@ impl ThroughputExperiment<'_> {
             completion: workers.completion,
             listen: workers.listen,
             task: task::record(&scenario.task),
+            duration_limit_s: scenario.duration.map(|limit| limit.as_secs_f64()),
+            outcomes: scenario.outcomes,
             settings: scenario.settings.clone(),
             repeat: prepared.drain.repeat,
             delivery: prepared.queue.delivery,

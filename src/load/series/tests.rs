@@ -71,6 +71,25 @@ fn totals_are_those_of_all_measured_samples() {
 }
 
 #[test]
+fn percentiles_a_job_need_as_many_calls_as_those_a_call() {
+    let (sender, receiver) = channel();
+    let mut series = Series::new(0.0);
+    let mut recorder = Recorder::new(0, sender, SECOND, SECOND);
+    for call in 0..19 {
+        recorder.record(Operation::Fetch, SECOND + call, 10_000, 1_000);
+    }
+    for call in 0..100 {
+        recorder.record(Operation::Fetch, SECOND + call, 10_000, 0);
+    }
+    recorder.finish();
+    series.collect(&receiver);
+    let fetch = series.latency()["fetch"];
+    let job = fetch.service_per_job.unwrap();
+    assert_eq!((job.n, job.p90.is_some(), job.p95), (19_000, true, None));
+    assert!(fetch.service.unwrap().p99.is_some());
+}
+
+#[test]
 fn seconds_tell_what_happened_in_them() {
     let (mut series, _) = recorded(3, 100);
     series.set_backlog(2, 7);

@@ -75,28 +75,9 @@ pub fn metric(task: &Task, done: Done) -> Option<TaskMetric> {
 /// The task as a result records it.
 #[must_use]
 pub fn record(task: &Task) -> TaskRecord {
-    let amounts: Vec<(&str, f64)> = match task {
-        Task::Noop => Vec::new(),
-        Task::Cpu { operations } => vec![("operations", *operations as f64)],
-        Task::Io { wait } => vec![("wait_ms", wait.as_secs_f64() * 1e3)],
-        Task::Memory { bytes } => vec![("bytes", *bytes as f64)],
-        Task::ReadWrite {
-            read,
-            write,
-            within,
-        } => vec![
-            ("read_bytes", *read as f64),
-            ("write_bytes", *write as f64),
-            ("within_transaction", f64::from(u8::from(*within))),
-        ],
-        Task::Steps { count } => vec![("steps", *count as f64)],
-    };
     TaskRecord {
         name: task.name().to_owned(),
-        amounts: amounts
-            .into_iter()
-            .map(|(key, amount)| (key.to_owned(), amount))
-            .collect(),
+        amounts: task.amounts(),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Two runs of drains side by side, for people at a terminal, for a comment on a pull request, and as data.
 
-use super::facts::{bytes, known};
+use super::facts::{bytes, in_processes, known};
 use super::grid::Grid;
 use super::grids::milliseconds;
+use super::view::failure;
 use crate::report::Layout;
 use crate::report::markdown::text::escaped;
 use crate::report::page::Page;
@@ -88,6 +89,10 @@ fn headline(comparison: &DrainComparison) -> (Role, String) {
         (Role::Critical, "regressed", verdicts.regressed)
     } else if verdicts.inconclusive > 0 {
         (Role::Warning, "inconclusive", verdicts.inconclusive)
+    } else if !comparison.not_measured.is_empty() {
+        let failures = Count(comparison.not_measured.len() as u64);
+        let text = format!("inconclusive: {all} compared, and {failures} not measured");
+        return (Role::Warning, text);
     } else if verdicts.improved > 0 {
         (Role::Good, "improved", verdicts.improved)
     } else {
@@ -136,22 +141,18 @@ fn effect_role(effect: Effect) -> Role {
 }
 
 fn place(drain: &ComparedDrain) -> String {
-    let processes = if drain.processes > 0 {
-        format!(" in {} processes", Count(drain.processes))
-    } else {
-        String::new()
-    };
     inert(&format!(
-        "{} on {} ({}: {} workers{processes}, batches of {}, task {}, PostgreSQL {}; {} and {} repeats)",
+        "{} on {} ({}: {}{}, batches of {}, task {}, PostgreSQL {}; {} and {})",
         drain.queue,
         drain.fixture,
         drain.scenario,
-        drain.workers,
-        drain.batch_size,
+        counted(drain.workers as usize, "worker"),
+        in_processes(drain.processes),
+        Count(drain.batch_size),
         drain.task.name,
         drain.postgres,
-        drain.first_repeats,
-        drain.second_repeats
+        Count(drain.first_repeats),
+        counted(drain.second_repeats as usize, "repeat")
     ))
 }
 
@@ -212,13 +213,17 @@ fn remarks(comparison: &DrainComparison) -> Vec<String> {
     let unpaired = comparison.unpaired.iter().map(|one| {
         let side = if one.in_first { "first" } else { "second" };
         inert(&format!(
-            "only in the {side}: {} on {} ({}: {} workers, batches of {})",
-            one.queue, one.fixture, one.scenario, one.workers, one.batch_size
+            "only in the {side}: {} on {} ({}: {}, batches of {})",
+            one.queue,
+            one.fixture,
+            one.scenario,
+            counted(one.workers as usize, "worker"),
+            Count(one.batch_size)
         ))
     });
     let failed = comparison
         .not_measured
         .iter()
-        .map(|failure| inert(&format!("not measured in the second: {}", failure.message)));
+        .map(|one| format!("not measured in the second: {}", failure(one)));
     unpaired.chain(failed).collect()
 }

@@ -4,8 +4,8 @@ use crate::definition::scenario::Completion;
 use crate::report::palette::Role;
 use crate::report::text::inert;
 use crate::run::throughput::{
-    Ended, Generator, LedgerCounts, LedgerVerdict, PerJob, TaskMetric, TaskRecord, Tenth,
-    ThroughputResult,
+    Ended, Generator, LedgerCounts, LedgerExample, LedgerVerdict, PerJob, TaskMetric, TaskRecord,
+    Tenth, ThroughputResult,
 };
 use crate::units::{Bytes, Count, Growth, Milliseconds, Significant, UNKNOWN, counted};
 
@@ -63,7 +63,8 @@ pub(super) fn bytes(value: f64) -> String {
     }
 }
 
-fn number(number: u64, noun: &str) -> String {
+/// So many of something, in words.
+pub(super) fn number(number: u64, noun: &str) -> String {
     counted(usize::try_from(number).unwrap_or(usize::MAX), noun)
 }
 
@@ -136,18 +137,18 @@ fn set_up(result: &ThroughputResult) -> Vec<Fact> {
     facts
 }
 
+/// ` in 2 processes`; empty for threads.
+pub(super) fn in_processes(processes: u64) -> String {
+    match processes {
+        0 => String::new(),
+        1 => " in 1 process".to_owned(),
+        more => format!(" in {} processes", Count(more)),
+    }
+}
+
 fn workers(result: &ThroughputResult) -> String {
     let mut parts = vec![number(result.workers, "worker")];
-    if result.processes > 0 {
-        parts[0] += &format!(
-            " in {}",
-            if result.processes == 1 {
-                "1 process".to_owned()
-            } else {
-                format!("{} processes", Count(result.processes))
-            }
-        );
-    }
+    parts[0] += &in_processes(result.processes);
     parts.push(format!("fetches of {}", number(result.batch_size, "job")));
     parts.push(format!("{} in flight each", Count(result.concurrency)));
     parts.push(match result.completion {
@@ -459,6 +460,18 @@ fn ledger(result: &ThroughputResult) -> Vec<Fact> {
         }];
     }
     let mut text = format!("{}: {}", verdict.name(), account(ledger));
+    if ledger.lost > Some(0) && result.lost_against_promise() == Some(0) {
+        let interrupted = result.deliveries.interrupted;
+        text += &format!(
+            " (allowed: {} interrupted)",
+            if interrupted == 1 {
+                "1 delivery was".to_owned()
+            } else {
+                format!("{} deliveries were", Count(interrupted))
+            }
+        );
+    }
+    text += &format!("; {} duplicated", Count(ledger.duplicated));
     let promise = result.delivery;
     if ledger.duplicated > 0 {
         let kept = if result.breaks_delivery() {
@@ -486,18 +499,21 @@ fn ledger(result: &ThroughputResult) -> Vec<Fact> {
         role,
         text,
     }];
-    for example in &ledger.examples {
-        let job = example
-            .seq
-            .map_or_else(|| "a job".to_owned(), |seq| format!("job {seq}"));
-        let text = format!(
-            "{job}, {}: {}",
-            inert(&example.what),
-            inert(&example.message)
-        );
-        facts.push(Fact::plain("", text));
-    }
+    let examples = ledger.examples.iter().map(example);
+    facts.extend(examples.map(|text| Fact::plain("", text)));
     facts
+}
+
+/// What was wrong with a job.
+pub(super) fn example(example: &LedgerExample) -> String {
+    let job = example
+        .seq
+        .map_or_else(|| "a job".to_owned(), |seq| format!("job {seq}"));
+    format!(
+        "{job}, {}: {}",
+        inert(&example.what),
+        inert(&example.message)
+    )
 }
 
 /// Whether every job was delivered, done, and nothing else happened.
@@ -514,12 +530,11 @@ fn is_spotless(ledger: &LedgerCounts) -> bool {
 /// Where the jobs are.
 fn account(ledger: &LedgerCounts) -> String {
     format!(
-        "{} acknowledged = {} done + {} dead + {} remaining + {} lost; {} duplicated",
+        "{} acknowledged = {} done + {} dead + {} remaining + {} lost",
         Count(ledger.acknowledged),
         Count(ledger.done),
         Count(ledger.dead),
         Count(ledger.remaining),
-        known(ledger.lost.map(Count)),
-        Count(ledger.duplicated)
+        known(ledger.lost.map(Count))
     )
 }

@@ -1,5 +1,6 @@
 //! A run of drains as Markdown that fits a comment on a pull request: what is side by side, then each drain, folded where it is long.
 
+use super::troubles::TROUBLES;
 use super::view::{DrainView, View};
 use crate::report::markdown::text::{code, escaped, folded};
 use crate::report::text::inert;
@@ -40,6 +41,7 @@ pub(super) fn render(run: &ThroughputRun, layout: Layout<'_>) -> String {
     if !view.left_out.is_empty() {
         text += &format!("\n<sub>{}</sub>\n", escaped(&view.left_out));
     }
+    text += &list(&format!("### {TROUBLES}"), &view.troubles);
     text += &list("### Thresholds that do not hold", &view.broken_thresholds);
     text += &list("### Not measured", &view.failures);
     text += &list("### Limitations", &view.limitations);

@@ -11,6 +11,7 @@ mod scaling;
 mod table;
 #[cfg(test)]
 mod tests;
+mod troubles;
 mod view;
 
 use super::{ComparisonFormat, Format, Layout};

@@ -54,7 +54,7 @@ fn cells(scaling: &Scaling) -> Grid {
         "to the first",
     ];
     let mut grid = Grid::new(&[], &heads);
-    grid.add_column("limit", false);
+    grid.add_column("limited by this program", false);
     let first = scaling
         .swept
         .first()
@@ -71,9 +71,9 @@ fn cells(scaling: &Scaling) -> Grid {
             .zip(middle)
             .map(|(before, after)| Growth { before, after });
         let (role, limit) = if cell.generator_is_limit {
-            (Role::Warning, "this program")
+            (Role::Warning, "yes")
         } else {
-            (Role::Plain, "server")
+            (Role::Plain, "no")
         };
         let texts = [
             Count(cell.workers).to_string(),

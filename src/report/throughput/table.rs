@@ -1,5 +1,6 @@
 //! A run of drains for people at a terminal.
 
+use super::troubles::TROUBLES;
 use super::view::{DrainView, View};
 use crate::report::page::Page;
 use crate::report::palette::Role;
@@ -41,6 +42,7 @@ pub(super) fn render(run: &ThroughputRun, layout: Layout<'_>) -> String {
         page.hanging(0, Role::Quiet, &view.left_out);
         page.blank();
     }
+    list(&mut page, TROUBLES, Role::Critical, &view.troubles);
     list(
         &mut page,
         "Thresholds that do not hold",

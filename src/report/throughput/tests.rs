@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{render, render_comparison};
 use crate::report::{ComparisonFormat, Format, Layout};
 use crate::run::comparison::drains::DrainComparison;
-use crate::run::comparison::drains::sample::regressed;
+use crate::run::comparison::drains::sample::{compared, regressed};
 use crate::run::sample::environment;
 use crate::run::throughput::{
     Ended, Interval, LedgerExample, ScalabilityFit, Scaling, SweptCell, ThroughputResult,
@@ -174,6 +174,74 @@ fn a_sweep_recommends() {
     let text = printed(&sweep(), Format::Table, 100);
     assert_width(&text, 100);
     insta::assert_snapshot!("sweep", text);
+}
+
+#[test]
+fn what_went_wrong_is_told_of_drains_that_are_not_told_in_full() {
+    let mut run = sweep();
+    assert!(!printed(&run, Format::Table, 100).contains(super::troubles::TROUBLES));
+    broken(&mut run.results[3]);
+    run.results[4].ended = Ended::Failed;
+    for format in [Format::Table, Format::Markdown] {
+        let text = printed(&run, format, 4_000);
+        assert!(text.contains(super::troubles::TROUBLES), "{text}");
+        let text = text.replace('\\', "");
+        for line in [
+            "2 workers, batches of 100, repeat 2: 2 jobs lost: neither completed nor dead nor in the queue; 1 job duplicated",
+            "job 4711, lost: delivered once, neither completed nor in the drained queue; no fetch returned the jobs that were left; at 3.2 s",
+            "worker 2 ended early: its connection was lost ten times",
+            "4 workers, batches of 100, repeat 1: the workers could not go on; at 3.2 s  worker 2: deadlock detected",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+    // Of repeats, the one that is told in full tells itself.
+    let text = printed(&two_queues(), Format::Table, 100);
+    let (_, troubles) = text.split_once(super::troubles::TROUBLES).expect("a list");
+    assert!(troubles.contains("repeat 1:") && troubles.contains("repeat 3:"));
+    assert!(!troubles.contains("repeat 2:"), "{troubles}");
+}
+
+#[test]
+fn jobs_that_a_promise_allows_to_lose_are_said_to_be_allowed() {
+    let mut result = ThroughputResult::specimen();
+    result.delivery = crate::definition::queue::Delivery::AtMostOnce;
+    result.deliveries.interrupted = 4;
+    (result.ledger.lost, result.ledger.done) = (Some(3), result.ledger.done - 3);
+    let text = printed(&run(vec![result]), Format::Table, 200);
+    assert!(
+        text.contains("3 lost (allowed: 4 deliveries were interrupted); 0 duplicated"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_comparison_that_lacks_something_is_inconclusive_and_names_it() {
+    let mut comparison = compared(1, |_| ());
+    let drain = &mut comparison.drains[0];
+    (drain.workers, drain.processes) = (1, 1);
+    comparison.not_measured = vec![crate::run::Failure {
+        postgres: "15.18".to_owned(),
+        queue: Some("another".to_owned()),
+        fixture: Some("heavy-single-queue".to_owned()),
+        statement: None,
+        variant: None,
+        message: "disk full".to_owned(),
+    }];
+    let layout = Layout {
+        width: 200,
+        color: false,
+        folder: None,
+    };
+    let text = render_comparison(&comparison, ComparisonFormat::Table, layout);
+    for told in [
+        "inconclusive: 1 drain compared, and 1 not measured",
+        "1 worker in 1 process, batches of 100, task io, PostgreSQL 15.18; 1 and 1 repeat)",
+        "fetch p95, ms",
+        "not measured in the second: another on heavy-single-queue: disk full",
+    ] {
+        assert!(text.contains(told), "{told} is not in\n{text}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::grid::Grid;
 use super::grids;
 use super::overview::overview;
 use super::scaling::ScalingView;
+use super::troubles::troubles;
 use crate::report::text::inert;
 use crate::run::Failure;
 use crate::run::throughput::{Repeats, ThroughputResult, ThroughputRun, repeats};
@@ -25,6 +26,8 @@ pub(super) struct View {
     pub(super) drains: Vec<DrainView>,
     /// Says that drains are left out; empty where none is.
     pub(super) left_out: String,
+    /// What went wrong in drains that are not told in full.
+    pub(super) troubles: Vec<String>,
     /// Thresholds that do not hold in every drain; empty where there is but one, which tells them itself.
     pub(super) broken_thresholds: Vec<String>,
     /// What could not be measured.
@@ -66,7 +69,7 @@ impl View {
         let left_out = if is_detailed {
             String::new()
         } else {
-            "Each drain in full, with latencies, waits and workers: runs show --format csv, or run.json".to_owned()
+            "Latencies, costs and waits of each drain: `pgq-analyze runs show latest --format csv`; workers and tables: run.json".to_owned()
         };
         let limitations = run
             .environment
@@ -77,6 +80,7 @@ impl View {
             scaling: run.scaling.iter().map(ScalingView::of).collect(),
             drains: detailed.iter().filter_map(DrainView::of).collect(),
             left_out,
+            troubles: troubles(&cells, is_detailed),
             broken_thresholds: broken_thresholds(&run.results),
             failures: run.failures.iter().map(failure).collect(),
             limitations: limitations.map(|one| inert(&one.message)).collect(),
@@ -140,7 +144,8 @@ fn broken_thresholds(results: &[ThroughputResult]) -> Vec<String> {
     told.collect()
 }
 
-fn incidents(result: &ThroughputResult) -> Vec<String> {
+/// What happened in a drain that was not meant to, a line each.
+pub(super) fn incidents(result: &ThroughputResult) -> Vec<String> {
     let told = result.incidents.iter().map(|incident| {
         let worker = incident.worker;
         let worker = worker.map_or_else(String::new, |worker| format!("worker {worker}: "));
@@ -161,7 +166,8 @@ fn incidents(result: &ThroughputResult) -> Vec<String> {
     told.chain(failed).collect()
 }
 
-fn failure(failure: &Failure) -> String {
+/// What could not be measured and why, in a line.
+pub(super) fn failure(failure: &Failure) -> String {
     let parts = [&failure.queue, &failure.fixture];
     let mut parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
     if parts.is_empty() {

@@ -10,7 +10,7 @@ use super::{AnyRun, RUN_FILE, StoreError, folders, json_text, parse_run, read_an
 use crate::plan::{OutlineNode, Plan, outline, work};
 use crate::run::baseline::{self, Baseline, FORMAT_VERSION};
 use crate::run::plan_result::PlanResult;
-use crate::run::{Run, RunKind, RunStatus, ThroughputRun};
+use crate::run::{Run, RunKind, RunStatus, ThroughputResult, ThroughputRun};
 
 /// The longest file that is read: a run of ten thousand plans takes a tenth of it.
 const LARGEST_BYTES: u64 = 1 << 30;
@@ -179,6 +179,9 @@ fn read_file(path: &Path) -> Result<Kept, BaselineError> {
     if let Some(kind) = header.kind.filter(|_| known_version)
         && kind != RunKind::Plans.name()
     {
+        if kind == RunKind::Throughput.name() {
+            parse_run::<ThroughputResult>(path, &bytes)?;
+        }
         return Err(BaselineError::Kind {
             path: path.to_owned(),
             kind,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{TaskRecord, ThroughputResult};
-use crate::definition::scenario::Completion;
+use crate::definition::scenario::{Completion, Outcomes};
 use crate::stats::spread::median;
 
 /// What a drain was asked to do; drains that were asked for the same are repeats of each other.
@@ -37,6 +37,12 @@ pub struct Cell {
     pub listen: bool,
     /// As [`ThroughputResult::task`].
     pub task: TaskRecord,
+    /// As [`ThroughputResult::duration_limit_s`].
+    pub duration_limit_s: Option<f64>,
+    /// As [`ThroughputResult::warmup_s`].
+    pub warmup_s: f64,
+    /// As [`ThroughputResult::outcomes`].
+    pub outcomes: Outcomes,
     /// As [`ThroughputResult::settings`].
     pub settings: BTreeMap<String, String>,
 }
@@ -60,6 +66,9 @@ impl Cell {
             completion: result.completion,
             listen: result.listen,
             task: result.task.clone(),
+            duration_limit_s: result.duration_limit_s,
+            warmup_s: result.warmup_s,
+            outcomes: result.outcomes,
             settings: result.settings.clone(),
         }
     }

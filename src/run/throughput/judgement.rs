@@ -37,6 +37,13 @@ impl ThroughputResult {
         !self.ledger.breaches(self.delivery, interrupted).is_empty()
     }
 
+    /// Jobs lost where more are than the queue's promise allows, else 0; none where that is not known.
+    #[must_use]
+    pub fn lost_against_promise(&self) -> Option<u64> {
+        let interrupted = self.deliveries.interrupted;
+        self.ledger.lost_against(self.delivery, interrupted)
+    }
+
     /// Whether jobs were delivered twice although the queue promises that they are not.
     #[must_use]
     pub fn breaks_delivery(&self) -> bool {

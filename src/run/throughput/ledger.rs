@@ -5,19 +5,25 @@ use crate::definition::queue::Delivery;
 use crate::units::counted;
 
 impl LedgerCounts {
-    /// What breaks the queue's promise, a sentence each; empty where all is as promised.
-    ///
-    /// Jobs that are lost, altered or unexpected always do. Jobs delivered twice do where the queue promises once at most. A queue that
-    /// delivers at most once may lose those jobs whose delivery was interrupted.
+    /// Jobs lost where more are than the promise allows, else 0; none where that is not known. A queue that delivers at most once may lose
+    /// those jobs whose delivery was interrupted.
     #[must_use]
-    pub fn breaches(&self, delivery: Delivery, interrupted: u64) -> Vec<String> {
+    pub fn lost_against(&self, delivery: Delivery, interrupted: u64) -> Option<u64> {
         let may_lose = if delivery == Delivery::AtMostOnce {
             interrupted
         } else {
             0
         };
+        self.lost.map(|lost| if lost > may_lose { lost } else { 0 })
+    }
+
+    /// What breaks the queue's promise, a sentence each; empty where all is as promised.
+    ///
+    /// Jobs that are lost, altered or unexpected always do. Jobs delivered twice do where the queue promises once at most.
+    #[must_use]
+    pub fn breaches(&self, delivery: Delivery, interrupted: u64) -> Vec<String> {
         let may_repeat = delivery == Delivery::AtLeastOnce;
-        let lost = self.lost.filter(|lost| *lost > may_lose).unwrap_or(0);
+        let lost = self.lost_against(delivery, interrupted).unwrap_or(0);
         let duplicated = if may_repeat { 0 } else { self.duplicated };
         let breaches = [
             (lost, "lost: neither completed nor dead nor in the queue"),

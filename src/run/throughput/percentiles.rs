@@ -9,12 +9,21 @@ impl Percentiles {
     /// otherwise it is the maximum under another name.
     #[must_use]
     pub fn of<T: Counter>(microseconds: &Histogram<T>) -> Percentiles {
-        let n = microseconds.len();
+        Percentiles::supported(microseconds, microseconds.len())
+    }
+
+    /// The same of a histogram in which each call stands once for each of its jobs: what supports a percentile is the number of calls.
+    #[must_use]
+    pub fn per_job<T: Counter>(microseconds: &Histogram<T>, calls: u64) -> Percentiles {
+        Percentiles::supported(microseconds, calls)
+    }
+
+    fn supported<T: Counter>(microseconds: &Histogram<T>, by: u64) -> Percentiles {
         let at = |needed: u64, quantile: f64| {
-            (n >= needed).then(|| microseconds.value_at_quantile(quantile) as f64 / 1000.0)
+            (by >= needed).then(|| microseconds.value_at_quantile(quantile) as f64 / 1000.0)
         };
         Percentiles {
-            n,
+            n: microseconds.len(),
             p50: at(1, 0.5),
             p90: at(10, 0.9),
             p95: at(20, 0.95),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::definition::operation::Operation;
 use crate::definition::queue::Delivery;
-use crate::definition::scenario::Completion;
+use crate::definition::scenario::{Completion, Outcomes};
 
 /// Workers of the specimen.
 const WORKERS: u64 = 4;
@@ -43,6 +43,8 @@ impl ThroughputResult {
                 name: "io".to_owned(),
                 amounts: BTreeMap::from([("wait_ms".to_owned(), 10.0)]),
             },
+            duration_limit_s: Some(60.0),
+            outcomes: Outcomes::default(),
             settings: BTreeMap::from([("synchronous_commit".to_owned(), "on".to_owned())]),
             repeat: 1,
             delivery: Delivery::AtLeastOnce,

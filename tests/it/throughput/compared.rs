@@ -1,5 +1,7 @@
 //! Runs of drains compared, listed and kept as a baseline.
 
+use std::fs;
+
 use serde_json::Value;
 
 use super::{keyed_queue, throughput};
@@ -69,4 +71,21 @@ fn the_same_is_unchanged_and_a_planted_index_is_found() {
     with_out(&place, &compare)
         .expect_code(1)
         .expect_said(&["error: ", "heavy-single-queue"]);
+
+    // What is damaged is said to be, and not to be a run of another command.
+    let folders = fs::read_dir(place.out()).expect("lists");
+    let latest = folders.map(|entry| entry.expect("reads").path()).max();
+    let latest = latest.expect("a run").join("run.json");
+    let whole = fs::read_to_string(&latest).expect("reads");
+    for damaged in [
+        whole[..whole.len() / 2].to_owned(),
+        whole.replacen("\"ledger\"", "\"leger\"", 1),
+    ] {
+        fs::write(&latest, damaged).expect("writes");
+        for pair in [["latest~1", "latest"], ["latest", "latest~1"]] {
+            with_out(&place, &[&["compare"], &pair[..]].concat())
+                .expect_code(1)
+                .expect_said(&["run.json is damaged"]);
+        }
+    }
 }

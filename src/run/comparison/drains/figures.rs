@@ -4,7 +4,8 @@ use super::tolerance::{JobCount, JobTolerances};
 use super::{ComparedFigure, DrainReason, FigureSpread, FigureTest};
 use crate::run::comparison::Effect;
 use crate::run::throughput::{Repeats, ThroughputResult};
-use crate::stats::change::{Change, LEAST_SHARE};
+use crate::stats::change::{Change, LEAST_SHARE, SIGNIFICANCE};
+use crate::stats::rank_sum::RankSum;
 use crate::stats::spread::median;
 use crate::units::{Growth, Milliseconds, Significant};
 
@@ -39,6 +40,15 @@ impl Timed {
             Timed::Throughput => "jobs/s",
             Timed::Fetch => "fetch p95",
             Timed::Complete => "complete p95",
+        }
+    }
+
+    /// With the unit that a table's cell leaves out.
+    fn name_with_unit(self) -> &'static str {
+        match self {
+            Timed::Throughput => "jobs/s",
+            Timed::Fetch => "fetch p95, ms",
+            Timed::Complete => "complete p95, ms",
         }
     }
 
@@ -194,7 +204,7 @@ pub(super) fn timed(
     let change = Change::between(&first, &second).filter(|_| why_not.is_none());
     let figure = ComparedFigure {
         figure: timed.path().to_owned(),
-        name: timed.name().to_owned(),
+        name: timed.name_with_unit().to_owned(),
         first: spread(&first),
         second: spread(&second),
         effect: Effect::Neutral,
@@ -202,6 +212,21 @@ pub(super) fn timed(
         test: None,
     };
     (figure, change.map(|change| Tested { timed, change }))
+}
+
+/// Why the repeats of a figure cannot tell it apart, whatever they show, where so many figures are tested together; none where they can.
+pub(super) fn too_few(figure: &ComparedFigure, figures: usize) -> Option<String> {
+    let (first, second) = figure.first.zip(figure.second)?;
+    let can_tell =
+        |one: u64, other: u64| RankSum::least_p_value(one, other) * (figures as f64) < SIGNIFICANCE;
+    if can_tell(first.n, second.n) {
+        return None;
+    }
+    let enough = (LEAST_REPEATS as u64..).find(|each| can_tell(*each, *each))?;
+    Some(format!(
+        "{} and {} repeats cannot tell among {figures} figures; {enough} each can",
+        first.n, second.n
+    ))
 }
 
 /// Gives a figure its test, corrected for all others; where it has changed, why that matters.

@@ -5,9 +5,9 @@ use super::pairing::{Found, Pair, Pairing};
 use super::tolerance::JobTolerances;
 use super::{ComparedDrain, DrainReason};
 use crate::run::comparison::{Effect, Verdict};
-use crate::run::throughput::{Ended, LedgerCounts, Repeats, ThroughputResult};
+use crate::run::throughput::{Ended, Repeats, ThroughputResult};
 use crate::stats::holm;
-use crate::units::Count;
+use crate::units::{Count, counted};
 
 /// Judges the drains of two runs. What takes a clock is tested with Holm's correction over all of them, and only on one machine.
 pub(super) fn drains(
@@ -20,11 +20,13 @@ pub(super) fn drains(
     for (at, pair) in pairing.pairs.iter().enumerate() {
         let mut drain = named(pair);
         match &pair.second {
-            Found::Failed(failure) => drain.reasons.push(DrainReason {
-                what: "failure".to_owned(),
-                effect: Effect::Unknown,
-                message: format!("the second could not drain it: {}", failure.message),
-            }),
+            Found::Failed(failure) => drain.reasons.push(not_drained(format!(
+                "the second could not drain it: {}",
+                failure.message
+            ))),
+            Found::Missing => drain.reasons.push(not_drained(
+                "not measured in the second run, which did not come to its end".to_owned(),
+            )),
             Found::Drained(second) => {
                 let sides = [&pair.first, second];
                 drain.reasons.extend(ledger(sides));
@@ -40,6 +42,12 @@ pub(super) fn drains(
         }
         drains.push(drain);
     }
+    let all = tests.len();
+    tests.retain(|(drain, figure, _)| {
+        let figure = &mut drains[*drain].figures[*figure];
+        figure.not_judged = figures::too_few(figure, all);
+        figure.not_judged.is_none()
+    });
     let p_values: Vec<f64> = tests.iter().map(|(.., tested)| tested.p_value()).collect();
     for ((drain, figure, tested), p_adjusted) in tests.iter().zip(holm::adjusted(&p_values)) {
         let drain = &mut drains[*drain];
@@ -54,6 +62,14 @@ pub(super) fn drains(
     drains
 }
 
+fn not_drained(message: String) -> DrainReason {
+    DrainReason {
+        what: "failure".to_owned(),
+        effect: Effect::Unknown,
+        message,
+    }
+}
+
 fn verdict(reasons: &[DrainReason]) -> Verdict {
     match reasons.first().map(|reason| reason.effect) {
         Some(Effect::Worse) => Verdict::Regressed,
@@ -66,7 +82,7 @@ fn verdict(reasons: &[DrainReason]) -> Verdict {
 fn named(pair: &Pair<'_>) -> ComparedDrain {
     let (cell, second_repeats) = match &pair.second {
         Found::Drained(second) => (&second.cell, second.results.len()),
-        Found::Failed(_) => (&pair.first.cell, 0),
+        Found::Failed(_) | Found::Missing => (&pair.first.cell, 0),
     };
     ComparedDrain {
         postgres: cell.postgres.clone(),
@@ -87,58 +103,65 @@ fn named(pair: &Pair<'_>) -> ComparedDrain {
     }
 }
 
-/// Something that a ledger must not show, and what of a result shows it.
-type Breach = (&'static str, fn(&ThroughputResult) -> u64);
+/// Something that a ledger must not show, and how many jobs of a result show it; none where that is not known.
+type Breach = (&'static str, fn(&ThroughputResult) -> Option<u64>);
 
 const BREACHES: [Breach; 4] = [
-    ("lost", |result| {
-        let is_promised = result.breaks_promise();
-        let lost = result.ledger.lost.filter(|_| is_promised);
-        lost.unwrap_or(0)
-    }),
-    ("altered", |result| result.ledger.altered),
-    ("unexpected", |result| result.ledger.unexpected),
+    ("lost", ThroughputResult::lost_against_promise),
+    ("altered", |result| Some(result.ledger.altered)),
+    ("unexpected", |result| Some(result.ledger.unexpected)),
     ("duplicated", |result| {
-        if result.breaks_delivery() {
-            result.ledger.duplicated
+        let duplicated = result.ledger.duplicated;
+        Some(if result.breaks_delivery() {
+            duplicated
         } else {
             0
-        }
+        })
     }),
 ];
 
-/// What is wrong with the ledger of one side and not with the other's; and where it is not known any more.
+/// What is wrong with the ledger of one side and not, or less, with the other's; and where it is not known any more.
 fn ledger(sides: [&Repeats<'_>; 2]) -> Vec<DrainReason> {
-    let reason = |effect, message| DrainReason {
+    let reason = |(effect, message)| DrainReason {
         what: "ledger".to_owned(),
         effect,
         message,
     };
-    let most = |side: &Repeats<'_>, of: fn(&ThroughputResult) -> u64| {
-        let counts = side.results.iter().map(|result| of(result));
-        counts.max().unwrap_or(0)
-    };
-    let mut reasons = Vec::new();
-    for (what, of) in BREACHES {
-        match sides.map(|side| most(side, of)) {
-            [0, count] if count > 0 => reasons.push(reason(
-                Effect::Worse,
-                format!("{} jobs {what}, none in the first", Count(count)),
-            )),
-            [count, 0] if count > 0 => reasons.push(reason(
-                Effect::Better,
-                format!("no jobs {what}, {} in the first", Count(count)),
-            )),
-            _ => {}
-        }
-    }
-    let is_open = |ledger: &LedgerCounts| ledger.lost.is_none();
-    let [first, second] = sides.map(|side| side.results.iter().any(|one| is_open(&one.ledger)));
+    let breaches = BREACHES.into_iter();
+    let mut reasons: Vec<DrainReason> = breaches
+        .filter_map(|breach| breached(breach, sides))
+        .map(reason)
+        .collect();
+    let is_open = |side: &Repeats<'_>| side.results.iter().any(|one| one.ledger.lost.is_none());
+    let [first, second] = sides.map(is_open);
     if second && !first {
         let text = "whether jobs were lost is not known: the second was not drained to its end";
-        reasons.push(reason(Effect::Unknown, text.to_owned()));
+        reasons.push(reason((Effect::Unknown, text.to_owned())));
     }
     reasons
+}
+
+/// What one breach came to, by the repeat of each side that shows most of it. It is less only if every repeat of the second knows.
+fn breached((what, of): Breach, sides: [&Repeats<'_>; 2]) -> Option<(Effect, String)> {
+    let [first, second] = sides.map(|side| {
+        let counts = side.results.iter().map(|result| of(result));
+        counts.flatten().max()
+    });
+    let all_known = sides[1].results.iter().all(|result| of(result).is_some());
+    let jobs = |count: u64| format!("{} {what}", counted(count as usize, "job"));
+    let in_first = match first {
+        None => "in the first that is not known".to_owned(),
+        Some(0) => "none in the first".to_owned(),
+        Some(count) => format!("{} in the first", Count(count)),
+    };
+    let (effect, now) = match (first, second?) {
+        (None, count) if count > 0 => (Effect::Unknown, jobs(count)),
+        (Some(before), count) if count > before => (Effect::Worse, jobs(count)),
+        (Some(before), 0) if before > 0 && all_known => (Effect::Better, format!("no jobs {what}")),
+        (Some(before), count) if count < before && all_known => (Effect::Better, jobs(count)),
+        _ => return None,
+    };
+    Some((effect, format!("{now}, {in_first}")))
 }
 
 /// How the second ended, where that is worse.

@@ -2,9 +2,10 @@
 
 use super::UnpairedDrain;
 use crate::definition::scenario::Completion;
-use crate::run::Failure;
 use crate::run::environment::version_numbers;
 use crate::run::throughput::{Cell, Repeats, TaskRecord, ThroughputRun, repeats};
+use crate::run::{Failure, RunStatus};
+use crate::units::{Count, counted};
 
 /// Two runs, matched.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(super) enum Found<'r> {
     Drained(Box<Repeats<'r>>),
     /// Why it could not be done.
     Failed(&'r Failure),
+    /// Nothing: it was stopped before it came to it.
+    Missing,
 }
 
 /// What two drains have to have in common.
@@ -86,6 +89,10 @@ impl<'r> Pairing<'r> {
                     first: repeats,
                     second: Found::Failed(failure),
                 }),
+                None if was_to_drain(second, &repeats.cell) => pairing.pairs.push(Pair {
+                    first: repeats,
+                    second: Found::Missing,
+                }),
                 None => pairing.unpaired.push(unpaired(&repeats, true)),
             }
         }
@@ -117,6 +124,8 @@ impl<'r> Pairing<'r> {
 fn told_otherwise(first: &Cell, second: &Cell) -> Vec<(String, [String; 2])> {
     let told = |cell: &Cell| {
         let interval = |milliseconds: f64| format!("{milliseconds} ms");
+        let limit = cell.duration_limit_s;
+        let duration = limit.map_or("until empty".to_owned(), |limit| format!("{limit} s"));
         let mut told = vec![
             ("jobs".to_owned(), cell.jobs.to_string()),
             ("poll interval".to_owned(), interval(cell.poll_interval_ms)),
@@ -125,6 +134,9 @@ fn told_otherwise(first: &Cell, second: &Cell) -> Vec<(String, [String; 2])> {
                 interval(cell.flush_interval_ms),
             ),
             ("listening".to_owned(), cell.listen.to_string()),
+            ("duration".to_owned(), duration),
+            ("warm-up".to_owned(), format!("{} s", cell.warmup_s)),
+            ("outcomes".to_owned(), cell.outcomes.to_string()),
         ];
         let names = first.settings.keys().chain(second.settings.keys());
         told.extend(names.map(|name| {
@@ -139,6 +151,17 @@ fn told_otherwise(first: &Cell, second: &Cell) -> Vec<(String, [String; 2])> {
     differing
         .map(|((what, one), (_, other))| (format!("{what} of {}", second.queue), [one, other]))
         .collect()
+}
+
+/// Whether a run that was stopped may have been on its way to a drain: it was to drain this queue on this fixture, and did nothing in
+/// another scenario.
+fn was_to_drain(run: &ThroughputRun, cell: &Cell) -> bool {
+    let environment = &run.environment;
+    let mut results = run.results.iter();
+    run.status != RunStatus::Complete
+        && environment.queues.contains_key(&cell.queue)
+        && environment.fixtures.contains_key(&cell.fixture)
+        && results.all(|result| result.scenario == cell.scenario)
 }
 
 /// Whether a drain of this kind failed by it.
@@ -178,8 +201,12 @@ fn held(run: &ThroughputRun) -> String {
     let named = cells.iter().take(3).map(|repeats| {
         let cell = &repeats.cell;
         format!(
-            "{} on {} ({}, {} workers, batches of {})",
-            cell.queue, cell.fixture, cell.scenario, cell.workers, cell.batch_size
+            "{} on {} ({}, {}, batches of {})",
+            cell.queue,
+            cell.fixture,
+            cell.scenario,
+            counted(cell.workers as usize, "worker"),
+            Count(cell.batch_size)
         )
     });
     let mut named: Vec<String> = named.collect();

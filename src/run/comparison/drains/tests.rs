@@ -2,10 +2,11 @@
 
 use super::sample::{compared, regressed, run};
 use super::{ComparedDrain, DrainComparison, JobTolerances, compare_drains};
+use crate::definition::queue::Delivery;
 use crate::run::comparison::gate::Outcome;
 use crate::run::comparison::{ComparisonError, Effect, FailOn, Options, Verdict};
 use crate::run::throughput::{Ended, ThroughputResult};
-use crate::run::{Failure, ThroughputRun};
+use crate::run::{Failure, RunStatus, ThroughputRun};
 
 fn only(comparison: &DrainComparison) -> &ComparedDrain {
     assert_eq!(comparison.drains.len(), 1);
@@ -143,6 +144,153 @@ fn a_ledger_that_broke_is_a_regression_and_comes_first() {
 fn what_was_not_measured_is_inconclusive() {
     let comparison = compared(1, |result| result.per_job = None);
     assert_eq!(only(&comparison).verdict, Verdict::Inconclusive);
+}
+
+#[test]
+fn repeats_that_cannot_tell_among_so_many_figures_are_not_judged() {
+    let cells = |repeats: u64, factor: f64| {
+        let mut all = run("one", 0, |_| ());
+        for workers in [1, 2, 4, 8] {
+            let change = |result: &mut ThroughputResult| {
+                result.workers = workers;
+                result.throughput = result.throughput.map(|one| one * factor);
+            };
+            all.results.extend(run("one", repeats, change).results);
+        }
+        all
+    };
+    let comparison = both(&cells(5, 1.0), &cells(5, 0.5)).expect("alike");
+    assert_eq!(comparison.drains.len(), 4);
+    for drain in &comparison.drains {
+        assert_eq!(drain.verdict, Verdict::Unchanged);
+        for figure in drain
+            .figures
+            .iter()
+            .filter(|one| !one.figure.contains("per_job"))
+        {
+            let why = "5 and 5 repeats cannot tell among 12 figures; 6 each can";
+            assert_eq!(figure.not_judged.as_deref(), Some(why));
+            assert_eq!(figure.test, None);
+        }
+    }
+    let comparison = both(&cells(6, 1.0), &cells(6, 0.5)).expect("alike");
+    for drain in &comparison.drains {
+        assert_eq!(told(drain), [("throughput", Effect::Worse)]);
+    }
+}
+
+#[test]
+fn what_a_run_that_was_stopped_never_reached_is_inconclusive() {
+    let mut first = run("one", 1, |_| ());
+    first
+        .results
+        .extend(run("one", 1, |result| result.workers = 8).results);
+    let mut second = run("two", 1, |_| ());
+    let judged = |second: &ThroughputRun| {
+        let comparison = both(&first, second).expect("alike");
+        let gate = FailOn::Regression.judge_drains(&comparison);
+        (comparison.drains.len(), comparison.unpaired.len(), gate)
+    };
+    assert_eq!(
+        judged(&second),
+        (1, 1, Outcome::Passed),
+        "it was not asked for"
+    );
+    for status in [
+        RunStatus::Interrupted,
+        RunStatus::Failed,
+        RunStatus::Running,
+    ] {
+        second.status = status;
+        assert_eq!(judged(&second), (2, 0, Outcome::Inconclusive), "{status:?}");
+    }
+    let comparison = both(&first, &second).expect("alike");
+    let missing = &comparison.drains[1];
+    assert_eq!((missing.workers, missing.second_repeats), (8, 0));
+    assert_eq!(
+        missing.reasons[0].message,
+        "not measured in the second run, which did not come to its end"
+    );
+    second.environment.queues.clear();
+    assert_eq!(
+        judged(&second),
+        (1, 1, Outcome::Passed),
+        "it drained other queues"
+    );
+}
+
+#[test]
+fn a_ledger_is_compared_by_how_many_jobs_it_is_about() {
+    let lost = |first: &[Option<u64>], second: &[Option<u64>]| {
+        let run = |lost: &[Option<u64>]| {
+            run("one", lost.len() as u64, |result| {
+                result.ledger.lost = lost[result.repeat as usize - 1];
+            })
+        };
+        let comparison = both(&run(first), &run(second)).expect("alike");
+        let reasons = only(&comparison).reasons.iter();
+        let told: Vec<_> = reasons
+            .map(|reason| (reason.effect, reason.message.clone()))
+            .collect();
+        told
+    };
+    let one = |effect, message: &str| vec![(effect, message.to_owned())];
+    assert_eq!(
+        lost(&[Some(1)], &[Some(5_000)]),
+        one(Effect::Worse, "5,000 jobs lost, 1 in the first")
+    );
+    assert_eq!(
+        lost(&[Some(0)], &[Some(1)]),
+        one(Effect::Worse, "1 job lost, none in the first")
+    );
+    assert_eq!(
+        lost(&[Some(5)], &[Some(3)]),
+        one(Effect::Better, "3 jobs lost, 5 in the first")
+    );
+    assert_eq!(
+        lost(&[Some(5)], &[Some(0)]),
+        one(Effect::Better, "no jobs lost, 5 in the first")
+    );
+    assert_eq!(lost(&[Some(5)], &[Some(5)]), []);
+    let open = "whether jobs were lost is not known: the second was not drained to its end";
+    assert_eq!(lost(&[Some(2)], &[None]), one(Effect::Unknown, open));
+    assert_eq!(
+        lost(&[Some(2), Some(2)], &[None, Some(0)]),
+        one(Effect::Unknown, open)
+    );
+    assert_eq!(
+        lost(&[None], &[Some(2)]),
+        one(
+            Effect::Unknown,
+            "2 jobs lost, in the first that is not known"
+        )
+    );
+    // What is allowed to be lost is no breach, whatever else is one.
+    let comparison = compared(1, |result| {
+        result.delivery = Delivery::AtMostOnce;
+        result.deliveries.interrupted = 4;
+        (result.ledger.lost, result.ledger.altered) = (Some(4), 1);
+    });
+    let messages = only(&comparison).reasons.iter().map(|one| &*one.message);
+    assert!(messages.eq(["1 job altered, none in the first"]));
+}
+
+#[test]
+fn how_long_it_was_to_last_and_how_tasks_were_to_end_have_to_be_equal() {
+    let first = run("one", 1, |_| ());
+    let second = run("two", 1, |result| {
+        result.duration_limit_s = None;
+        result.warmup_s = 2.0;
+        result.outcomes.failed = 0.1;
+    });
+    let error = both(&first, &second).expect_err("unlike").to_string();
+    for told in [
+        "duration of status-partial (60 s and until empty)",
+        "warm-up of status-partial (0 s and 2 s)",
+        "outcomes of status-partial (failed=0,released=0,panicked=0 and failed=0.1,released=0,panicked=0)",
+    ] {
+        assert!(error.contains(told), "{error}");
+    }
 }
 
 fn both(first: &ThroughputRun, second: &ThroughputRun) -> Result<DrainComparison, ComparisonError> {

@@ -42,7 +42,7 @@ fn the_fewest_workers_that_are_as_good_are_taken() {
     ]));
     assert_eq!(
         scaling.recommendation[0],
-        "8 workers with batches of 100 reach 41,200 jobs/s, 97 % of the most that was seen (42,474 jobs/s with 16 workers with batches of 100); more workers add less than 5 %"
+        "8 workers with batches of 100 reach 41,200 jobs/s, 97 % of the most that was seen (42,474 jobs/s with 16 workers with batches of 100); more workers add at most 5 % of the most that was seen"
     );
     let repeats: Vec<usize> = scaling
         .swept
@@ -112,7 +112,10 @@ fn one_worker_is_enough_where_all_wait_for_each_other() {
         text.starts_with("1 worker with batches of 100 reaches 300 jobs/s, 100 % of"),
         "{text}"
     );
-    assert!(text.contains("more workers add less than 5 %"), "{text}");
+    assert!(
+        text.contains("more workers add at most 5 % of the most that was seen"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -130,7 +133,7 @@ fn batches_are_weighed_after_workers() {
     assert_eq!((taken.workers, taken.batch_size), (4, 100));
     assert_eq!((best.workers, best.batch_size), (4, 1000));
     let text = scaling.recommendation.join("\n");
-    assert!(text.contains("with as many workers, batches of 1 reach 4 % of that, and larger batches add less than 5 %"), "{text}");
+    assert!(text.contains("with as many workers, batches of 1 reach 4 % of that, and larger batches add at most 5 % of the most that was seen"), "{text}");
     assert!(text.contains("1 run of each cannot tell"), "{text}");
     // Batch sizes alone are a sweep, too.
     let row = only(&grid[..3]);
@@ -141,6 +144,22 @@ fn batches_are_weighed_after_workers() {
     assert!(
         !row.recommendation.join("").contains("no scalability law"),
         "{row:?}"
+    );
+}
+
+#[test]
+fn larger_batches_that_lose_are_said_to_lose() {
+    let row = only(&[
+        ran(4, 10, 2_000.0),
+        ran(4, 100, 6_200.0),
+        ran(4, 1000, 3_100.0),
+    ]);
+    let text = row.recommendation.join("\n");
+    assert!(
+        text.contains(
+            "and throughput falls with larger batches, to 3,100 jobs/s with batches of 1,000"
+        ),
+        "{text}"
     );
 }
 

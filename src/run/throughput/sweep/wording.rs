@@ -90,27 +90,47 @@ fn more_workers(swept: &[SweptCell], taken: &SweptCell) -> String {
             _ => "more workers were not tried".to_owned(),
         };
     };
-    let top = more.iter().copied().chain([taken]);
-    let Some(top) = top.max_by(|one, other| middle(one).total_cmp(&middle(other))) else {
-        return String::new();
-    };
-    if middle(last) < (1.0 - AS_GOOD) * middle(top) {
-        return format!(
+    match top_before_fall(taken, &more) {
+        Some(top) => format!(
             "throughput falls beyond {}, to {} with {}",
             Count(top.workers),
             rate(middle(last)),
             Count(last.workers)
-        );
+        ),
+        None => format!("more workers {}", little_more()),
     }
-    format!("more workers add less than {}", percent(AS_GOOD))
+}
+
+/// The best of a cell and those beyond it, where throughput falls from there to the last of them.
+fn top_before_fall<'s>(taken: &'s SweptCell, beyond: &[&'s SweptCell]) -> Option<&'s SweptCell> {
+    let all = beyond.iter().copied().chain([taken]);
+    let top = all.max_by(|one, other| middle(one).total_cmp(&middle(other)))?;
+    let last = beyond.last()?;
+    (middle(last) < (1.0 - AS_GOOD) * middle(top)).then_some(top)
+}
+
+/// What may be left beyond a cell that is as good as the best.
+fn little_more() -> String {
+    format!("add at most {} of the most that was seen", percent(AS_GOOD))
 }
 
 /// What smaller and larger batches do with the same workers.
 fn larger_batches(swept: &[SweptCell], taken: &SweptCell) -> Option<String> {
     let row = || swept.iter().filter(|cell| cell.workers == taken.workers);
     let smallest = row().find(|cell| cell.batch_size < taken.batch_size);
-    let larger = row().any(|cell| cell.batch_size > taken.batch_size);
-    let larger = larger.then(|| format!("larger batches add less than {}", percent(AS_GOOD)));
+    let larger: Vec<&SweptCell> = row()
+        .filter(|cell| cell.batch_size > taken.batch_size)
+        .collect();
+    let larger = larger
+        .last()
+        .map(|last| match top_before_fall(taken, &larger) {
+            Some(_) => format!(
+                "throughput falls with larger batches, to {} with batches of {}",
+                rate(middle(last)),
+                Count(last.batch_size)
+            ),
+            None => format!("larger batches {}", little_more()),
+        });
     let smallest = smallest.map(|cell| {
         format!(
             "batches of {} reach {} of that",
