@@ -362,6 +362,7 @@ impl<'a> Worker<'a> {
     /// After an error: does what makes a retry worth while, or gives up. What failed is where it was before, so it is done again.
     async fn mend(&mut self, error: tokio_postgres::Error, doing: &str) -> Result<(), Failure> {
         let at_ns = now_ns();
+        self.counters.errors.add(1);
         self.recorder.errored(at_ns);
         let remedy = remedy(&error);
         // A session that was ended between two calls has its reason from the server, but the next call only learns that it is closed.

@@ -65,6 +65,8 @@ pub struct Counters {
     pub interrupted: Counter,
     /// Of those completed, the ones after the warm-up.
     pub completed_after_warmup: Counter,
+    /// Calls that failed, each once, whatever was done about it.
+    pub errors: Counter,
     /// Retries after errors that a retry may mend.
     pub retries: Counter,
     /// Connections opened after the first.
