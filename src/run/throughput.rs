@@ -21,7 +21,7 @@ mod scaling;
 mod specimen;
 pub mod sweep;
 
-pub use cell::{Cell, Repeats, repeats};
+pub use cell::{Cell, Repeats, cell_name, repeats};
 pub use judgement::LedgerVerdict;
 pub use scaling::{Interval, ScalabilityFit, Scaling, SweptCell};
 

@@ -55,15 +55,13 @@ impl<'p> Progress<'p> {
         self.seen.push((now, completed));
         let elapsed_s = elapsed_ns as f64 / 1e9;
         let latest = series.latest(elapsed_s);
-        let sum =
-            |of: fn(&crate::load::board::Counters) -> u64| -> u64 { board.workers().map(of).sum() };
         self.events.emit(RunEvent::DrainProgress {
             completed,
             jobs: self.jobs,
             throughput: (completed - before) as f64 / ((now - then).max(1) as f64 / 1e9),
             backlog: board.control().backlog(),
             fetch_p95_ms: latest.and_then(|second| second.fetch.p95),
-            errors: sum(|worker| worker.fetches_errored.get()) + sum(|worker| worker.retries.get()),
+            errors: board.workers().map(|worker| worker.errors.get()).sum(),
             elapsed_ms: elapsed_s * 1000.0,
             duration_ms: self
                 .duration

@@ -4,7 +4,7 @@ use super::UnpairedDrain;
 use crate::definition::scenario::Completion;
 use crate::run::Failure;
 use crate::run::environment::version_numbers;
-use crate::run::throughput::{Cell, Repeats, TaskRecord, ThroughputRun, repeats};
+use crate::run::throughput::{Cell, Repeats, TaskRecord, ThroughputRun, cell_name, repeats};
 
 /// Two runs, matched.
 #[derive(Debug)]
@@ -144,8 +144,10 @@ fn told_otherwise(first: &Cell, second: &Cell) -> Vec<(String, [String; 2])> {
 /// Whether a drain of this kind failed by it.
 fn is_about(failure: &Failure, cell: &Cell) -> bool {
     let is = |given: &Option<String>, name: &str| given.as_deref().is_none_or(|one| one == name);
+    let name = cell_name(cell.workers, cell.batch_size);
     is(&failure.queue, &cell.queue)
         && is(&failure.fixture, &cell.fixture)
+        && is(&failure.variant, &name)
         && version_numbers(&failure.postgres).0 == version_numbers(&cell.postgres).0
 }
 
