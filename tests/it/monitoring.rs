@@ -208,6 +208,19 @@ async fn kept_away(workspace: &Workspace, database: &str) -> Vec<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+/// The first holds the row for as long as it takes to tell shares; the others want it.
+async fn contend(session: &Session, number: u64) {
+    let script = "begin; select from job where id = 1 for update;";
+    let held = if number == 1 {
+        "select pg_sleep(2.6); commit"
+    } else {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        "commit"
+    };
+    let done = session.batch_execute(&format!("{script} {held}")).await;
+    done.expect("waits");
+}
+
 #[tokio::test]
 async fn sessions_that_wait_are_seen_and_autovacuum_is_given_back() {
     let place = Place::with_warm_cache();
@@ -241,20 +254,7 @@ async fn sessions_that_wait_are_seen_and_autovacuum_is_given_back() {
         // Waits for the start, which are none.
         tokio::time::sleep(Duration::from_secs(2)).await;
         is_running.store(true, Ordering::Relaxed);
-        // The first holds the row for as long as it takes to tell shares; the others want it.
-        let script = "begin; select from job where id = 1 for update;";
-        let held = if number == 1 {
-            "select pg_sleep(2.6); commit"
-        } else {
-            "commit"
-        };
-        if number > 1 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        session
-            .batch_execute(&format!("{script} {held}"))
-            .await
-            .expect("waits");
+        contend(&session, number).await;
         is_running.store(false, Ordering::Relaxed);
         completed.fetch_add(1, Ordering::Relaxed);
         session.close().await;
