@@ -69,3 +69,36 @@ impl<'p> Progress<'p> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::load::board::Shape;
+
+    #[test]
+    fn a_fetch_that_was_tried_again_is_one_error() {
+        let shape = Shape {
+            workers: 2,
+            jobs: 1,
+        };
+        let board = Board::anonymous(shape).unwrap();
+        board.control().go(1, 1);
+        for counters in board.workers() {
+            counters.fetches_errored.add(1);
+            counters.retries.add(1);
+            counters.errors.add(1);
+        }
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let hearing = Arc::clone(&told);
+        let events = Events::new(move |event| {
+            if let RunEvent::DrainProgress { errors, .. } = event {
+                hearing.lock().unwrap().push(errors);
+            }
+        });
+        Progress::new(&events, 1, None).look(&board, &Series::new(0.0));
+        assert_eq!(*told.lock().unwrap(), [2]);
+    }
+}
