@@ -14,7 +14,7 @@ use crate::experiment::cost::Workload;
 use crate::experiment::environment;
 use crate::experiment::plans::save;
 use crate::experiment::throughput::{
-    DrainOptions, Stop, ThroughputExperiment, record_subject_matter,
+    DrainOptions, Heard, Stop, ThroughputExperiment, record_subject_matter,
 };
 use crate::postgres::workspace::Workspace;
 use crate::run::event::Events;
@@ -56,7 +56,7 @@ impl<'d> Draining<'d> {
     }
 
     /// Drains on one server after the other. One that fails does not take the others with it. The first signal asks workers to finish what
-    /// they hold, the second ends the run where it stands.
+    /// they hold, further ones end the run a little sooner each ([`Stop`]).
     ///
     /// # Errors
     /// If no server can be used, or the only one fails; what was found until then is kept.
@@ -74,17 +74,8 @@ impl<'d> Draining<'d> {
         for choice in choices {
             let work = async |workspace: &Workspace, events: &Events| {
                 let drained = self.drain(workspace, events, &stop);
-                interrupts
-                    .asking_first(drained, || {
-                        let heard = stop.ask();
-                        if heard {
-                            progress::tell(
-                                "stopping: workers finish what they hold; a second signal ends them at once",
-                            );
-                        }
-                        heard
-                    })
-                    .await
+                let ask = || told(stop.ask());
+                interrupts.asking_first(drained, ask).await
             };
             let done = server::on_server_heeding(choice, &interrupts, &events, &workload, work);
             match done.await {
@@ -167,4 +158,20 @@ impl<'d> Draining<'d> {
             None => self.unstarted.push(failure),
         }
     }
+}
+
+/// Tells what a signal ends; whether anybody heard it.
+fn told(heard: Heard) -> bool {
+    let what = match heard {
+        Heard::Workers => {
+            "stopping: workers finish what they hold; a second signal ends them at once"
+        }
+        Heard::WorkersAgain => {
+            "stopping: workers end at once, and what is left is not drained; a further signal drops this drain"
+        }
+        Heard::Rest => "stopping: what is left is not drained; a further signal drops this drain",
+        Heard::Nobody => return false,
+    };
+    progress::tell(what);
+    true
 }

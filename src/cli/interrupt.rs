@@ -45,8 +45,7 @@ impl Interrupts {
         }
     }
 
-    /// Does `work`. The first signal calls `ask`; if that says that the work will end by itself, only the second one drops it where it
-    /// stands.
+    /// Does `work`. Each signal calls `ask`; once that says that nobody heard it, `work` is dropped where it stands.
     ///
     /// # Errors
     /// If the work was dropped.
@@ -56,14 +55,14 @@ impl Interrupts {
         ask: impl Fn() -> bool,
     ) -> Result<T, Interrupted> {
         tokio::pin!(work);
-        tokio::select! {
-            done = &mut work => return Ok(done),
-            () = self.wait() => {}
-        }
-        if ask() {
-            self.unless_interrupted(work).await
-        } else {
-            Err(Interrupted)
+        loop {
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                () = self.wait() => {}
+            }
+            if !ask() {
+                return Err(Interrupted);
+            }
         }
     }
 

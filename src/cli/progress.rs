@@ -108,6 +108,7 @@ impl Progress {
             }
             RunEvent::DrainStarted { .. }
             | RunEvent::DrainProgress { .. }
+            | RunEvent::RestProgress { .. }
             | RunEvent::DrainFinished { .. } => self.hear_of_drains(event),
             RunEvent::VariantFinished { error } => {
                 self.done += 1;
@@ -229,6 +230,11 @@ impl Progress {
                 if let Some(bar) = &self.bar {
                     bar.set_style(of_template("{spinner} {bar:12} {wide_msg}"));
                 }
+            }
+            RunEvent::RestProgress { found } => {
+                let found = Count(*found);
+                let message = format!("draining what is left, unmeasured: {found} found");
+                self.show(&message, 0, 0);
             }
             RunEvent::DrainFinished { .. } => {
                 self.clear();

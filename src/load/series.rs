@@ -60,7 +60,7 @@ struct Total {
 pub struct SecondSummary {
     /// Which one, from 0.
     pub second: u64,
-    /// How much of it there was, in seconds: less than 1 for the last.
+    /// How much of it there was, in seconds: less than 1 for the last, 0 for those in which answers came in after the end.
     pub length_s: f64,
     /// Whether any of it lies after the warm-up.
     pub is_measured: bool,
@@ -83,10 +83,10 @@ pub struct SecondSummary {
 }
 
 impl SecondSummary {
-    /// Completed jobs a second.
+    /// Completed jobs a second; none beyond the end.
     #[must_use]
-    pub fn throughput(&self) -> f64 {
-        self.completed as f64 / self.length_s
+    pub fn throughput(&self) -> Option<f64> {
+        (self.length_s > 0.0).then(|| self.completed as f64 / self.length_s)
     }
 }
 
@@ -262,7 +262,7 @@ impl Series {
         let rest = duration_s - number as f64;
         let mut summary = SecondSummary {
             second: number,
-            length_s: if rest > 0.0 { rest.min(1.0) } else { 1.0 },
+            length_s: rest.clamp(0.0, 1.0),
             is_measured: (number + 1) as f64 > self.warmup_s,
             backlog: self.backlog.get(&number).copied(),
             ..SecondSummary::default()

@@ -117,6 +117,7 @@ async fn live(
         close(connection).await;
         return Ok(());
     }
+    counters.cpu_before_ns.set(thread_cpu_ns() - cpu_ns);
     let mut working = Worker::new(post, worker, connection, wake, report, cpu_ns);
     let ended = tokio::select! {
         biased;

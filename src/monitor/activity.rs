@@ -39,7 +39,9 @@ pub struct Observed {
     pub now_ns: fn() -> u64,
     /// What a worker is doing; none if that is not known.
     pub state: Box<dyn Fn(u64) -> Option<WorkerState> + Send + Sync>,
-    /// Jobs completed so far.
+    /// Whether they are fetching: sessions that wait for the start, or end, are not counted.
+    pub is_running: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Jobs completed for the first time so far.
     pub completed: Box<dyn Fn() -> u64 + Send + Sync>,
 }
 
@@ -200,6 +202,9 @@ async fn sample_sessions(
     observed: &Observed,
     samples: &mut Samples,
 ) -> Result<(), Error> {
+    if !(observed.is_running)() {
+        return Ok(());
+    }
     let states: Vec<Option<WorkerState>> = (1..=observed.workers)
         .map(|number| (observed.state)(number))
         .collect();

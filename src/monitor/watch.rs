@@ -96,7 +96,9 @@ pub struct Drained<'d> {
     pub began_ns: u64,
     /// When the last job was completed, on the same clock.
     pub ended_ns: u64,
-    /// Jobs completed.
+    /// Jobs completed for the first time, as [`Observed::completed`] counts them.
+    pub done: u64,
+    /// Completions, those of jobs that were completed before among them.
     pub completed: u64,
     /// Processor time of the workers.
     pub client_cpu_ns: u64,
@@ -267,7 +269,7 @@ impl Observations {
             .or(last);
         let end = Point {
             at_ns: drained.ended_ns,
-            completed: drained.completed,
+            completed: drained.done,
             pages: pages(&after.counters),
             wal_bytes: beyond.map_or(0, |point| point.wal_bytes),
         };
@@ -356,5 +358,42 @@ impl Place {
             last = now;
         }
         Ok(last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn tenths_end_with_as_many_jobs_as_samples_count() {
+        let reading = || Reading {
+            counters: Counters::default(),
+            statements: None,
+            server_cpu_ns: None,
+        };
+        let point = |second: u64| Point {
+            at_ns: second * SECOND,
+            completed: second * 100,
+            ..Point::default()
+        };
+        let mut samples = Samples::default();
+        samples.points.extend((0..30).map(point));
+        // A third of the completions were of jobs that had been completed before.
+        let drained = Drained {
+            began_ns: 0,
+            ended_ns: 30 * SECOND,
+            done: 3000,
+            completed: 4500,
+            client_cpu_ns: 0,
+            named: &[],
+        };
+        let mut seen = Observations::default();
+        seen.tell_tenths(&reading(), &reading(), &samples, &drained);
+        assert_eq!(seen.tenths.len(), 10);
+        let throughput = |tenth: &Tenth| (tenth.throughput * 1e3).round();
+        assert!(seen.tenths.iter().all(|one| throughput(one) == 100_000.0));
     }
 }

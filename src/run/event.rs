@@ -157,20 +157,27 @@ pub enum RunEvent {
         backlog: u64,
         /// 95th percentile of the service time of a fetch of late, in milliseconds; none if there were too few.
         fetch_p95_ms: Option<f64>,
-        /// Errors of the server so far, those that were retried among them.
+        /// Calls that failed so far, those that were tried again among them.
         errors: u64,
         /// Since execution began, in milliseconds.
         elapsed_ms: f64,
         /// How long it is to go on, in milliseconds; none where that is until the queue is empty.
         duration_ms: Option<f64>,
     },
+    /// The workers of a drain have gone, and how far the look for what they left is.
+    RestProgress {
+        /// Jobs found so far.
+        found: u64,
+    },
     /// A drain is through, or has failed.
     DrainFinished {
         /// Jobs completed.
         completed: u64,
-        /// How long execution took, in milliseconds.
+        /// How long execution took, warm-up included, in milliseconds.
         elapsed_ms: f64,
-        /// Jobs completed a second; none if none was.
+        /// How much of that the warm-up was, in milliseconds.
+        warmup_ms: f64,
+        /// Jobs completed a second after the warm-up; none if none was.
         throughput: Option<f64>,
         /// The error, where it failed.
         error: Option<String>,

@@ -141,7 +141,7 @@ pub struct Failure {
     pub fixture: Option<String>,
     /// The statement, as in [`PlanResult::statement`]; none if the fixture could not be built.
     pub statement: Option<String>,
-    /// The variant; none if the fixture could not be built.
+    /// The variant, of a drain its workers and batch size; none if the fixture could not be built.
     pub variant: Option<String>,
     /// The error with its causes: the object, the reason, the next step.
     pub message: String,

@@ -21,7 +21,7 @@ mod scaling;
 mod specimen;
 pub mod sweep;
 
-pub use cell::{Cell, Repeats, repeats};
+pub use cell::{Cell, Repeats, cell_name, repeats};
 pub use judgement::LedgerVerdict;
 pub use scaling::{Interval, ScalabilityFit, Scaling, SweptCell};
 
@@ -81,7 +81,7 @@ pub struct ThroughputResult {
     pub startup_ms: Option<f64>,
     /// From the moment all workers were ready, the warm-up left out, to the last durable completion or the end of the duration, in seconds.
     pub duration_s: f64,
-    /// What was left out at the beginning, in seconds.
+    /// What throughput and latency leave out at the beginning, in seconds: no more than there was.
     pub warmup_s: f64,
     /// Completed jobs a second, the warm-up left out; none if none was completed.
     pub throughput: Option<f64>,
@@ -310,7 +310,7 @@ pub struct PerJob {
     pub rows_deleted: f64,
     /// Processor time of the server, in microseconds; none where it runs elsewhere.
     pub server_cpu_us: Option<f64>,
-    /// Processor time of the workers, in microseconds.
+    /// Processor time of the workers during execution, in microseconds.
     pub client_cpu_us: f64,
 }
 

@@ -47,7 +47,7 @@ pub(crate) struct GivenServer {
     directory: PathBuf,
     port: u16,
     account: Account,
-    _keeper: Keeper,
+    keeper: Option<Keeper>,
 }
 
 impl GivenServer {
@@ -82,23 +82,33 @@ impl GivenServer {
         if options.standby {
             fs::write(data.join("standby.signal"), "").expect("makes it a standby");
         }
-        let mut command = vec![installation.bin_dir.join("postgres").into_os_string()];
+        let mut server = GivenServer {
+            directory,
+            port,
+            account,
+            keeper: None,
+        };
+        server.restart();
+        server
+    }
+
+    /// Ends it at once, if it runs, and starts it; it takes connections when this returns.
+    #[track_caller]
+    pub(crate) fn restart(&mut self) {
+        drop(self.keeper.take());
+        let data = self.data();
+        let mut command = vec![installation().bin_dir.join("postgres").into_os_string()];
         command.extend(["-D".into(), data.clone().into_os_string()]);
-        let log = directory.join("log");
-        // SIGQUIT is an immediate shutdown: nothing of the cluster is needed any more.
-        let keeper = Keeper::start(&account, "QUIT", &command, &log);
+        let log = self.directory.join("log");
+        // SIGQUIT is an immediate shutdown: what the cluster has written last is of no use to anybody.
+        let keeper = Keeper::start(&self.account, "QUIT", &command, &log);
         wait_for("the given server", || {
             keeper.expect_running(&log);
             let status = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
             let status = status.lines().nth(7).map(str::trim);
             matches!(status, Some("ready" | "standby")).then_some(())
         });
-        GivenServer {
-            directory,
-            port,
-            account,
-            _keeper: keeper,
-        }
+        self.keeper = Some(keeper);
     }
 
     /// The directory of its unix socket.

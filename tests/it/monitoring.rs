@@ -1,8 +1,9 @@
 //! A drain as the server tells it: counters that repeat, sessions that wait, autovacuum given back, settings that are refused.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use pgq_analyze::definition::{Fixture, Library, Queue, Source};
 use pgq_analyze::experiment::throughput::ground::Ground;
@@ -57,6 +58,7 @@ fn observed(workers: u64) -> Observed {
         workers,
         now_ns,
         state: Box::new(|number| (number > 1).then_some(WorkerState::Fetching)),
+        is_running: Box::new(|| true),
         completed: Box::new(|| 0),
     }
 }
@@ -115,6 +117,7 @@ async fn drained(workspace: &Workspace, template: &Template, queue: &Queue) -> O
     let seen = watch.finish(Drained {
         began_ns,
         ended_ns: now_ns(),
+        done: completed,
         completed,
         client_cpu_ns: 1_000_000,
         named: &named,
@@ -205,6 +208,19 @@ async fn kept_away(workspace: &Workspace, database: &str) -> Vec<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+/// The first holds the row for as long as it takes to tell shares; the others want it.
+async fn contend(session: &Session, number: u64) {
+    let script = "begin; select from job where id = 1 for update;";
+    let held = if number == 1 {
+        "select pg_sleep(2.6); commit"
+    } else {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        "commit"
+    };
+    let done = session.batch_execute(&format!("{script} {held}")).await;
+    done.expect("waits");
+}
+
 #[tokio::test]
 async fn sessions_that_wait_are_seen_and_autovacuum_is_given_back() {
     let place = Place::with_warm_cache();
@@ -224,28 +240,22 @@ async fn sessions_that_wait_are_seen_and_autovacuum_is_given_back() {
         .await
         .expect("asks");
     assert_eq!((allowed.allowed, allowed.used), (1200, 0));
-    let watch = ground
-        .watch(&queue, observed(WAITING))
-        .await
-        .expect("watches");
+    let is_running = Arc::new(AtomicBool::new(false));
+    let running = Arc::clone(&is_running);
+    let observed = Observed {
+        is_running: Box::new(move || running.load(Ordering::Relaxed)),
+        ..observed(WAITING)
+    };
+    let watch = ground.watch(&queue, observed).await.expect("watches");
     let completed = AtomicU64::new(0);
     let wait = async |number: u64| {
         let address = workspace.databases().address().for_worker(number);
         let session = address.connect(ground.database()).await.expect("connects");
-        // The first holds the row for as long as it takes to tell shares; the others want it.
-        let script = "begin; select from job where id = 1 for update;";
-        let held = if number == 1 {
-            "select pg_sleep(2.6); commit"
-        } else {
-            "commit"
-        };
-        if number > 1 {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-        session
-            .batch_execute(&format!("{script} {held}"))
-            .await
-            .expect("waits");
+        // Waits for the start, which are none.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        is_running.store(true, Ordering::Relaxed);
+        contend(&session, number).await;
+        is_running.store(false, Ordering::Relaxed);
         completed.fetch_add(1, Ordering::Relaxed);
         session.close().await;
     };
@@ -254,12 +264,15 @@ async fn sessions_that_wait_are_seen_and_autovacuum_is_given_back() {
     let drained = Drained {
         began_ns,
         ended_ns: now_ns(),
+        done: completed.load(Ordering::Relaxed),
         completed: completed.load(Ordering::Relaxed),
         client_cpu_ns: 0,
         named: &[],
     };
     let seen = watch.finish(drained).await;
     let waits = seen.waits.expect("long enough");
+    let idle = waits.shares.get("idle").copied().unwrap_or(0.0);
+    assert!(idle < 0.2, "before the start they were: {waits:?}");
     let fetching = &waits.by_state["fetching"];
     // One waits for the transaction that has the row, the others for their turn.
     let on_rows = |shares: &BTreeMap<String, f64>| {

@@ -7,6 +7,7 @@ mod keyed_queue;
 mod options;
 mod queues;
 mod repeatable;
+mod servers;
 mod thresholds;
 
 use std::fs;

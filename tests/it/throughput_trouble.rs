@@ -2,6 +2,8 @@
 //! is kept and told.
 
 mod held;
+mod restarted;
+mod stopping;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -263,9 +265,8 @@ fn socket(place: &Place) -> String {
     )
 }
 
-/// What a worker's session does when it completes jobs, and when it fetches them.
+/// What a worker's session does when it completes jobs.
 const COMPLETING: &str = "state = ''completed''";
-const FETCHING: &str = "skip locked";
 
 /// Starts a run and waits until it has finished so many drains and workers are at this in the next.
 fn begin(place: &Place, arguments: &[&str], drains: usize, doing: &str) -> Running {
@@ -398,52 +399,6 @@ fn a_server_that_is_gone_for_good_leaves_what_was_measured() {
         .iter()
         .filter(|one| one.message == "the server is gone");
     assert_eq!(gone.count(), 1, "{:?}", result.incidents);
-}
-
-#[test]
-fn a_signal_lets_workers_finish_and_keeps_earlier_drains() {
-    let place = Place::with_warm_cache();
-    let scenario = scenario(&place);
-    let sweep = [
-        &*scenario,
-        "--sweep",
-        "batch-size=100,20",
-        "--concurrency",
-        "100",
-        // Long enough for a look that comes late on a busy machine.
-        "--rows",
-        "4000",
-    ];
-    let running = begin(&place, &sweep, 1, COMPLETING);
-    running.signal(Signal::TERM);
-    running
-        .finish()
-        .expect_code(130)
-        .expect_said(&["stopping: "]);
-    let run = take_run(&place);
-    let [first, second] = &run.results[..] else {
-        panic!("both are kept: {:?}", run.failures);
-    };
-    assert_eq!(
-        (run.status, first.ended),
-        (RunStatus::Interrupted, Ended::Stalled),
-        "those that panicked wait"
-    );
-    assert_eq!(second.ended, Ended::Interrupted);
-    assert!(second.deliveries.completed > 0);
-    assert_eq!(second.deliveries.interrupted, 0, "in good order");
-    assert_eq!(second.ledger.lost, Some(0));
-
-    // The second signal does not wait for tasks that take longer than anybody wants to.
-    let long = [&*scenario, "--task", "io:wait=10min"];
-    let running = begin(&place, &long, 0, FETCHING);
-    running.signal(Signal::INT);
-    wait_for("the first to be heard", || {
-        running.said().contains("stopping: ").then_some(())
-    });
-    running.signal(Signal::INT);
-    running.finish().expect_code(130);
-    assert_eq!(take_run(&place).status, RunStatus::Interrupted);
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub struct Throughput {
     /// How long the workers run, as 30s or 2min, or until-empty
     #[arg(long, value_name = "TIME", value_parser = lasting, help_heading = "What")]
     pub duration: Option<Lasting>,
-    /// How long nothing is counted at the beginning
+    /// How long at the beginning throughput and latency are not counted
     #[arg(long, value_name = "TIME", value_parser = quantity::duration, help_heading = "What")]
     pub warmup: Option<Duration>,
     /// How often to do it, each time on a fresh copy

@@ -1,6 +1,7 @@
 //! What progress says of a queue that is being drained.
 
 use crate::run::event::RunEvent;
+use crate::run::throughput::cell_name;
 use crate::units::{Count, Milliseconds, Significant, counted};
 
 /// Which drain it is: `1 of 12: status-partial on heavy-single-queue, 4 workers, batches of 100`.
@@ -22,8 +23,8 @@ pub(super) fn title(started: &RunEvent) -> String {
     } else {
         String::new()
     };
-    let workers = counted(usize::try_from(*workers).unwrap_or(usize::MAX), "worker");
-    format!("{which}{queue} on {fixture}, {workers}, batches of {batch_size}")
+    let cell = cell_name(*workers, *batch_size);
+    format!("{which}{queue} on {fixture}, {cell}")
 }
 
 /// How it goes: `7,200 jobs/s, backlog 12,400, fetch p95 8.52 ms, no errors`.
@@ -61,11 +62,12 @@ fn errors_of(errors: u64) -> String {
     }
 }
 
-/// What it came to: `90,000 jobs in 12.5 s, 7,200 jobs/s`, or why it failed.
+/// What it came to: `90,000 jobs in 12.5 s, 7,200 jobs/s`, with a warm-up `… jobs/s after the first 2.50 s`, or why it failed.
 pub(super) fn outcome(finished: &RunEvent) -> String {
     let RunEvent::DrainFinished {
         completed,
         elapsed_ms,
+        warmup_ms,
         throughput,
         error,
     } = finished
@@ -79,6 +81,9 @@ pub(super) fn outcome(finished: &RunEvent) -> String {
     );
     if let Some(throughput) = throughput {
         text += &format!(", {} jobs/s", Significant(*throughput));
+        if *warmup_ms > 0.0 {
+            text += &format!(" after the first {}", Milliseconds(*warmup_ms));
+        }
     }
     match error {
         Some(error) => format!("failed after {text}: {error}"),
@@ -123,16 +128,21 @@ mod tests {
             figures(&progress(1, Some(60_000.0))),
             format!("{figures_of}, 1 error, 50 s left")
         );
-        let finished = |error: Option<&str>| RunEvent::DrainFinished {
+        let finished = |error: Option<&str>, warmup_ms: f64| RunEvent::DrainFinished {
             completed: 90_000,
             elapsed_ms: 12_500.0,
+            warmup_ms,
             throughput: Some(7_200.0),
             error: error.map(str::to_owned),
         };
         let came_to = "90,000 jobs in 12.5 s, 7,200 jobs/s";
-        assert_eq!(outcome(&finished(None)), came_to);
+        assert_eq!(outcome(&finished(None, 0.0)), came_to);
         assert_eq!(
-            outcome(&finished(Some("the server is gone"))),
+            outcome(&finished(None, 2500.0)),
+            format!("{came_to} after the first 2.50 s")
+        );
+        assert_eq!(
+            outcome(&finished(Some("the server is gone"), 0.0)),
             format!("failed after {came_to}: the server is gone")
         );
     }

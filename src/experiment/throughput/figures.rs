@@ -16,6 +16,9 @@ const BUSY: f64 = 0.85;
 /// Processors this busy have nothing left to give.
 const SATURATED: f64 = 0.95;
 
+/// Shares of a shorter execution are shares of its beginning and its end, which tell nothing of what limits it.
+const LEAST_NS: u64 = 1_000_000_000;
+
 /// Jobs a second; none without jobs or time.
 pub(super) fn rate(jobs: u64, seconds: f64) -> Option<f64> {
     (jobs > 0 && seconds > 0.0).then(|| jobs as f64 / seconds)
@@ -55,7 +58,7 @@ pub(super) fn steady(series: &Series, duration_s: f64, warmup_s: f64) -> Option<
         .iter()
         .filter(|second| second.second as f64 >= warmup_s && second.length_s >= 1.0)
         .collect();
-    let throughput: Vec<f64> = whole.iter().map(|second| second.throughput()).collect();
+    let throughput: Vec<f64> = whole.iter().filter_map(|one| one.throughput()).collect();
     let latency = whole.iter().map(|second| second.fetch.p95);
     let latency: Option<Vec<f64>> = latency.collect();
     let from = steady_from(&throughput)?;
@@ -73,12 +76,12 @@ pub(super) fn steady(series: &Series, duration_s: f64, warmup_s: f64) -> Option<
     })
 }
 
-/// Processor time of all workers, in nanoseconds.
+/// Processor time of all workers during execution, in nanoseconds.
 pub(super) fn client_cpu_ns(board: &Board) -> u64 {
-    board.workers().map(|worker| worker.cpu_ns.get()).sum()
+    board.workers().map(Counters::executing_cpu_ns).sum()
 }
 
-/// Whether this program was the limit. `program_ns` is all its processor time, `server_ns` the server's where it is known.
+/// Whether this program was the limit. `program_ns` is all its processor time during execution, `server_ns` the server's where it is known.
 pub(super) fn generator(
     board: &Board,
     elapsed_ns: u64,
@@ -91,8 +94,8 @@ pub(super) fn generator(
     }
     let elapsed = elapsed_ns as f64;
     let own = |worker: &Counters| {
-        let (all, tasks) = (worker.cpu_ns.get(), worker.task_cpu_ns.get());
-        all.saturating_sub(tasks) as f64 / elapsed
+        let tasks = worker.task_cpu_ns.get();
+        worker.executing_cpu_ns().saturating_sub(tasks) as f64 / elapsed
     };
     let busiest = board.workers().map(own).reduce(f64::max);
     let machine = elapsed * processors.max(1) as f64;
@@ -105,14 +108,15 @@ pub(super) fn generator(
     Generator {
         cpu_share: share(program_ns),
         busiest_worker: busiest,
-        is_limit: crowded_out || busiest.is_some_and(|busiest| busiest > BUSY),
+        is_limit: elapsed_ns >= LEAST_NS
+            && (crowded_out || busiest.is_some_and(|busiest| busiest > BUSY)),
     }
 }
 
 /// What a run was too short to tell, in a sentence, and that it never became steady.
 pub(super) fn too_short(result: &ThroughputResult) -> Vec<String> {
-    let is_short = result.duration_s < LEAST_VALUES as f64;
     let mut figures = Vec::new();
+    let is_short = whole_seconds(result) < LEAST_VALUES as f64;
     if result.steady.is_none() && is_short {
         figures.push(format!("a steady state ({LEAST_VALUES} s)"));
     }
@@ -128,6 +132,9 @@ pub(super) fn too_short(result: &ThroughputResult) -> Vec<String> {
     }
     figures.extend(missing_percentiles(result));
     let mut notes = Vec::new();
+    if result.is_over_before_measuring() {
+        notes.push("it was over before its warm-up was, so there is no throughput and no latency: take a shorter --warmup or more jobs".to_owned());
+    }
     if !figures.is_empty() {
         notes.push(format!("too short for {}", figures.join(", ")));
     }
@@ -135,6 +142,11 @@ pub(super) fn too_short(result: &ThroughputResult) -> Vec<String> {
         notes.push("throughput or fetch p95 never became steady".to_owned());
     }
     notes
+}
+
+/// Seconds that lie after the warm-up from their beginning to their end.
+fn whole_seconds(result: &ThroughputResult) -> f64 {
+    (result.warmup_s + result.duration_s).floor() - result.warmup_s.ceil()
 }
 
 /// The first percentile of fetches or completions that there are too few calls for, which goes for those beyond it.
@@ -158,6 +170,8 @@ fn missing_percentiles(result: &ThroughputResult) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::board::Shape;
+    use crate::load::recorder::Recorder;
 
     #[test]
     fn what_is_there_is_not_missed() {
@@ -182,6 +196,70 @@ mod tests {
         let release = result.latency.get_mut("release").unwrap();
         release.service.as_mut().unwrap().p95 = None;
         assert_eq!(too_short(&result), [sentence]);
+    }
+
+    #[test]
+    fn a_run_is_short_by_its_whole_seconds() {
+        let mut result = ThroughputResult::specimen();
+        (result.steady, result.per_job) = (None, None);
+        result.tenths.clear();
+        // Neither the rest of the second in which it warmed up nor its last part is one to look at.
+        (result.warmup_s, result.duration_s) = (0.5, 10.4);
+        assert_eq!(too_short(&result), ["too short for a steady state (10 s)"]);
+        result.duration_s = 10.5;
+        let never = "throughput or fetch p95 never became steady";
+        assert_eq!(too_short(&result), [never]);
+    }
+
+    #[test]
+    fn a_run_that_is_over_before_its_warm_up_says_so() {
+        let mut result = ThroughputResult::specimen();
+        result.throughput = None;
+        let said = too_short(&result);
+        assert!(said[0].contains("before its warm-up was"), "{said:?}");
+        result.deliveries = Deliveries::default();
+        assert_eq!(too_short(&result), Vec::<String>::new());
+    }
+
+    #[test]
+    fn seconds_after_the_end_do_not_count_as_standing_still() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let mut recorder = Recorder::new(0, sender, 0, 0);
+        // Every second is alike; one answer came in two seconds after the end.
+        for second in (0..12).chain([13]) {
+            let at_ns = second * LEAST_NS + LEAST_NS / 2;
+            recorder.jobs_completed(at_ns, if second < 12 { 1000 } else { 1 });
+            recorder.record(Operation::Fetch, at_ns, 1_000_000, 10);
+        }
+        recorder.finish();
+        let mut series = Series::new(0.0);
+        series.collect(&receiver);
+        let steady = steady(&series, 12.0, 0.0).expect("it never changes");
+        assert_eq!((steady.from_s, steady.throughput), (0.0, 1000.0));
+    }
+
+    /// A worker that used its processor as long before the start as in all of the execution, which took this long.
+    fn after_a_start(elapsed_ns: u64, busy_ns: u64) -> Generator {
+        let shape = Shape {
+            workers: 1,
+            jobs: 1,
+        };
+        let board = Board::anonymous(shape).unwrap();
+        board.worker(0).cpu_before_ns.set(busy_ns);
+        board.worker(0).cpu_ns.set(2 * busy_ns);
+        assert_eq!(client_cpu_ns(&board), busy_ns);
+        generator(&board, elapsed_ns, client_cpu_ns(&board), None, 2)
+    }
+
+    #[test]
+    fn the_generator_is_judged_by_what_it_did_during_execution() {
+        let half = after_a_start(2 * LEAST_NS, LEAST_NS);
+        assert_eq!((half.cpu_share, half.busiest_worker), (0.25, Some(0.5)));
+        assert!(!half.is_limit);
+        assert!(after_a_start(LEAST_NS, LEAST_NS).is_limit);
+        // Too short to say.
+        let short = after_a_start(LEAST_NS / 2, LEAST_NS / 2);
+        assert_eq!((short.busiest_worker, short.is_limit), (Some(1.0), false));
     }
 
     #[test]

@@ -6,15 +6,18 @@ pub mod ground;
 mod jobs;
 mod one_drain;
 mod progress;
+mod rest;
 mod server;
 mod settings;
+mod stop;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use self::one_drain::DrainError;
+use self::stop::Stage;
+pub use self::stop::{Heard, Stop};
 use super::plans::save;
 use crate::definition::scenario::plan::{Drain, Plan};
 use crate::fixture::build::BuildError;
@@ -27,7 +30,7 @@ use crate::postgres::workspace::Workspace;
 use crate::run::environment::FixtureRecord;
 use crate::run::event::{Events, RunEvent};
 use crate::run::store::{RunStore, StoreError};
-use crate::run::throughput::{Ended, Scaling};
+use crate::run::throughput::{Ended, Scaling, cell_name};
 use crate::run::{Failure, ThroughputResult, ThroughputRun};
 
 /// Why a run could not go on.
@@ -74,28 +77,6 @@ pub struct DrainOptions {
     pub program: Program,
 }
 
-/// Asks workers to stop.
-#[derive(Debug, Default)]
-pub struct Stop {
-    asked: Arc<AtomicBool>,
-    /// Whether there are workers who will hear it.
-    heard: AtomicBool,
-}
-
-impl Stop {
-    /// Asks the workers to stop and the run to end with them; says whether there are any.
-    pub fn ask(&self) -> bool {
-        self.asked.store(true, Ordering::Relaxed);
-        self.heard.load(Ordering::Relaxed)
-    }
-
-    /// Whether somebody has asked.
-    #[must_use]
-    pub fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::Relaxed)
-    }
-}
-
 /// What a run is made of. What it finds is in a run, and on disk after each drain.
 #[derive(Debug)]
 pub struct ThroughputExperiment<'e> {
@@ -122,45 +103,51 @@ impl ThroughputExperiment<'_> {
     /// If the run folder cannot be written, the server is gone or has not room for the workers; what was drained before is in the run.
     pub async fn run(&self, run: &mut ThroughputRun) -> Result<(), ThroughputError> {
         self.check_connections().await?;
-        let first = run.results.len();
+        let earlier = (run.results.len(), run.scaling.len());
         let drains = self.plan.drains();
         for (number, drain) in drains.iter().enumerate() {
             if self.stop.is_asked() {
                 break;
             }
             self.announce(drain, number as u64 + 1, drains.len() as u64);
-            let error = match self.drain(drain, run.results.len() + 1).await {
-                Ok((result, processes_bytes)) => {
-                    let all = peak_rss_bytes() + processes_bytes;
-                    run.peak_rss_bytes = run.peak_rss_bytes.max(all);
-                    let finished = finished(&result);
-                    run.timing.clone_ms += result.set_up.copy_ms;
-                    run.timing.execute_ms += (result.warmup_s + result.duration_s) * 1000.0;
-                    if let Some(wrong) = result.contradiction() {
-                        let message = format!(
-                            "{wrong}: its counts cannot be believed; this is a mistake of {}, please report it",
-                            env!("CARGO_PKG_NAME")
-                        );
-                        run.failures.push(self.failure(drain, message));
-                    }
-                    run.results.push(result);
-                    self.events.emit(finished);
-                    None
-                }
-                Err(error) => Some(error.to_string()),
-            };
-            if let Some(message) = error {
-                self.fail(drain, &message, run);
+            let drained = self.drain(drain, run.results.len() + 1).await;
+            self.take_in(drain, drained, run);
+            if self.plan.is_sweep {
+                // Anew after each: whatever ends the sweep, what it came to until then is told.
+                run.scaling.truncate(earlier.1);
+                run.scaling.extend(Scaling::of(&run.results[earlier.0..]));
             }
             save(run, self.store, self.started)?;
+            self.stop.enter(Stage::Between);
             self.check_server(drains.len() - number - 1).await?;
         }
-        if self.plan.is_sweep {
-            let scaling = Scaling::of(&run.results[first..]);
-            run.scaling.extend(scaling);
-        }
-        save(run, self.store, self.started)?;
         Ok(())
+    }
+
+    /// Puts what came of a drain into the run, and tells.
+    fn take_in(
+        &self,
+        drain: &Drain,
+        drained: Result<(ThroughputResult, u64), DrainError>,
+        run: &mut ThroughputRun,
+    ) {
+        let (result, processes_bytes) = match drained {
+            Ok(drained) => drained,
+            Err(error) => return self.fail(drain, error.to_string(), run),
+        };
+        let all = peak_rss_bytes() + processes_bytes;
+        run.peak_rss_bytes = run.peak_rss_bytes.max(all);
+        run.timing.clone_ms += result.set_up.copy_ms;
+        run.timing.execute_ms += (result.warmup_s + result.duration_s) * 1000.0;
+        if let Some(wrong) = result.contradiction() {
+            let message = format!(
+                "{wrong}: its counts cannot be believed; this is a mistake of {}, please report it",
+                env!("CARGO_PKG_NAME")
+            );
+            run.failures.push(self.failure(drain, message));
+        }
+        self.events.emit(finished(&result));
+        run.results.push(result);
     }
 
     async fn check_connections(&self) -> Result<(), ThroughputError> {
@@ -182,14 +169,15 @@ impl ThroughputExperiment<'_> {
         });
     }
 
-    fn fail(&self, drain: &Drain, message: &str, run: &mut ThroughputRun) {
+    fn fail(&self, drain: &Drain, message: String, run: &mut ThroughputRun) {
         self.events.emit(RunEvent::DrainFinished {
             completed: 0,
             elapsed_ms: 0.0,
+            warmup_ms: 0.0,
             throughput: None,
-            error: Some(message.to_owned()),
+            error: Some(message.clone()),
         });
-        run.failures.push(self.failure(drain, message.to_owned()));
+        run.failures.push(self.failure(drain, message));
     }
 
     fn failure(&self, drain: &Drain, message: String) -> Failure {
@@ -198,7 +186,7 @@ impl ThroughputExperiment<'_> {
             queue: Some(self.plan.queues[drain.queue].name.clone()),
             fixture: Some(self.plan.fixture.name.clone()),
             statement: None,
-            variant: None,
+            variant: Some(cell_name(drain.cell.workers, drain.cell.batch_size)),
             message,
         }
     }
@@ -213,7 +201,8 @@ impl ThroughputExperiment<'_> {
 fn finished(result: &ThroughputResult) -> RunEvent {
     RunEvent::DrainFinished {
         completed: result.deliveries.completed,
-        elapsed_ms: result.duration_s * 1000.0,
+        elapsed_ms: (result.warmup_s + result.duration_s) * 1000.0,
+        warmup_ms: result.warmup_s * 1000.0,
         throughput: result.throughput,
         error: (result.ended == Ended::Failed).then(|| reason(result)),
     }

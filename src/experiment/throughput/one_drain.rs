@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
@@ -15,14 +14,15 @@ use super::jobs::Jobs;
 use super::progress::Progress;
 use super::server::ServerWatch;
 use super::settings;
+use super::stop::Stage;
 use crate::definition::Queue;
 use crate::definition::scenario::Workers;
 use crate::definition::scenario::plan::{Drain, Plan};
 use crate::fixture::build::BuildError;
 use crate::load::assignment::{Assignment, QueueFiles};
-use crate::load::board::{Board, Shape};
+use crate::load::board::{Board, Phase, Shape};
 use crate::load::clock::now_ns;
-use crate::load::drain::{self, Drained};
+use crate::load::drain::Drained;
 use crate::load::fleet::{self, FleetError, FleetOutcome, SharedBoard, Terms};
 use crate::load::processes::dealt_out;
 use crate::load::series::Series;
@@ -70,12 +70,12 @@ pub(super) enum DrainError {
 }
 
 /// What is known before the workers come.
-struct Prepared<'p> {
-    queue: &'p Queue,
+pub(super) struct Prepared<'p> {
+    pub(super) queue: &'p Queue,
     drain: &'p Drain,
     workers: Workers,
-    jobs: &'p Jobs,
-    assignment: Assignment,
+    pub(super) jobs: &'p Jobs,
+    pub(super) assignment: Assignment,
     beforehand: Beforehand,
     copy_ms: f64,
     notes: Vec<String>,
@@ -86,8 +86,9 @@ struct Gone {
     board: Arc<Board>,
     outcome: FleetOutcome,
     observed: Observations,
-    drained: Option<Drained>,
-    /// Processor time of this program and its worker processes, in nanoseconds.
+    /// What was left, or why nobody has looked.
+    drained: Result<Drained, String>,
+    /// Processor time of this program and its worker processes during execution, in nanoseconds.
     program_ns: u64,
     notes: Vec<String>,
 }
@@ -179,43 +180,39 @@ impl ThroughputExperiment<'_> {
         if !watch.has_statements() {
             notes.push(ground::without_statements(self.workspace));
         }
-        let program_before = own_ns();
-        let outcome = self.fleet(prepared, shared).await?;
-        let program_ns = own_ns().saturating_sub(program_before)
-            + if prepared.workers.processes > 0 {
-                figures::client_cpu_ns(&board)
-            } else {
-                0
-            };
+        let (outcome, own_ns) = self.fleet(prepared, shared).await?;
+        let processes_ns = match prepared.workers.processes {
+            0 => 0,
+            _ => figures::client_cpu_ns(&board),
+        };
         let named = ground::named_statements(prepared.queue);
         let observed = watch
             .finish(Execution {
                 began_ns: outcome.began_ns.unwrap_or(outcome.ended_ns),
                 ended_ns: outcome.ended_ns,
+                done: board.control().done(),
                 completed: figures::deliveries(&board).completed,
                 client_cpu_ns: figures::client_cpu_ns(&board),
                 named: &named,
             })
             .await;
-        let drained = self
-            .drain_rest(prepared, &board, &outcome, &mut notes)
-            .await;
+        let drained = self.drain_rest(prepared, &board, &outcome).await;
         Ok(Gone {
             board,
             outcome,
             observed,
             drained,
-            program_ns,
+            program_ns: own_ns + processes_ns,
             notes,
         })
     }
 
-    /// The workers' whole life.
+    /// The workers' whole life. With it comes this program's processor time during execution, in nanoseconds.
     async fn fleet(
         &self,
         prepared: &Prepared<'_>,
         shared: SharedBoard,
-    ) -> Result<FleetOutcome, DrainError> {
+    ) -> Result<(FleetOutcome, u64), DrainError> {
         let scenario = &self.plan.scenario;
         let mut server = ServerWatch::new(self.workspace);
         let terms = Terms {
@@ -230,58 +227,23 @@ impl ThroughputExperiment<'_> {
         let address = self.workspace.databases().address();
         let assignment = Arc::new(prepared.assignment.clone());
         let mut started = shared.start(address, &assignment, &self.options.program)?;
-        self.stop.heard.store(true, Ordering::Relaxed);
+        self.stop.enter(Stage::Workers);
+        let mut before_ns = None;
         let (crew, intervals) = (started.crew.as_mut(), &started.intervals);
         let look = |board: &Board, series: &Series| {
+            if before_ns.is_none() && board.control().phase() >= Phase::Running {
+                before_ns = Some(own_ns());
+            }
+            if self.stop.is_hurried() {
+                board.control().end();
+            }
             server.look();
             progress.look(board, series);
         };
         let outcome = fleet::coordinate(&board, crew, intervals, &terms, look).await;
-        self.stop.heard.store(false, Ordering::Relaxed);
-        Ok(outcome)
-    }
-
-    /// Looks for what the workers left in the queue.
-    async fn drain_rest(
-        &self,
-        prepared: &Prepared<'_>,
-        board: &Arc<Board>,
-        outcome: &FleetOutcome,
-        notes: &mut Vec<String>,
-    ) -> Option<Drained> {
-        if !self.options.drain_rest {
-            notes.push("what was left in the queue was not drained (--no-drain): nobody knows whether jobs are lost".to_owned());
-            return None;
-        }
-        if self.has_lost_server() {
-            notes.push("the server is gone, so what was left in the queue was not drained: nobody knows whether jobs are lost".to_owned());
-            return None;
-        }
-        let is_empty = outcome.ended == Ended::Empty && prepared.jobs.all_are_due();
-        let untouched = figures::deliveries(board);
-        if is_empty && untouched.total == untouched.completed {
-            return Some(Drained {
-                is_complete: true,
-                ..Drained::default()
-            });
-        }
-        let drain = drain::Drain {
-            address: self.workspace.databases().address(),
-            database: &prepared.assignment.database,
-            queue: prepared.queue,
-            queue_names: &prepared.jobs.queue_names,
-            board,
-        };
-        match drain.run().await {
-            Ok(drained) => {
-                notes.extend(drained.notes.iter().cloned());
-                Some(drained)
-            }
-            Err(error) => {
-                notes.push(format!("{error}: nobody knows whether jobs are lost"));
-                None
-            }
-        }
+        self.stop.enter(Stage::Rest);
+        let now_ns = own_ns();
+        Ok((outcome, now_ns - before_ns.unwrap_or(now_ns).min(now_ns)))
     }
 
     /// Puts together what came of it, and keeps its series and histograms.
@@ -299,6 +261,7 @@ impl ThroughputExperiment<'_> {
         let mut result = self.described(&prepared);
         result.began = outcome.began_ns.and_then(|_| moment(began));
         result.ended = outcome.ended;
+        result.warmup_s = result.warmup_s.min(elapsed_s);
         result.duration_s = outcome.measured_s().unwrap_or(0.0);
         let completed = board.workers().map(|one| one.completed_after_warmup.get());
         result.throughput = figures::rate(completed.sum(), result.duration_s);
@@ -306,8 +269,14 @@ impl ThroughputExperiment<'_> {
         result.fetches = figures::fetches(board);
         result.deliveries = figures::deliveries(board);
         let drained = gone.drained.as_ref();
-        let is_complete = drained.is_some_and(|drained| drained.is_complete);
+        let is_complete = drained.is_ok_and(|drained| drained.is_complete);
         result.ledger = board.ledger().count(is_complete);
+        // Where every job is done, nothing was left, and nobody had to look.
+        let of_rest = match drained {
+            Ok(drained) => drained.notes.clone(),
+            Err(reason) if result.ledger.lost.is_none() => vec![reason.clone()],
+            Err(_) => Vec::new(),
+        };
         result.latency = outcome.series.latency();
         result.per_job = observed.per_job;
         result.tenths.clone_from(&observed.tenths);
@@ -330,6 +299,7 @@ impl ThroughputExperiment<'_> {
             prepared.notes,
             observed.notes.clone(),
             gone.notes.clone(),
+            of_rest,
             prepared.beforehand.notes,
             figures::too_short(&result),
         ];
@@ -441,7 +411,7 @@ fn moment(time: SystemTime) -> Option<String> {
 /// What the monitor asks of the board.
 fn observed(board: &Arc<Board>) -> Observed {
     let workers = board.shape().workers;
-    let (states, jobs) = (Arc::clone(board), Arc::clone(board));
+    let [states, jobs, running] = [(); 3].map(|()| Arc::clone(board));
     Observed {
         workers: workers as u64,
         now_ns,
@@ -449,6 +419,7 @@ fn observed(board: &Arc<Board>) -> Observed {
             let index = usize::try_from(number).ok()?.checked_sub(1)?;
             (index < workers).then(|| states.worker(index).state())
         }),
+        is_running: Box::new(move || running.control().is_executing(now_ns())),
         completed: Box::new(move || jobs.control().done()),
     }
 }

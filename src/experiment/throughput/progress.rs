@@ -55,19 +55,50 @@ impl<'p> Progress<'p> {
         self.seen.push((now, completed));
         let elapsed_s = elapsed_ns as f64 / 1e9;
         let latest = series.latest(elapsed_s);
-        let sum =
-            |of: fn(&crate::load::board::Counters) -> u64| -> u64 { board.workers().map(of).sum() };
         self.events.emit(RunEvent::DrainProgress {
             completed,
             jobs: self.jobs,
             throughput: (completed - before) as f64 / ((now - then).max(1) as f64 / 1e9),
             backlog: board.control().backlog(),
             fetch_p95_ms: latest.and_then(|second| second.fetch.p95),
-            errors: sum(|worker| worker.fetches_errored.get()) + sum(|worker| worker.retries.get()),
+            errors: board.workers().map(|worker| worker.errors.get()).sum(),
             elapsed_ms: elapsed_s * 1000.0,
             duration_ms: self
                 .duration
                 .map(|duration| duration.as_secs_f64() * 1000.0),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::load::board::Shape;
+
+    #[test]
+    fn a_fetch_that_was_tried_again_is_one_error() {
+        let shape = Shape {
+            workers: 2,
+            jobs: 1,
+        };
+        let board = Board::anonymous(shape).unwrap();
+        board.control().go(1, 1);
+        for counters in board.workers() {
+            counters.fetches_errored.add(1);
+            counters.retries.add(1);
+            counters.errors.add(1);
+        }
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let hearing = Arc::clone(&told);
+        let events = Events::new(move |event| {
+            if let RunEvent::DrainProgress { errors, .. } = event {
+                hearing.lock().unwrap().push(errors);
+            }
+        });
+        Progress::new(&events, 1, None).look(&board, &Series::new(0.0));
+        assert_eq!(*told.lock().unwrap(), [2]);
     }
 }

@@ -86,6 +86,12 @@ impl Control {
         self.go_ns.get()
     }
 
+    /// Whether workers fetch at `now_ns`: neither wait for the start any more nor only finish what they hold.
+    #[must_use]
+    pub fn is_executing(&self, now_ns: u64) -> bool {
+        self.phase() == Phase::Running && now_ns >= self.go_ns()
+    }
+
     /// The end of the warm-up.
     #[must_use]
     pub fn measure_from_ns(&self) -> u64 {
@@ -136,8 +142,13 @@ mod tests {
             (control.phase(), control.go_ns(), control.measure_from_ns()),
             (Phase::Running, 5, 7)
         );
+        assert_eq!(
+            [4, 5].map(|now_ns| control.is_executing(now_ns)),
+            [false, true]
+        );
         control.end();
         control.stop(9);
+        assert!(!control.is_executing(10));
         assert_eq!(control.phase(), Phase::Ended);
     }
 }

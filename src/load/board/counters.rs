@@ -75,7 +75,9 @@ pub struct Counters {
     pub held: Counter,
     /// Processor time of its thread, in nanoseconds.
     pub cpu_ns: Counter,
-    /// Of that, what its tasks took.
+    /// Of that, what it took before execution began.
+    pub cpu_before_ns: Counter,
+    /// Of the processor time, what its tasks took.
     pub task_cpu_ns: Counter,
     /// What its tasks came to, in their own metric's unit.
     pub task_amount: Counter,
@@ -104,6 +106,12 @@ impl Counters {
     /// Says what the worker is doing.
     pub fn set_state(&self, state: WorkerState) {
         self.state.set(state as u64);
+    }
+
+    /// Processor time of its thread since execution began, in nanoseconds.
+    #[must_use]
+    pub fn executing_cpu_ns(&self) -> u64 {
+        self.cpu_ns.get().saturating_sub(self.cpu_before_ns.get())
     }
 
     /// Calls of fetch by how they ended.

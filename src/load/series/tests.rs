@@ -106,10 +106,27 @@ fn seconds_tell_what_happened_in_them() {
     assert_eq!((before.is_measured, split.is_measured), (false, true));
     assert_eq!((split.fetch.n, split.fetch.p50), (200, Some(0.5)));
     assert_eq!((split.backlog, seconds[2].backlog), (None, Some(7)));
-    assert_eq!((seconds[4].length_s, seconds[4].throughput()), (0.5, 0.0));
+    assert_eq!(
+        (seconds[4].length_s, seconds[4].throughput()),
+        (0.5, Some(0.0))
+    );
     assert_eq!(series.latest(1.9), None);
     assert_eq!(series.latest(2.1).unwrap().second, 0);
-    assert_eq!(series.latest(2.1).unwrap().throughput(), 2000.0);
+    assert_eq!(series.latest(2.1).unwrap().throughput(), Some(2000.0));
+}
+
+#[test]
+fn answers_after_the_end_are_in_seconds_that_last_no_time() {
+    let (series, _) = recorded(3, 20);
+    let seconds = series.seconds(1.5);
+    let told: Vec<(f64, Option<f64>)> = seconds
+        .iter()
+        .map(|second| (second.length_s, second.throughput()))
+        .collect();
+    assert_eq!(told, [(1.0, Some(400.0)), (0.5, Some(800.0)), (0.0, None)]);
+    let csv = series.csv(1.5);
+    let last = csv.lines().last().unwrap();
+    assert!(last.starts_with("2,0.000,true,400,,40,"), "{last}");
 }
 
 #[test]

@@ -111,13 +111,14 @@ fn seconds(seconds: f64) -> Duration {
 }
 
 fn line(second: &SecondSummary) -> String {
+    let throughput = second.throughput();
+    let throughput = throughput.map_or(String::new(), |value| format!("{value:.1}"));
     let mut line = format!(
-        "{},{:.3},{},{},{:.1},{},{},{},{}",
+        "{},{:.3},{},{},{throughput},{},{},{},{}",
         second.second,
         second.length_s,
         second.is_measured,
         second.completed,
-        second.throughput(),
         second.fetches,
         second.empty,
         second.errors,

@@ -68,10 +68,14 @@ pub(super) fn number(number: u64, noun: &str) -> String {
     counted(usize::try_from(number).unwrap_or(usize::MAX), noun)
 }
 
+/// Why there is no throughput although jobs were completed.
+const OVER_BEFORE: &str = "it was over before its warm-up was";
+
 /// The result in one line.
 pub(super) fn headline(result: &ThroughputResult) -> String {
     let mut parts = vec![match result.throughput {
         Some(throughput) => format!("{} jobs/s", Significant(throughput)),
+        None if result.is_over_before_measuring() => OVER_BEFORE.to_owned(),
         None => "no job completed".to_owned(),
     }];
     let fetch = result.latency.get("fetch").and_then(|one| one.service);
@@ -250,7 +254,12 @@ fn execution(result: &ThroughputResult) -> Vec<Fact> {
 
 fn throughput(result: &ThroughputResult) -> String {
     let Some(overall) = result.throughput else {
-        return format!("{UNKNOWN} (no job was completed)");
+        let why = if result.is_over_before_measuring() {
+            OVER_BEFORE
+        } else {
+            "no job was completed"
+        };
+        return format!("{UNKNOWN} ({why})");
     };
     let workers = result.worker_results.iter();
     let each: Vec<f64> = workers.filter_map(|worker| worker.throughput).collect();

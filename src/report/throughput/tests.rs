@@ -11,7 +11,7 @@ use crate::run::throughput::{
     Ended, Interval, LedgerExample, ScalabilityFit, Scaling, SweptCell, ThroughputResult,
     ThroughputRun,
 };
-use crate::run::{Run, RunKind, RunStatus, Timing};
+use crate::run::{Failure, Run, RunKind, RunStatus, Timing};
 
 fn run(results: Vec<ThroughputResult>) -> ThroughputRun {
     let mut run = Run::begin(
@@ -284,6 +284,32 @@ fn many_workers_are_folded_and_a_run_that_measured_nothing_says_so() {
     empty.status = RunStatus::Interrupted;
     let text = printed(&empty, Format::Table, 80);
     assert!(text.contains("INTERRUPTED · 0 drains measured"), "{text}");
+}
+
+#[test]
+fn a_drain_that_was_over_before_its_warm_up_completed_its_jobs_all_the_same() {
+    let mut result = ThroughputResult::specimen();
+    (result.throughput, result.duration_s) = (None, 0.0);
+    let text = printed(&run(vec![result]), Format::Table, 100);
+    let said = "it was over before its warm-up was";
+    assert_eq!(text.matches(said).count(), 2, "{text}");
+    assert!(!text.contains("no job"), "{text}");
+}
+
+#[test]
+fn a_drain_that_could_not_be_measured_is_named() {
+    let mut run = run(vec![ThroughputResult::specimen()]);
+    run.failures.push(Failure {
+        postgres: "15.18".to_owned(),
+        queue: Some("status-partial".to_owned()),
+        fixture: Some("heavy-single-queue".to_owned()),
+        statement: None,
+        variant: Some("8 workers, batches of 100".to_owned()),
+        message: "disk full".to_owned(),
+    });
+    let text = printed(&run, Format::Markdown, 100);
+    let named = "status-partial on heavy-single-queue, 8 workers, batches of 100: disk full";
+    assert!(text.contains(named), "{text}");
 }
 
 #[test]

@@ -175,11 +175,11 @@ pub(super) fn failure(failure: &Failure) -> String {
         parts.push(&failure.postgres);
         return format!("{}: {}", inert(&parts.join(" ")), inert(&failure.message));
     }
-    format!(
-        "{}: {}",
-        inert(&parts.join(" on ")),
-        inert(&failure.message)
-    )
+    let mut what = parts.join(" on ");
+    if let Some(cell) = &failure.variant {
+        what += &format!(", {cell}");
+    }
+    format!("{}: {}", inert(&what), inert(&failure.message))
 }
 
 fn summary(run: &ThroughputRun) -> String {

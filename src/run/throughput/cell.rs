@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{TaskRecord, ThroughputResult};
 use crate::definition::scenario::{Completion, Outcomes};
 use crate::stats::spread::median;
+use crate::units::counted;
 
 /// What a drain was asked to do; drains that were asked for the same are repeats of each other.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +73,13 @@ impl Cell {
             settings: result.settings.clone(),
         }
     }
+}
+
+/// A cell of a sweep in words: `8 workers, batches of 100`. Drains that failed carry it as their variant.
+#[must_use]
+pub fn cell_name(workers: u64, batch_size: u64) -> String {
+    let workers = counted(usize::try_from(workers).unwrap_or(usize::MAX), "worker");
+    format!("{workers}, batches of {batch_size}")
 }
 
 /// Drains that were asked for the same, one at least.

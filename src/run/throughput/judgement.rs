@@ -82,6 +82,12 @@ impl ThroughputResult {
         self.ended == Ended::Failed || self.gave_up().next().is_some()
     }
 
+    /// Whether jobs were completed, but all of them before the warm-up was over.
+    #[must_use]
+    pub fn is_over_before_measuring(&self) -> bool {
+        self.throughput.is_none() && self.deliveries.completed > 0
+    }
+
     /// Whether every threshold held.
     #[must_use]
     pub fn thresholds_held(&self) -> bool {

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use pgq_analyze::definition::scenario::Completion;
 use pgq_analyze::run::throughput::{Ended, ThroughputResult};
 
-use super::{assert_emptied, drained, keyed_queue};
+use super::{assert_emptied, drained, keyed_queue, read, throughput};
 use crate::place::Place;
+use crate::program::run_folder;
 
 /// How often the server was called to complete.
 #[track_caller]
@@ -167,4 +168,29 @@ fn steps_that_are_done_are_skipped() {
     assert!(rows("step-load") > 0 && rows("step-save") > 0);
     let metric = result.task_metric.as_ref().expect("tasks did steps");
     assert_eq!(metric.name, "steps per second");
+}
+
+#[test]
+fn a_drain_that_is_over_before_its_warm_up_says_so() {
+    let place = Place::with_warm_cache();
+    let ran = throughput(&place, &["quick", "--warmup=20s"]).expect_code(0);
+    assert!(!ran.stdout.contains("no job"), "{}", ran.stdout);
+    let run = read(&run_folder(&place));
+    let result = &run.results[0];
+    assert_emptied(result, 100);
+    assert_eq!((result.throughput, result.duration_s), (None, 0.0));
+    assert!(result.warmup_s > 0.0 && result.warmup_s < 20.0);
+    let executed_s = run.timing.execute_ms / 1000.0;
+    assert!((executed_s - result.warmup_s).abs() < 1e-6, "{executed_s}");
+    let notes = result.notes.join("\n");
+    assert!(notes.contains("over before its warm-up was"), "{notes}");
+}
+
+#[test]
+fn nobody_has_to_look_for_what_is_left_where_nothing_is() {
+    let place = Place::with_warm_cache();
+    let run = drained(&place, &["quick", "--no-drain"]);
+    assert_emptied(&run.results[0], 100);
+    let notes = run.results[0].notes.join("\n");
+    assert!(!notes.contains("nobody knows"), "{notes}");
 }

@@ -3,7 +3,7 @@
 use super::UnpairedDrain;
 use crate::definition::scenario::Completion;
 use crate::run::environment::version_numbers;
-use crate::run::throughput::{Cell, Repeats, TaskRecord, ThroughputRun, repeats};
+use crate::run::throughput::{Cell, Repeats, TaskRecord, ThroughputRun, cell_name, repeats};
 use crate::run::{Failure, RunStatus};
 use crate::units::{Count, counted};
 
@@ -167,8 +167,10 @@ fn was_to_drain(run: &ThroughputRun, cell: &Cell) -> bool {
 /// Whether a drain of this kind failed by it.
 fn is_about(failure: &Failure, cell: &Cell) -> bool {
     let is = |given: &Option<String>, name: &str| given.as_deref().is_none_or(|one| one == name);
+    let name = cell_name(cell.workers, cell.batch_size);
     is(&failure.queue, &cell.queue)
         && is(&failure.fixture, &cell.fixture)
+        && is(&failure.variant, &name)
         && version_numbers(&failure.postgres).0 == version_numbers(&cell.postgres).0
 }
 

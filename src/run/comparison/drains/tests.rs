@@ -5,7 +5,7 @@ use super::{ComparedDrain, DrainComparison, JobTolerances, compare_drains};
 use crate::definition::queue::Delivery;
 use crate::run::comparison::gate::Outcome;
 use crate::run::comparison::{ComparisonError, Effect, FailOn, Options, Verdict};
-use crate::run::throughput::{Ended, ThroughputResult};
+use crate::run::throughput::{Ended, ThroughputResult, cell_name};
 use crate::run::{Failure, RunStatus, ThroughputRun};
 
 fn only(comparison: &DrainComparison) -> &ComparedDrain {
@@ -319,17 +319,29 @@ fn other_cells_are_not_compared_and_failures_are_inconclusive() {
         both(&first, &second),
         Err(ComparisonError::NoDrainInCommon { .. })
     ));
-    second.failures = vec![Failure {
+    let mut failure = Failure {
         postgres: "15.18".to_owned(),
         queue: Some("status-partial".to_owned()),
         fixture: Some("heavy-single-queue".to_owned()),
         statement: None,
         variant: None,
         message: "disk full".to_owned(),
-    }];
-    let comparison = both(&first, &second).expect("alike");
-    assert_eq!(comparison.drains[0].verdict, Verdict::Inconclusive);
-    assert_eq!(comparison.not_measured, []);
+    };
+    let one = &first.results[0];
+    for variant in [None, Some(cell_name(one.workers, one.batch_size))] {
+        failure.variant = variant;
+        second.failures = vec![failure.clone()];
+        let comparison = both(&first, &second).expect("alike");
+        assert_eq!(comparison.drains[0].verdict, Verdict::Inconclusive);
+        assert_eq!(comparison.not_measured, []);
+    }
+    // Of another cell it tells nothing.
+    failure.variant = Some(cell_name(one.workers + 1, one.batch_size));
+    second.failures = vec![failure];
+    assert!(matches!(
+        both(&first, &second),
+        Err(ComparisonError::NoDrainInCommon { .. })
+    ));
 }
 
 #[test]
