@@ -178,7 +178,8 @@ pub async fn coordinate(
     let (mut series, mut happened) = (coordinator.series, coordinator.happened);
     happened.extend(crew.look(board));
     series.collect(intervals);
-    board.workers().for_each(|counters| counters.close());
+    let killed = board.workers().filter(|one| one.finished_ns.get() == 0);
+    killed.for_each(|counters| counters.close());
     let last_ns = board.workers().map(|one| one.last_completion_ns.get());
     let last_ns = last_ns.max().unwrap_or(0);
     let over_ns = match (ended, began_ns, terms.duration) {
@@ -268,6 +269,7 @@ impl<O: FnMut(&Board, &Series)> Coordinator<'_, O> {
                 now_ns: now,
                 over_ns,
                 is_settled: self.board.control().is_settled(),
+                all_were_due: self.board.control().all_were_due(),
                 is_asked_to_stop: self.terms.stop.load(Ordering::Relaxed),
                 have_ended: self.crew.have_ended(),
                 are_idle: watch::are_idle(self.board),

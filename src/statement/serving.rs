@@ -24,6 +24,7 @@ pub use call::in_one_transaction;
 pub use columns::Columns;
 pub use input::{Input, NewJob, Outcome, Timestamp};
 use layout::Layout;
+pub use layout::STEP_KEY;
 use settled::Keys;
 pub use settled::Settled;
 
@@ -50,7 +51,7 @@ pub struct Answer {
     pub affected: u64,
     /// What the other statements came to, by their number in the file.
     others: Vec<(usize, Part)>,
-    /// Where a call has one job: rows affected by each call.
+    /// Where a call has one job: rows that the statement which decides affected in each call.
     by_call: Vec<u64>,
 }
 
@@ -191,6 +192,11 @@ impl Serving {
     pub fn jobs_of(&self, answer: &Answer, jobs: &[&FetchedJob]) -> Option<Vec<Option<usize>>> {
         if jobs.len() == 1 {
             return Some(vec![Some(0); answer.rows.len()]);
+        }
+        if self.is_per_job() {
+            let calls = answer.by_call.iter().enumerate();
+            let owners = calls.flat_map(|(job, rows)| (0..*rows).map(move |_| Some(job)));
+            return Some(owners.take(answer.rows.len()).collect());
         }
         let keys = Keys::of(&self.layout.steps[self.layout.answering].keys.pairs, jobs)?;
         Some(answer.rows.iter().map(|row| keys.job(row)).collect())

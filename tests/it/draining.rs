@@ -403,6 +403,7 @@ async fn a_run_that_is_stopped_hands_back_what_it_holds() {
     let stage = Stage::set().await;
     let mut assignment = assignment("status-partial");
     assignment.workers.concurrency = 4;
+    assignment.workers.batch_size = 100;
     assignment.task = Task::Io {
         wait: Duration::from_millis(20),
     };

@@ -37,6 +37,8 @@ pub struct Control {
     stop_by_ns: Counter,
     /// Jobs that are to be settled before the queue counts as empty: those that are due.
     pub due: Counter,
+    /// Jobs that are to be drained in the end, due or not.
+    pub(in crate::load) expected: Counter,
     /// On a cache line of its own: every worker writes it.
     pub(in crate::load) done: Apart,
     pub(in crate::load) unexpected: Counter,
@@ -108,6 +110,12 @@ impl Control {
     #[must_use]
     pub fn unexpected(&self) -> u64 {
         self.unexpected.get()
+    }
+
+    /// Whether each of the jobs to be drained was due when it began. Where some were not, a fetch may return them before those that were.
+    #[must_use]
+    pub fn all_were_due(&self) -> bool {
+        self.expected.get() == self.due.get()
     }
 
     /// Whether as many jobs are completed as were due.

@@ -129,8 +129,8 @@ impl Counters {
         }
     }
 
-    /// Ends what a worker that is gone left open: a fetch under way errored, deliveries without an end were interrupted. Call it once
-    /// nobody writes here any more; a second call changes nothing.
+    /// Ends what a worker that was killed left open: a fetch under way errored, deliveries without an end were interrupted. Call it once
+    /// nobody writes here any more; a second call changes nothing. A worker that leaves by itself counts them itself.
     pub fn close(&self) {
         let fetches = self.fetches();
         let ended = fetches.returned + fetches.empty + fetches.errored;
