@@ -1,5 +1,7 @@
 //! Statements as they serve under load, on a server: what a fetch returned goes on to the statements that declare it, whatever its type.
 
+mod answers;
+
 use std::time::SystemTime;
 
 use pgq_analyze::definition::{Operation, Queue, Source};
