@@ -176,6 +176,11 @@ impl Processes {
             Ok(()) => "ended without a word about them".to_owned(),
             Err(reason) => reason,
         };
+        let missing = format!(
+            "worker process {} is gone: its errors by SQLSTATE and the service times of its last second are missing",
+            index + 1
+        );
+        let mut missing = Some(missing);
         let held: u64 = left.iter().map(|one| board.worker(*one).held.get()).sum();
         board.ledger().process_died(index as u64 + 1);
         for worker in &left {
@@ -184,6 +189,7 @@ impl Processes {
             counters.finished_ns.set(at_ns);
             self.reports.push(WorkerReport {
                 failure: Some(format!("its process {reason}")),
+                notes: Vec::from_iter(missing.take()),
                 ..WorkerReport::of(*worker)
             });
         }
@@ -267,12 +273,6 @@ impl Crew for Processes {
             Life::NotYet | Life::Over => None,
         };
         self.children.iter().filter_map(pid).collect()
-    }
-
-    fn process_of(&self, worker: usize) -> u64 {
-        let has = |child: &Kept| child.workers.contains(&worker);
-        let found = self.children.iter().position(has);
-        found.map_or(0, |index| index as u64 + 1)
     }
 }
 

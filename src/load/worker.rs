@@ -31,7 +31,6 @@ use crate::postgres::database::server_message;
 use crate::run::throughput::WorkerState;
 use crate::statement::serving::{Input, Timestamp};
 use crate::stats::splitmix::hash_of;
-pub use connection::application_name;
 use connection::{Connection, OpenError};
 use decide::{Action, Rules, View, decide, let_go_ns};
 use held::Held;
@@ -120,6 +119,7 @@ async fn live(
     let Some(connection) = arrived else {
         return Ok(());
     };
+    report.notes = connection.notes();
     counters.ready_ns.set(now_ns());
     counters.set_state(WorkerState::Waiting);
     if !start(&post.board, worker).await {

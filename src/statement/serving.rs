@@ -146,20 +146,6 @@ impl Serving {
         self.layout.given.iter().any(|given| given == parameter)
     }
 
-    /// How often a call waits for an answer.
-    #[must_use]
-    pub fn round_trips(&self) -> u64 {
-        let steps = self.layout.steps.iter();
-        if self.layout.is_sent_at_once() {
-            return 1;
-        }
-        let in_order: u64 = steps
-            .map(|step| 1 + u64::from(!step.computed.is_empty()))
-            .sum();
-        let around = if self.steps.len() > 1 { 2 } else { 0 };
-        in_order + around
-    }
-
     /// What to know of how it is called, a sentence each.
     #[must_use]
     pub fn notes(&self) -> &[String] {

@@ -330,6 +330,7 @@ impl ThroughputExperiment<'_> {
             prepared.notes,
             observed.notes.clone(),
             gone.notes.clone(),
+            outcome.notes(),
             prepared.beforehand.notes,
             figures::too_short(&result),
         ];

@@ -35,6 +35,8 @@ pub struct Control {
     go_ns: Counter,
     measure_from_ns: Counter,
     stop_by_ns: Counter,
+    /// How long workers that are asked to stop may take to be done with what they hold, in nanoseconds.
+    pub stop_timeout_ns: Counter,
     /// Jobs that are to be settled before the queue counts as empty: those that are due.
     pub due: Counter,
     /// Jobs that are to be drained in the end, due or not.

@@ -85,10 +85,6 @@ pub struct Counters {
     pub empty_rounds: Counter,
     /// When it has to be done with what it holds, where it alone is asked to leave; 0 while it is to stay.
     pub leave_by_ns: Counter,
-    /// Steps found saved, and thus skipped.
-    pub steps_skipped: Counter,
-    /// Steps done and saved.
-    pub steps_saved: Counter,
 }
 
 impl Counters {

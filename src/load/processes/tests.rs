@@ -12,7 +12,7 @@ use crate::load::board::Shape;
 use crate::postgres::connect::Address;
 
 /// Reads its order, says it has the board, and reports its one worker.
-const GOOD: &str = r#"read -r order; echo '"opened"'; echo '{"report":{"worker":0,"errors":{"40001":2},"happened":[],"failure":null,"gave_up":false}}'; echo '"done"'"#;
+const GOOD: &str = r#"read -r order; echo '"opened"'; echo '{"report":{"worker":0,"errors":{"40001":2},"notes":[],"happened":[],"failure":null,"gave_up":false}}'; echo '"done"'"#;
 
 fn script(body: &str) -> Program {
     Program {
@@ -132,6 +132,9 @@ fn what_a_killed_process_held_is_interrupted_and_told_once() {
     processes.kill();
     assert_eq!(watch(&mut processes, &board).len(), 1);
     let reports = processes.take_reports();
+    let noted: Vec<_> = reports.iter().flat_map(|one| &one.notes).collect();
+    assert_eq!(noted.len(), 2, "one a process");
+    assert!(noted[0].starts_with("worker process 1 is gone: its errors by SQLSTATE"));
     let failures: Vec<_> = reports.iter().map(|one| one.failure.as_deref()).collect();
     assert_eq!(failures, [Some("its process was ended by signal 9"); 2]);
 }

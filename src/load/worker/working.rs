@@ -176,7 +176,6 @@ impl Worker<'_> {
         let at_ns = now_ns();
         self.recorder
             .record(Operation::StepSave, at_ns, at_ns - sent_ns, 1);
-        self.counters.steps_saved.add(1);
         self.counters.task_amount.add(1);
         let first = self.held.buffered.front_mut();
         if let Some(left) = first.and_then(|delivered| delivered.steps.as_mut()) {
@@ -211,9 +210,6 @@ impl Worker<'_> {
         self.recorder
             .record(Operation::StepLoad, at_ns, at_ns - sent_ns, jobs);
         for (delivered, mut missing) in self.held.buffered.iter_mut().zip(missing) {
-            self.counters
-                .steps_skipped
-                .add(count - missing.len() as u64);
             missing.reverse();
             delivered.steps = Some(missing);
         }
