@@ -216,7 +216,7 @@ impl Drain<'_> {
         for queue in self.rounds(rescue) {
             loop {
                 let answer = call(session, rescue, &self.input(queue), "rescue").await?;
-                let these = answer.affected.max(answer.rows.len() as u64);
+                let these = rescue.changed(&answer);
                 rescued += these;
                 if these == 0 {
                     break;

@@ -98,6 +98,18 @@ pub struct FleetOutcome {
 }
 
 impl FleetOutcome {
+    /// What workers have to say of their figures, each sentence once.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> = Vec::new();
+        for note in self.reports.iter().flat_map(|report| &report.notes) {
+            if !notes.contains(note) {
+                notes.push(note.clone());
+            }
+        }
+        notes
+    }
+
     /// Errors of all workers, by SQLSTATE.
     #[must_use]
     pub fn errors(&self) -> BTreeMap<String, u64> {
@@ -129,11 +141,6 @@ pub trait Crew {
     fn pids(&self) -> Vec<u32> {
         Vec::new()
     }
-
-    /// The number of the process that a worker is in, from 1; 0 for this one.
-    fn process_of(&self, _worker: usize) -> u64 {
-        0
-    }
 }
 
 /// Starts the workers of a range as threads of this process.
@@ -159,6 +166,8 @@ pub async fn coordinate(
     terms: &Terms,
     observe: impl FnMut(&Board, &Series),
 ) -> FleetOutcome {
+    let stop_timeout_ns = nanoseconds(terms.stop_timeout);
+    board.control().stop_timeout_ns.set(stop_timeout_ns);
     let mut coordinator = Coordinator {
         board,
         crew,
@@ -178,7 +187,8 @@ pub async fn coordinate(
     let (mut series, mut happened) = (coordinator.series, coordinator.happened);
     happened.extend(crew.look(board));
     series.collect(intervals);
-    board.workers().for_each(|counters| counters.close());
+    let killed = board.workers().filter(|one| one.finished_ns.get() == 0);
+    killed.for_each(|counters| counters.close());
     let last_ns = board.workers().map(|one| one.last_completion_ns.get());
     let last_ns = last_ns.max().unwrap_or(0);
     let over_ns = match (ended, began_ns, terms.duration) {
@@ -268,6 +278,7 @@ impl<O: FnMut(&Board, &Series)> Coordinator<'_, O> {
                 now_ns: now,
                 over_ns,
                 is_settled: self.board.control().is_settled(),
+                all_were_due: self.board.control().all_were_due(),
                 is_asked_to_stop: self.terms.stop.load(Ordering::Relaxed),
                 have_ended: self.crew.have_ended(),
                 are_idle: watch::are_idle(self.board),

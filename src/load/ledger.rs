@@ -82,10 +82,13 @@ impl<'a> Ledger<'a> {
 
     /// Before the start: this job is to be drained (the fixture has it ready or running).
     pub fn expect(&self, seq: u64) {
-        self.change(seq, |cell| Cell {
+        let waiting = |cell| Cell {
             state: State::Waiting,
             ..cell
-        });
+        };
+        let before = self.change(seq, waiting);
+        let is_first = before.is_some_and(|cell| cell.state == State::Absent);
+        self.control.expected.add(u64::from(is_first));
     }
 
     /// A fetch returned the job; `seq` is none where its payload tells none, `whole` whether payload and checksum agree.

@@ -11,6 +11,8 @@ pub struct WorkerReport {
     pub worker: usize,
     /// Errors it met, by SQLSTATE; lost connections without one are `08006`.
     pub errors: BTreeMap<String, u64>,
+    /// What to know of its figures, a sentence each.
+    pub notes: Vec<String>,
     /// What happened to it, the first of it only.
     pub happened: Vec<Happening>,
     /// Why it ended before the others, if it did.

@@ -84,11 +84,21 @@ pub struct Processes {
 #[derive(Debug)]
 struct Kept {
     workers: Range<usize>,
-    /// None once it is being waited for: its number may be another's then.
-    pid: Arc<Mutex<Option<Pid>>>,
+    life: Arc<Mutex<Life>>,
     has_opened: bool,
     has_ended: bool,
     keeper: Option<JoinHandle<()>>,
+}
+
+/// How far a child is, as far as its keeper is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    /// It was not started yet.
+    NotYet,
+    /// It runs.
+    Running(Pid),
+    /// It is being waited for, and its number may be another's; or it is not to be started any more.
+    Over,
 }
 
 /// What a keeper passes on.
@@ -122,11 +132,11 @@ impl Processes {
             over_since: None,
         };
         for (index, order) in orders.into_iter().enumerate() {
-            let pid = Arc::new(Mutex::new(None));
+            let life = Arc::new(Mutex::new(Life::NotYet));
             let workers = order.workers.clone();
             let keeper = Keeper {
                 index,
-                pid: Arc::clone(&pid),
+                life: Arc::clone(&life),
                 tell: tell.clone(),
                 intervals: intervals.clone(),
             };
@@ -138,7 +148,7 @@ impl Processes {
                 .spawn(move || keeper.keep(&program, &order))?;
             processes.children.push(Kept {
                 workers,
-                pid,
+                life,
                 has_opened: false,
                 has_ended: false,
                 keeper: Some(keeper),
@@ -166,6 +176,11 @@ impl Processes {
             Ok(()) => "ended without a word about them".to_owned(),
             Err(reason) => reason,
         };
+        let missing = format!(
+            "worker process {} is gone: its errors by SQLSTATE and the service times of its last second are missing",
+            index + 1
+        );
+        let mut missing = Some(missing);
         let held: u64 = left.iter().map(|one| board.worker(*one).held.get()).sum();
         board.ledger().process_died(index as u64 + 1);
         for worker in &left {
@@ -174,6 +189,7 @@ impl Processes {
             counters.finished_ns.set(at_ns);
             self.reports.push(WorkerReport {
                 failure: Some(format!("its process {reason}")),
+                notes: Vec::from_iter(missing.take()),
                 ..WorkerReport::of(*worker)
             });
         }
@@ -203,12 +219,15 @@ impl Processes {
         self.unopened == 0
     }
 
-    /// Ends at once those that still run.
+    /// Ends at once those that still run, and those that are about to.
     fn kill(&self) {
         for child in &self.children {
             // Whoever waits for it takes the number away first, under the same lock.
-            if let Some(pid) = *lock(&child.pid) {
-                let _ = kill_process(pid, Signal::KILL);
+            let mut life = lock(&child.life);
+            match *life {
+                Life::NotYet => *life = Life::Over,
+                Life::Running(pid) => drop(kill_process(pid, Signal::KILL)),
+                Life::Over => {}
             }
         }
     }
@@ -249,15 +268,11 @@ impl Crew for Processes {
     }
 
     fn pids(&self) -> Vec<u32> {
-        let pids = self.children.iter().filter_map(|child| *lock(&child.pid));
-        pids.map(|pid| pid.as_raw_nonzero().get().cast_unsigned())
-            .collect()
-    }
-
-    fn process_of(&self, worker: usize) -> u64 {
-        let has = |child: &Kept| child.workers.contains(&worker);
-        let found = self.children.iter().position(has);
-        found.map_or(0, |index| index as u64 + 1)
+        let pid = |child: &Kept| match *lock(&child.life) {
+            Life::Running(pid) => Some(pid.as_raw_nonzero().get().cast_unsigned()),
+            Life::NotYet | Life::Over => None,
+        };
+        self.children.iter().filter_map(pid).collect()
     }
 }
 
@@ -303,7 +318,7 @@ fn told(process: usize, left: &[usize], held: u64, reason: &str) -> String {
 /// A thread that starts a child, listens to it and waits for its end.
 struct Keeper {
     index: usize,
-    pid: Arc<Mutex<Option<Pid>>>,
+    life: Arc<Mutex<Life>>,
     tell: Sender<(usize, Heard)>,
     intervals: Sender<Interval>,
 }
@@ -327,9 +342,13 @@ impl Keeper {
             let executable = program.executable.display();
             format!("could not be started from {executable}: {error}")
         })?;
-        *lock(&self.pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        if !self.begins(&child) {
+            // Nobody could end it later.
+            let _ = child.kill().and_then(|()| child.wait());
+            return Err("was not wanted any more".to_owned());
+        }
         let last = self.converse(&mut child, order);
-        *lock(&self.pid) = None;
+        *lock(&self.life) = Life::Over;
         // Only now: a child whose input ends takes its parent for gone.
         drop(child.stdin.take());
         let status = wait(&mut child).map_err(|error| format!("is lost: {error}"))?;
@@ -338,6 +357,17 @@ impl Keeper {
             Last::Failed(reason) => Err(format!("could not go on: {reason}")),
             Last::Nothing => Err(how(status)),
         }
+    }
+
+    /// Whether a child that was just started is still wanted; it can be ended from then on.
+    fn begins(&self, child: &Child) -> bool {
+        let mut life = lock(&self.life);
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        match (*life, pid) {
+            (Life::NotYet, Some(pid)) => *life = Life::Running(pid),
+            _ => return false,
+        }
+        true
     }
 
     /// Gives it its order and takes what it says until it has nothing more to say.

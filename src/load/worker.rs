@@ -31,7 +31,6 @@ use crate::postgres::database::server_message;
 use crate::run::throughput::WorkerState;
 use crate::statement::serving::{Input, Timestamp};
 use crate::stats::splitmix::hash_of;
-pub use connection::application_name;
 use connection::{Connection, OpenError};
 use decide::{Action, Rules, View, decide, let_go_ns};
 use held::Held;
@@ -91,7 +90,6 @@ pub async fn work(post: Post, worker: usize) -> WorkerReport {
         report.gave_up = true;
     }
     counters.cpu_ns.set(thread_cpu_ns() - cpu_ns);
-    counters.close();
     counters.finished_ns.set(now_ns());
     counters.set_state(WorkerState::Finished);
     report
@@ -104,13 +102,24 @@ async fn live(
     cpu_ns: u64,
 ) -> Result<(), Failure> {
     let wake = Arc::new(Notify::new());
-    let Some(connection) = arrive(post, worker, &wake).await? else {
+    let counters = post.board.worker(worker);
+    let arriving = async {
+        let connection = arrive(post, worker, &wake).await?;
+        if post.assignment.only_first_fetch {
+            return first_fetch(post, connection, counters).await.map(|()| None);
+        }
+        Ok(Some(connection))
+    };
+    let arrived = tokio::select! {
+        biased;
+        arrived = arriving => arrived?,
+        // A server that does not answer holds up nobody.
+        () = stopping(&post.board, worker) => None,
+    };
+    let Some(connection) = arrived else {
         return Ok(());
     };
-    let counters = post.board.worker(worker);
-    if post.assignment.only_first_fetch {
-        return first_fetch(post, connection, counters).await;
-    }
+    report.notes = connection.notes();
     counters.ready_ns.set(now_ns());
     counters.set_state(WorkerState::Waiting);
     if !start(&post.board, worker).await {
@@ -129,24 +138,17 @@ async fn live(
     ended
 }
 
-/// Connects and prepares; a server that is starting or was just lost is given time. None if the run ended meanwhile.
-async fn arrive(
-    post: &Post,
-    worker: usize,
-    wake: &Arc<Notify>,
-) -> Result<Option<Connection>, Failure> {
+/// Connects and prepares; a server that is starting or was just lost is given time.
+async fn arrive(post: &Post, worker: usize, wake: &Arc<Notify>) -> Result<Connection, Failure> {
     let give_up_ns = now_ns() + RECONNECT_LIMIT.as_nanos() as u64;
     let mut backoff = Backoff::new(hash_of(&[post.assignment.seed, worker as u64]));
     loop {
         match Connection::open(post, worker, wake, None).await {
-            Ok(connection) => return Ok(Some(connection)),
+            Ok(connection) => return Ok(connection),
             Err(error) if error.may_pass() && now_ns() < give_up_ns => {}
             Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(backoff.next_wait()).await;
-        if post.board.phase_of(worker).0 >= Phase::Stopping {
-            return Ok(None);
-        }
     }
 }
 
@@ -184,6 +186,13 @@ async fn start(board: &Board, worker: usize) -> bool {
     let left = board.control().go_ns().saturating_sub(now_ns());
     runtime::sleep(Duration::from_nanos(left)).await;
     true
+}
+
+/// Waits until the worker is asked to stop.
+async fn stopping(board: &Board, worker: usize) {
+    while board.phase_of(worker).0 < Phase::Stopping {
+        tokio::time::sleep(LONGEST_SLEEP).await;
+    }
 }
 
 /// Waits until the worker has to end whatever it is doing.
@@ -227,6 +236,8 @@ struct Worker<'a> {
     next_tick_ns: u64,
     /// When it gives up waiting for tasks, once it was asked to stop.
     let_go_ns: Option<u64>,
+    /// Whether a fetch is under way.
+    is_fetching: bool,
     cpu_ns: u64,
 }
 
@@ -279,6 +290,7 @@ impl<'a> Worker<'a> {
             again: HashMap::new(),
             next_tick_ns: 0,
             let_go_ns: None,
+            is_fetching: false,
             cpu_ns,
         }
     }
@@ -416,19 +428,18 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Lets go of everything: what is still held was interrupted.
-    async fn leave(self) {
-        let Worker {
-            mut held,
-            ledger,
-            recorder,
-            connection,
-            ..
-        } = self;
-        for seq in held.take_all().into_iter().flatten() {
-            ledger.interrupted(seq);
+    /// Lets go of everything: what is still held was interrupted, and a fetch under way came to nothing.
+    async fn leave(mut self) {
+        if self.is_fetching {
+            self.fetch_errored();
         }
-        recorder.finish();
-        close(connection).await;
+        for seq in self.held.take_all() {
+            if let Some(seq) = seq {
+                self.ledger.interrupted(seq);
+            }
+            self.count_interrupted();
+        }
+        self.recorder.finish();
+        close(self.connection).await;
     }
 }

@@ -24,6 +24,7 @@ pub use call::in_one_transaction;
 pub use columns::Columns;
 pub use input::{Input, NewJob, Outcome, Timestamp};
 use layout::Layout;
+pub use layout::STEP_KEY;
 use settled::Keys;
 pub use settled::Settled;
 
@@ -50,7 +51,7 @@ pub struct Answer {
     pub affected: u64,
     /// What the other statements came to, by their number in the file.
     others: Vec<(usize, Part)>,
-    /// Where a call has one job: rows affected by each call.
+    /// Where a call has one job: rows that the statement which decides affected in each call.
     by_call: Vec<u64>,
 }
 
@@ -145,20 +146,6 @@ impl Serving {
         self.layout.given.iter().any(|given| given == parameter)
     }
 
-    /// How often a call waits for an answer.
-    #[must_use]
-    pub fn round_trips(&self) -> u64 {
-        let steps = self.layout.steps.iter();
-        if self.layout.is_sent_at_once() {
-            return 1;
-        }
-        let in_order: u64 = steps
-            .map(|step| 1 + u64::from(!step.computed.is_empty()))
-            .sum();
-        let around = if self.steps.len() > 1 { 2 } else { 0 };
-        in_order + around
-    }
-
     /// What to know of how it is called, a sentence each.
     #[must_use]
     pub fn notes(&self) -> &[String] {
@@ -191,6 +178,11 @@ impl Serving {
     pub fn jobs_of(&self, answer: &Answer, jobs: &[&FetchedJob]) -> Option<Vec<Option<usize>>> {
         if jobs.len() == 1 {
             return Some(vec![Some(0); answer.rows.len()]);
+        }
+        if self.is_per_job() {
+            let calls = answer.by_call.iter().enumerate();
+            let owners = calls.flat_map(|(job, rows)| (0..*rows).map(move |_| Some(job)));
+            return Some(owners.take(answer.rows.len()).collect());
         }
         let keys = Keys::of(&self.layout.steps[self.layout.answering].keys.pairs, jobs)?;
         Some(answer.rows.iter().map(|row| keys.job(row)).collect())

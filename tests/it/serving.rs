@@ -1,5 +1,7 @@
 //! Statements as they serve under load, on a server: what a fetch returned goes on to the statements that declare it, whatever its type.
 
+mod answers;
+
 use std::time::SystemTime;
 
 use pgq_analyze::definition::{Operation, Queue, Source};
@@ -235,7 +237,7 @@ fn jobs_are_completed_one_by_one_by_computed_values_and_by_several_statements() 
         errors: &[None, Some("it failed".to_owned()), None],
         ..Input::default()
     };
-    assert_eq!((complete.round_trips(), complete.notes().len()), (2, 2));
+    assert_eq!(complete.notes().len(), 2);
     let answer = stage.call(&complete, &input);
     assert_eq!(complete.settled(&answer, &given), Settled::All);
     assert_eq!(
@@ -253,7 +255,6 @@ fn jobs_are_completed_one_by_one_by_computed_values_and_by_several_statements() 
         jobs: &given,
         ..input
     };
-    assert!(complete.round_trips() > 1);
     let answer = stage.call(&complete, &input);
     assert_eq!(complete.settled(&answer, &given), Settled::All);
     assert_eq!(states(), ["2it failed", "ready", "ready"]);

@@ -52,13 +52,15 @@ fn ended(outcome: Outcome, run: &ThroughputRun) -> anyhow::Result<Exit> {
         return Ok(Exit::Interrupted);
     }
     let results = || run.results.iter();
-    Ok(if !run.failures.is_empty() || results().any(ThroughputResult::has_failed) {
-        Exit::Failed
-    } else if results().any(ThroughputResult::breaks_promise) {
-        Exit::JobsLost
-    } else if !results().all(ThroughputResult::thresholds_held) {
-        Exit::GateFailed
-    } else {
-        Exit::Done
-    })
+    Ok(
+        if !run.failures.is_empty() || results().any(ThroughputResult::has_failed) {
+            Exit::Failed
+        } else if results().any(ThroughputResult::breaks_promise) {
+            Exit::JobsLost
+        } else if !results().all(ThroughputResult::thresholds_held) {
+            Exit::GateFailed
+        } else {
+            Exit::Done
+        },
+    )
 }

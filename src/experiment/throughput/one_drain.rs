@@ -300,6 +300,7 @@ impl ThroughputExperiment<'_> {
             observed.notes.clone(),
             gone.notes.clone(),
             of_rest,
+            outcome.notes(),
             prepared.beforehand.notes,
             figures::too_short(&result),
         ];

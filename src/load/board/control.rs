@@ -35,8 +35,12 @@ pub struct Control {
     go_ns: Counter,
     measure_from_ns: Counter,
     stop_by_ns: Counter,
+    /// How long workers that are asked to stop may take to be done with what they hold, in nanoseconds.
+    pub stop_timeout_ns: Counter,
     /// Jobs that are to be settled before the queue counts as empty: those that are due.
     pub due: Counter,
+    /// Jobs that are to be drained in the end, due or not.
+    pub(in crate::load) expected: Counter,
     /// On a cache line of its own: every worker writes it.
     pub(in crate::load) done: Apart,
     pub(in crate::load) unexpected: Counter,
@@ -114,6 +118,12 @@ impl Control {
     #[must_use]
     pub fn unexpected(&self) -> u64 {
         self.unexpected.get()
+    }
+
+    /// Whether each of the jobs to be drained was due when it began. Where some were not, a fetch may return them before those that were.
+    #[must_use]
+    pub fn all_were_due(&self) -> bool {
+        self.expected.get() == self.due.get()
     }
 
     /// Whether as many jobs are completed as were due.

@@ -87,10 +87,6 @@ pub struct Counters {
     pub empty_rounds: Counter,
     /// When it has to be done with what it holds, where it alone is asked to leave; 0 while it is to stay.
     pub leave_by_ns: Counter,
-    /// Steps found saved, and thus skipped.
-    pub steps_skipped: Counter,
-    /// Steps done and saved.
-    pub steps_saved: Counter,
 }
 
 impl Counters {
@@ -137,8 +133,8 @@ impl Counters {
         }
     }
 
-    /// Ends what a worker that is gone left open: a fetch under way errored, deliveries without an end were interrupted. Call it once
-    /// nobody writes here any more; a second call changes nothing.
+    /// Ends what a worker that was killed left open: a fetch under way errored, deliveries without an end were interrupted. Call it once
+    /// nobody writes here any more; a second call changes nothing. A worker that leaves by itself counts them itself.
     pub fn close(&self) {
         let fetches = self.fetches();
         let ended = fetches.returned + fetches.empty + fetches.errored;

@@ -126,3 +126,68 @@ impl Drop for Threads {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::os::unix::net::UnixListener;
+    use std::sync::mpsc::channel;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::definition::Library;
+    use crate::definition::scenario::{Completion, Outcomes, Task, Workers};
+    use crate::load::assignment::QueueFiles;
+    use crate::load::board::Shape;
+
+    fn assignment(only_first_fetch: bool) -> Assignment {
+        let queue = Library::built_in().queue("status-partial").unwrap();
+        Assignment {
+            database: "nowhere".to_owned(),
+            queue: QueueFiles::of(&queue),
+            queue_names: vec!["default".to_owned()],
+            workers: Workers {
+                count: 1,
+                processes: 0,
+                batch_size: 1,
+                concurrency: 1,
+                poll_interval: Duration::ZERO,
+                flush_interval: Duration::ZERO,
+                completion: Completion::Batch,
+                listen: false,
+            },
+            task: Task::Noop,
+            outcomes: Outcomes::default(),
+            settings: BTreeMap::new(),
+            seed: 1,
+            only_first_fetch,
+        }
+    }
+
+    #[test]
+    fn workers_that_wait_for_a_silent_server_end_with_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
+        let address = Address::socket(folder.path());
+        for only_first_fetch in [false, true] {
+            let shape = Shape {
+                workers: 1,
+                jobs: 0,
+            };
+            let board = Arc::new(Board::anonymous(shape).unwrap());
+            let assignment = Arc::new(assignment(only_first_fetch));
+            let (tell, _intervals) = channel();
+            let mut threads = Threads::start(&address, &assignment, &board, 0..1, tell).unwrap();
+            let (_silent, _) = server.accept().unwrap();
+            let ended = Instant::now();
+            board.control().end();
+            while !threads.have_ended() {
+                assert!(ended.elapsed() < Duration::from_secs(5));
+                threads.look(&board);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let reports = threads.take_reports();
+            assert_eq!((reports.len(), &reports[0].failure), (1, &None));
+        }
+    }
+}

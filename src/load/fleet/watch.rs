@@ -15,8 +15,10 @@ pub(super) struct Seen {
     pub(super) now_ns: u64,
     /// When the duration is over, if there is one.
     pub(super) over_ns: Option<u64>,
-    /// Whether every job that is due is completed.
+    /// Whether as many jobs are completed as were due.
     pub(super) is_settled: bool,
+    /// Whether there were no others: else those completed may be others, and due ones be left.
+    pub(super) all_were_due: bool,
     pub(super) is_asked_to_stop: bool,
     /// Whether no worker is left.
     pub(super) have_ended: bool,
@@ -32,15 +34,17 @@ pub(super) struct Idle(Option<u64>);
 pub(super) fn ended(seen: &Seen, idle: &mut Idle) -> Option<Ended> {
     let since = seen.are_idle.then(|| idle.0.unwrap_or(seen.now_ns));
     idle.0 = since;
+    let is_stalled = since.is_some_and(|since| seen.now_ns >= since + PATIENCE_NS);
+    let is_all = seen.all_were_due || seen.have_ended || is_stalled;
     if seen.is_asked_to_stop {
         Some(Ended::Interrupted)
-    } else if seen.is_settled {
+    } else if seen.is_settled && is_all {
         Some(Ended::Empty)
     } else if seen.have_ended {
         Some(Ended::Failed)
     } else if seen.over_ns.is_some_and(|over_ns| seen.now_ns >= over_ns) {
         Some(Ended::Duration)
-    } else if since.is_some_and(|since| seen.now_ns >= since + PATIENCE_NS) {
+    } else if is_stalled {
         Some(Ended::Stalled)
     } else {
         None
@@ -67,6 +71,7 @@ mod tests {
             now_ns,
             over_ns: Some(10 * SECOND),
             is_settled: false,
+            all_were_due: true,
             is_asked_to_stop: false,
             have_ended: false,
             are_idle: false,
@@ -110,6 +115,23 @@ mod tests {
         assert_eq!(look(SECOND + PATIENCE_NS, false), None);
         assert_eq!(look(2 * SECOND, true), None);
         assert_eq!(look(2 * SECOND + PATIENCE_NS, true), Some(Ended::Stalled));
+    }
+
+    #[test]
+    fn where_others_than_due_jobs_may_be_fetched_as_many_as_were_due_are_not_all() {
+        let mut idle = Idle::default();
+        let mut look = |now_ns, are_idle| {
+            let seen = Seen {
+                is_settled: true,
+                all_were_due: false,
+                are_idle,
+                ..nothing(now_ns)
+            };
+            ended(&seen, &mut idle)
+        };
+        assert_eq!(look(SECOND, false), None);
+        assert_eq!(look(2 * SECOND, true), None);
+        assert_eq!(look(2 * SECOND + PATIENCE_NS, true), Some(Ended::Empty));
     }
 
     #[test]

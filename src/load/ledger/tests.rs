@@ -73,6 +73,11 @@ fn duplicates_are_told_and_completed_once() {
 fn what_was_never_to_be_delivered_is_unexpected() {
     let board = board(3, 2);
     let ledger = board.ledger();
+    ledger.expect(2);
+    board.control().due.set(2);
+    assert!(board.control().all_were_due());
+    board.control().due.set(1);
+    assert!(!board.control().all_were_due());
     for seq in [None, Some(0), Some(3), Some(4), Some(u64::MAX)] {
         assert_eq!(ledger.delivered(seq, true), Delivery::Unexpected);
     }

@@ -18,9 +18,6 @@ use crate::postgres::connect::{Address, AddressError};
 /// How often workers are looked after.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// How long workers of a process that is asked to end by itself may take to be done with what they hold.
-const LEAVING: Duration = Duration::from_secs(10);
-
 /// Why a worker process cannot do what it is to do.
 #[derive(Debug, Error)]
 pub enum ChildError {
@@ -59,7 +56,7 @@ async fn lead(
         start_threads(&address, &assignment, &board, order.workers.clone())?;
     let asked = async {
         leave.await;
-        let by_ns = now_ns() + LEAVING.as_nanos() as u64;
+        let by_ns = now_ns() + board.control().stop_timeout_ns.get();
         for worker in order.workers.clone() {
             board.worker(worker).leave_by_ns.set(by_ns);
         }

@@ -12,7 +12,7 @@ use crate::load::board::Shape;
 use crate::postgres::connect::Address;
 
 /// Reads its order, says it has the board, and reports its one worker.
-const GOOD: &str = r#"read -r order; echo '"opened"'; echo '{"report":{"worker":0,"errors":{"40001":2},"happened":[],"failure":null,"gave_up":false}}'; echo '"done"'"#;
+const GOOD: &str = r#"read -r order; echo '"opened"'; echo '{"report":{"worker":0,"errors":{"40001":2},"notes":[],"happened":[],"failure":null,"gave_up":false}}'; echo '"done"'"#;
 
 fn script(body: &str) -> Program {
     Program {
@@ -111,7 +111,10 @@ fn what_a_killed_process_held_is_interrupted_and_told_once() {
     while !processes.have_opened() {
         assert_eq!(processes.look(&board), []);
     }
-    let second = processes.children[1].pid.lock().unwrap().unwrap();
+    let second = *processes.children[1].life.lock().unwrap();
+    let Life::Running(second) = second else {
+        panic!("it runs: {second:?}");
+    };
     kill_process(second, Signal::KILL).unwrap();
     let mut losses = Vec::new();
     while losses.is_empty() {
@@ -129,6 +132,9 @@ fn what_a_killed_process_held_is_interrupted_and_told_once() {
     processes.kill();
     assert_eq!(watch(&mut processes, &board).len(), 1);
     let reports = processes.take_reports();
+    let noted: Vec<_> = reports.iter().flat_map(|one| &one.notes).collect();
+    assert_eq!(noted.len(), 2, "one a process");
+    assert!(noted[0].starts_with("worker process 1 is gone: its errors by SQLSTATE"));
     let failures: Vec<_> = reports.iter().map(|one| one.failure.as_deref()).collect();
     assert_eq!(failures, [Some("its process was ended by signal 9"); 2]);
 }
@@ -173,4 +179,36 @@ fn dropped_they_are_ended() {
     let pid = processes.pids()[0];
     drop(processes);
     assert!(!Path::new(&format!("/proc/{pid}")).exists());
+}
+
+#[test]
+fn one_that_is_given_up_before_it_starts_is_ended_as_soon_as_it_does() {
+    let (tell, _heard) = channel();
+    let (intervals, _) = intervals();
+    let keeper = Keeper {
+        index: 0,
+        life: Arc::new(Mutex::new(Life::NotYet)),
+        tell,
+        intervals,
+    };
+    let processes = Processes {
+        children: vec![Kept {
+            workers: 0..1,
+            life: Arc::clone(&keeper.life),
+            has_opened: false,
+            has_ended: false,
+            keeper: None,
+        }],
+        heard: channel().1,
+        unopened: 1,
+        reports: Vec::new(),
+        peak_rss_bytes: 0,
+        directory: None,
+        over_since: None,
+    };
+    processes.kill();
+    let started = Instant::now();
+    let ended = keeper.live(&script("exec sleep 600"), &order(1, 0..1));
+    assert_eq!(ended, Err("was not wanted any more".to_owned()));
+    assert!(started.elapsed() < Duration::from_secs(60));
 }

@@ -4,14 +4,11 @@ use std::collections::HashSet;
 
 use thiserror::Error;
 
-use crate::statement::serving::{Answer, FetchedJob, Serving};
+use crate::statement::serving::{Answer, FetchedJob, STEP_KEY, Serving};
 use crate::statement::value::RawText;
 
 /// What the task is measured by: steps saved.
 pub const METRIC: &str = "steps per second";
-
-/// The column of a step-load that names a step.
-const STEP_KEY: &str = "step_key";
 
 /// A step-load whose answer does not tell what is done.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

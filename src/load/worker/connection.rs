@@ -71,6 +71,8 @@ pub(super) struct Connection {
     pub(super) steps: Option<Steps>,
     /// For the task read-write.
     pub(super) side: Option<SideTable>,
+    /// Statements that the scenario does without and that cannot be served, a sentence each.
+    unserved: Vec<String>,
 }
 
 /// What the task steps is done with.
@@ -95,6 +97,7 @@ impl Connection {
             fail,
             release,
             steps,
+            unserved,
         } = match earlier {
             None => prepare(post, &session).await?,
             Some(earlier) => prepare_again(earlier, &session)
@@ -117,7 +120,16 @@ impl Connection {
             release,
             steps,
             side,
+            unserved,
         })
+    }
+
+    /// What to know of how the queue's statements are called, a sentence each.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let others = [&self.fail, &self.release].into_iter().flatten();
+        let statements = [&self.fetch, &self.complete].into_iter().chain(others);
+        let notes = statements.flat_map(Serving::notes);
+        notes.chain(&self.unserved).cloned().collect()
     }
 
     /// The statement that settles jobs, and whether it takes every outcome.
@@ -138,20 +150,17 @@ async fn connect(post: &Post, worker: usize, wake: &Arc<Notify>) -> Result<Sessi
         .channel
         .as_ref()
         .filter(|_| assignment.workers.listen);
+    let address = post.address.for_worker(worker as u64 + 1);
+    let database = &assignment.database;
     let session = match channel {
-        None => post.address.connect(&assignment.database).await?,
+        None => address.connect(database).await?,
         Some(_) => {
-            let wake = Arc::clone(wake);
-            post.address
-                .connect_listening(&assignment.database, wake)
+            address
+                .connect_listening(database, Arc::clone(wake))
                 .await?
         }
     };
-    let name = application_name(worker);
-    let own = [("application_name", name.as_str())];
-    let given = assignment.settings.iter();
-    let given = given.map(|(name, value)| (name.as_str(), value.as_str()));
-    for (name, value) in own.into_iter().chain(given) {
+    for (name, value) in &assignment.settings {
         session
             .execute("select set_config($1, $2, false)", &[&name, &value])
             .await
@@ -170,18 +179,13 @@ async fn connect(post: &Post, worker: usize, wake: &Arc<Notify>) -> Result<Sessi
     Ok(session)
 }
 
-/// What a worker's session calls itself on the server; workers are numbered from 1.
-#[must_use]
-pub fn application_name(worker: usize) -> String {
-    format!("{} worker {}", env!("CARGO_PKG_NAME"), worker + 1)
-}
-
 struct Prepared {
     fetch: Serving,
     complete: Serving,
     fail: Option<Serving>,
     release: Option<Serving>,
     steps: Option<Steps>,
+    unserved: Vec<String>,
 }
 
 async fn prepare(post: &Post, client: &Client) -> Result<Prepared, OpenError> {
@@ -200,9 +204,15 @@ async fn prepare(post: &Post, client: &Client) -> Result<Prepared, OpenError> {
     let fails = outcomes.failed > 0.0 || outcomes.panicked > 0.0;
     let fail = fails && !takes_all;
     let release = outcomes.released > 0.0 && !takes_all;
+    let mut unserved = Vec::new();
+    let mut wanted = async |operation, is_needed| {
+        let found = needed(post, client, operation, fetched).await;
+        or_without(found, operation, is_needed, &mut unserved)
+    };
     Ok(Prepared {
-        fail: wanted(post, client, Operation::Fail, fetched, fail).await?,
-        release: wanted(post, client, Operation::Release, fetched, release).await?,
+        fail: wanted(Operation::Fail, fail).await?,
+        release: wanted(Operation::Release, release).await?,
+        unserved,
         steps,
         complete,
         fetch,
@@ -225,18 +235,24 @@ async fn needed(
     Ok(Serving::prepare(client, &post.queue, file, fetched).await?)
 }
 
-/// A statement that the scenario may do without: where it does, one that is missing or cannot be served is none.
-async fn wanted(
-    post: &Post,
-    client: &Client,
+/// A statement that the scenario may do without: where it does, one that is missing or cannot be served is none. What cannot be served is
+/// somebody's mistake, and is said.
+fn or_without(
+    found: Result<Serving, OpenError>,
     operation: Operation,
-    fetched: Option<&Columns>,
     is_needed: bool,
+    unserved: &mut Vec<String>,
 ) -> Result<Option<Serving>, OpenError> {
-    match needed(post, client, operation, fetched).await {
+    match found {
         Ok(serving) => Ok(Some(serving)),
         Err(error) if is_needed || error.may_pass() => Err(error),
-        Err(_) => Ok(None),
+        Err(OpenError::Missing { .. }) => Ok(None),
+        Err(error) => {
+            unserved.push(format!(
+                "{operation} cannot be served, and was not used: {error}"
+            ));
+            Ok(None)
+        }
     }
 }
 
@@ -256,6 +272,7 @@ async fn prepare_again(
                 save: steps.save.prepare_again(client).await?,
             }),
         },
+        unserved: earlier.unserved.clone(),
     })
 }
 

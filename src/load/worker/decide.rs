@@ -129,16 +129,18 @@ fn running(rules: &Rules, view: &View, now_ns: u64) -> Action {
 fn stopping(rules: &Rules, view: &View, now_ns: u64) -> Action {
     let each = rules.completion == Completion::Each;
     let flush_ns = view.first_finished_ns.saturating_add(rules.flush_ns);
-    let is_ripe = view.finished >= rules.batch_size
-        || view.running == 0
-        || each
-        || now_ns >= flush_ns;
+    let is_ripe =
+        view.finished >= rules.batch_size || view.running == 0 || each || now_ns >= flush_ns;
     if view.buffered > 0 {
         Action::Release
     } else if view.running > 0 && now_ns >= view.let_go_ns {
         Action::LetGo
     } else if view.finished > 0 && is_ripe {
-        Action::Complete(if each { 1 } else { view.finished.min(rules.batch_size) })
+        Action::Complete(if each {
+            1
+        } else {
+            view.finished.min(rules.batch_size)
+        })
     } else if view.running > 0 {
         let flush = (view.finished > 0).then_some(flush_ns);
         let next = [view.next_task_ns, flush].into_iter().flatten().min();

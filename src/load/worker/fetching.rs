@@ -14,7 +14,7 @@ impl Worker<'_> {
     /// Fetches from the next queue.
     pub(super) async fn fetch(&mut self) -> Result<(), Failure> {
         self.enter(WorkerState::Fetching);
-        self.counters.fetches_begun.add(1);
+        self.begin_fetch();
         let sent_ns = now_ns();
         let connection = &self.connection;
         let input = self.input();
@@ -25,14 +25,26 @@ impl Worker<'_> {
                 Ok(())
             }
             Err(error) => {
-                self.counters.fetches_errored.add(1);
+                self.fetch_errored();
                 self.mend(error, "fetching").await
             }
         }
     }
 
+    pub(super) fn begin_fetch(&mut self) {
+        self.is_fetching = true;
+        self.counters.fetches_begun.add(1);
+    }
+
+    /// A fetch failed, or the worker does not wait for its answer any more.
+    pub(super) fn fetch_errored(&mut self) {
+        self.is_fetching = false;
+        self.counters.fetches_errored.add(1);
+    }
+
     /// Takes in what a fetch returned.
     pub(super) fn fetched(&mut self, answer: Answer, sent_ns: u64, at_ns: u64) {
+        self.is_fetching = false;
         let jobs = self.connection.fetch.jobs(answer);
         let count = jobs.len() as u64;
         self.recorder

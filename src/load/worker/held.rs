@@ -37,6 +37,8 @@ pub(super) struct Held {
     pub(super) waiting: Schedule<Delivered>,
     /// Tasks that are over, not yet settled.
     pub(super) finished: VecDeque<Finished>,
+    /// Of those, the ones that are being settled: sent, and not answered yet.
+    pub(super) settling: Vec<Finished>,
 }
 
 impl Held {
@@ -64,6 +66,19 @@ impl Held {
         }
     }
 
+    /// Begins to settle those of the first `among` finished jobs that are wanted; how many they are.
+    pub(super) fn begin_settling(
+        &mut self,
+        among: usize,
+        is_wanted: impl FnMut(&Finished) -> bool,
+    ) -> usize {
+        let among = among.min(self.finished.len());
+        let (wanted, others) = self.finished.drain(..among).partition(is_wanted);
+        self.put_back(others);
+        self.settling = wanted;
+        self.settling.len()
+    }
+
     /// Puts back what could not be settled, in its order.
     pub(super) fn put_back(&mut self, unsettled: Vec<Finished>) {
         for finished in unsettled.into_iter().rev() {
@@ -71,12 +86,23 @@ impl Held {
         }
     }
 
-    /// Takes everything; the seq of each, where it is known.
+    /// Takes everything; the seq of each, where it is known and the job is still this worker's.
     pub(super) fn take_all(&mut self) -> Vec<Option<u64>> {
         let waiting = self.waiting.take_all();
         let delivered = self.buffered.drain(..).chain(waiting);
         let mut all: Vec<Option<u64>> = delivered.map(|delivered| delivered.job.seq).collect();
-        all.extend(self.finished.drain(..).map(|finished| finished.job.seq));
+        let seq = |finished: Finished, is_sent: bool| {
+            // One that was sent back may be with another worker.
+            let may_be_gone = is_sent && finished.outcome != Outcome::Completed;
+            finished.job.seq.filter(|_| !may_be_gone)
+        };
+        let settling = self.settling.drain(..).map(|one| seq(one, true));
+        all.extend(settling);
+        let finished = self.finished.drain(..);
+        all.extend(finished.map(|one| {
+            let is_sent = one.is_unanswered;
+            seq(one, is_sent)
+        }));
         all
     }
 }

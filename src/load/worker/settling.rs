@@ -40,57 +40,70 @@ impl<'g> Lists<'g> {
     }
 }
 
-/// Jobs by the operation that settles them, in order: all by complete where it takes every outcome.
-fn groups(batch: Vec<Finished>, takes_all: bool) -> Vec<(Operation, Vec<Finished>)> {
-    let mut groups: Vec<(Operation, Vec<Finished>)> = Vec::new();
-    for finished in batch {
-        let operation = match finished.outcome {
-            _ if takes_all => Operation::Complete,
-            Outcome::Completed => Operation::Complete,
-            Outcome::Failed => Operation::Fail,
-            Outcome::Released => Operation::Release,
-        };
-        match groups.iter_mut().find(|(known, _)| *known == operation) {
-            Some((_, group)) => group.push(finished),
-            None => groups.push((operation, vec![finished])),
-        }
+/// What settles a job that ended so: all are completed where complete takes every outcome.
+fn settled_with(takes_all: bool, outcome: Outcome) -> Operation {
+    match outcome {
+        _ if takes_all => Operation::Complete,
+        Outcome::Completed => Operation::Complete,
+        Outcome::Failed => Operation::Fail,
+        Outcome::Released => Operation::Release,
     }
-    groups
 }
 
 impl Worker<'_> {
-    fn take_batch(&mut self, count: usize) -> Vec<(Operation, Vec<Finished>)> {
-        let count = count.min(self.held.finished.len());
-        let batch = self.held.finished.drain(..count).collect();
-        groups(batch, self.connection.complete.takes("outcomes"))
+    /// What settles the first of so many finished jobs that is settled by something else than `but`.
+    fn first_operation(&self, count: usize, but: Option<Operation>) -> Option<Operation> {
+        let takes_all = self.connection.complete.takes("outcomes");
+        let finished = self.held.finished.iter().take(count);
+        let mut operations = finished.map(|one| settled_with(takes_all, one.outcome));
+        operations.find(|operation| Some(*operation) != but)
     }
 
-    /// Settles the first so many of the finished jobs.
+    /// Begins to settle those of the first so many finished jobs that an operation settles, `most` at most; how many they are.
+    fn begin_settling(&mut self, count: usize, operation: Operation, most: usize) -> usize {
+        let takes_all = self.connection.complete.takes("outcomes");
+        let mut left = most;
+        self.held.begin_settling(count, |finished| {
+            let is_wanted = left > 0 && settled_with(takes_all, finished.outcome) == operation;
+            left -= usize::from(is_wanted);
+            is_wanted
+        })
+    }
+
+    /// Settles the first so many of the finished jobs. Those that could not be settled stay among them.
     pub(super) async fn complete(&mut self, count: usize) -> Result<(), Failure> {
-        for (operation, group) in self.take_batch(count) {
-            self.settle(operation, group).await?;
+        self.settle_first(count, None).await.map(|_| ())
+    }
+
+    /// Settles the first so many of the finished jobs but for those that an operation settles, of which it gives the number. One after the
+    /// other where a call has one job.
+    async fn settle_first(
+        &mut self,
+        count: usize,
+        but: Option<Operation>,
+    ) -> Result<usize, Failure> {
+        let mut left = count.min(self.held.finished.len());
+        while let Some(operation) = self.first_operation(left, but) {
+            let serving = self.connection.settling(operation);
+            let is_per_job = serving.is_some_and(Serving::is_per_job);
+            let most = if is_per_job { 1 } else { left };
+            left -= self.begin_settling(left, operation, most);
+            self.settle(operation).await?;
         }
-        Ok(())
+        Ok(left)
     }
 
     /// The same, completion in one transaction with the next fetch. Both take as long as the transaction does.
     pub(super) async fn complete_and_fetch(&mut self, count: usize) -> Result<(), Failure> {
-        let mut completed = Vec::new();
-        for (operation, group) in self.take_batch(count) {
-            if operation == Operation::Complete {
-                completed = group;
-            } else {
-                self.settle(operation, group).await?;
-            }
-        }
-        if completed.is_empty() {
+        let left = self.settle_first(count, Some(Operation::Complete)).await?;
+        if self.begin_settling(left, Operation::Complete, left) == 0 {
             return Ok(());
         }
         self.enter(WorkerState::Completing);
-        self.announce(&completed);
-        self.counters.fetches_begun.add(1);
+        self.announce();
+        self.begin_fetch();
         let sent_ns = now_ns();
-        let lists = Lists::of(&completed);
+        let lists = Lists::of(&self.held.settling);
         let connection = &self.connection;
         let complete = lists.input(self.input());
         let fetch = self.input();
@@ -103,64 +116,57 @@ impl Worker<'_> {
             Ok(Ok([answer, fetched])) => {
                 let at_ns = now_ns();
                 let settled = connection.complete.settled(&answer, &lists.jobs);
-                self.settled(Operation::Complete, completed, &settled, sent_ns, at_ns);
+                self.settled(Operation::Complete, &settled, sent_ns, at_ns);
                 self.fetched(fetched, sent_ns, at_ns);
                 Ok(())
             }
             // Two calls have two answers.
             Ok(Err(_)) => Err(Failure("a call was not answered".to_owned())),
             Err(error) => {
-                self.counters.fetches_errored.add(1);
-                self.unsettled(completed, &error);
+                self.fetch_errored();
+                self.unsettled(&error);
                 self.mend(error, "completing and fetching").await
             }
         }
     }
 
-    /// Settles jobs by one operation: in one call, or where that takes one job in one call each.
-    async fn settle(&mut self, operation: Operation, group: Vec<Finished>) -> Result<(), Failure> {
-        match self.connection.settling(operation) {
-            None => {
-                for finished in &group {
-                    self.interrupted(finished);
-                }
-                Ok(())
-            }
-            Some(serving) if serving.is_per_job() => {
-                for finished in group {
-                    self.call(operation, vec![finished]).await?;
-                }
-                Ok(())
-            }
-            Some(_) => self.call(operation, group).await,
-        }
-    }
-
-    async fn call(&mut self, operation: Operation, group: Vec<Finished>) -> Result<(), Failure> {
-        self.enter(WorkerState::Completing);
-        self.announce(&group);
+    /// Settles by an operation what is being settled.
+    async fn settle(&mut self, operation: Operation) -> Result<(), Failure> {
         if self.works_within() && operation == Operation::Complete {
-            return self.call_with_work(group).await;
+            return self.settle_with_work().await;
         }
-        let lists = Lists::of(&group);
         let connection = &self.connection;
         let Some(serving) = connection.settling(operation) else {
+            self.let_fall();
             return Ok(());
         };
+        self.enter(WorkerState::Completing);
+        self.announce();
+        let lists = Lists::of(&self.held.settling);
         let input = lists.input(self.input());
         let sent_ns = now_ns();
         match serving.call(&connection.session, &input).await {
             Ok(answer) => {
                 let at_ns = now_ns();
-                let settled = settled_by(serving, &answer, &lists);
-                self.settled(operation, group, &settled, sent_ns, at_ns);
+                let settled = serving.settled(&answer, &lists.jobs);
+                self.settled(operation, &settled, sent_ns, at_ns);
                 Ok(())
             }
             Err(error) => {
-                self.unsettled(group, &error);
+                self.unsettled(&error);
                 let doing = format!("{operation} of jobs");
                 self.mend(error, &doing).await
             }
+        }
+    }
+
+    /// Nothing settles what was to be settled: nobody has it from now on.
+    fn let_fall(&mut self) {
+        for finished in std::mem::take(&mut self.held.settling) {
+            if let Some(seq) = finished.job.seq {
+                self.ledger.interrupted(seq);
+            }
+            self.count_interrupted();
         }
     }
 
@@ -172,49 +178,52 @@ impl Worker<'_> {
     }
 
     /// Completes jobs in one transaction with what their tasks read and write.
-    async fn call_with_work(&mut self, group: Vec<Finished>) -> Result<(), Failure> {
-        match self.transaction_with_work(&group).await {
+    async fn settle_with_work(&mut self) -> Result<(), Failure> {
+        self.enter(WorkerState::Completing);
+        self.announce();
+        match self.transaction_with_work().await {
             Ok((settled, sent_ns, at_ns)) => {
-                self.settled(Operation::Complete, group, &settled, sent_ns, at_ns);
+                self.settled(Operation::Complete, &settled, sent_ns, at_ns);
                 Ok(())
             }
             Err(error) => {
                 // What ended the work is what counts; where the connection is gone there is nothing to roll back.
                 let _ = self.connection.session.batch_execute("rollback").await;
-                self.unsettled(group, &error);
+                self.unsettled(&error);
                 self.mend(error, "the job's transaction").await
             }
         }
     }
 
+    /// What was read and written counts once it is durable.
     async fn transaction_with_work(
         &mut self,
-        group: &[Finished],
     ) -> Result<(Settled, u64, u64), tokio_postgres::Error> {
         let began_ns = now_ns();
         self.connection.session.batch_execute("begin").await?;
-        for finished in group {
+        let mut bytes = 0;
+        for finished in &self.held.settling {
             let connection = &mut self.connection;
             if let (Outcome::Completed, Some(side)) = (finished.outcome, &mut connection.side) {
-                let bytes = side.work(&connection.session).await?;
-                self.counters.task_amount.add(bytes);
+                bytes += side.work(&connection.session).await?;
             }
         }
         let sent_ns = now_ns();
-        self.counters.task_busy_ns.add(sent_ns - began_ns);
-        let lists = Lists::of(group);
+        let lists = Lists::of(&self.held.settling);
         let input = lists.input(self.input());
         let connection = &self.connection;
         let complete = &connection.complete;
         let answer = complete.call_within(&connection.session, &input).await?;
         connection.session.batch_execute("commit").await?;
-        Ok((settled_by(complete, &answer, &lists), sent_ns, now_ns()))
+        self.counters.task_amount.add(bytes);
+        self.counters.task_busy_ns.add(sent_ns - began_ns);
+        Ok((complete.settled(&answer, &lists.jobs), sent_ns, now_ns()))
     }
 
     /// Says what is about to happen to jobs. A job that is failed or handed back may be with another worker before the answer is here: its
     /// cell is left alone from then on.
-    fn announce(&self, group: &[Finished]) {
-        for finished in group {
+    fn announce(&self) {
+        for finished in &self.held.settling {
             let Some(seq) = finished.job.seq else {
                 continue;
             };
@@ -227,14 +236,8 @@ impl Worker<'_> {
     }
 
     /// Counts what an answer says of the jobs it is about.
-    fn settled(
-        &mut self,
-        operation: Operation,
-        group: Vec<Finished>,
-        settled: &Settled,
-        sent_ns: u64,
-        at_ns: u64,
-    ) {
+    fn settled(&mut self, operation: Operation, settled: &Settled, sent_ns: u64, at_ns: u64) {
+        let group = std::mem::take(&mut self.held.settling);
         let jobs = group.len() as u64;
         self.recorder
             .record(operation, at_ns, at_ns - sent_ns, jobs);
@@ -290,20 +293,19 @@ impl Worker<'_> {
             if !finished.is_unanswered && !is_unknown {
                 self.ledger.refused(seq);
             }
-        }
-        self.interrupted(finished);
-    }
-
-    fn interrupted(&self, finished: &Finished) {
-        if let (Some(seq), Outcome::Completed) = (finished.job.seq, finished.outcome) {
             self.ledger.interrupted(seq);
         }
+        self.count_interrupted();
+    }
+
+    pub(super) fn count_interrupted(&self) {
         self.counters.interrupted.add(1);
         self.counters.held.subtract(1);
     }
 
     /// Keeps what could not be settled, to be settled again.
-    fn unsettled(&mut self, mut group: Vec<Finished>, error: &tokio_postgres::Error) {
+    fn unsettled(&mut self, error: &tokio_postgres::Error) {
+        let mut group = std::mem::take(&mut self.held.settling);
         // A session that is ended may have committed before it could say so.
         let is_refused = error.as_db_error().is_some() && remedy(error) != Remedy::Reconnect;
         for finished in &mut group {
@@ -317,8 +319,4 @@ impl Worker<'_> {
         }
         self.held.put_back(group);
     }
-}
-
-fn settled_by(serving: &Serving, answer: &Answer, lists: &Lists<'_>) -> Settled {
-    serving.settled(answer, &lists.jobs)
 }

@@ -17,17 +17,21 @@ const FAILED: &str = "the task failed, as the scenario asks for";
 impl Worker<'_> {
     /// Starts the task of the next buffered job.
     pub(super) async fn start_task(&mut self, now: u64) -> Result<(), Failure> {
+        let first = self.held.buffered.front();
+        let is_released = first.is_some_and(|delivered| delivered.ending == Ending::Release);
+        let task = self.post.assignment.task;
+        // What waits for the server may be cut off: until it is over the job stays where it is.
+        match task {
+            _ if is_released => {}
+            Task::ReadWrite { within: false, .. } => return self.read_and_write().await,
+            Task::Steps { count } => return self.do_steps(count).await,
+            _ => {}
+        }
         let Some(delivered) = self.held.buffered.pop_front() else {
             return Ok(());
         };
-        if delivered.ending == Ending::Release {
-            self.conclude(delivered, Ok(()), now);
-            return Ok(());
-        }
-        match self.post.assignment.task {
-            Task::Noop | Task::ReadWrite { within: true, .. } => {
-                self.conclude(delivered, Ok(()), now)
-            }
+        match task {
+            _ if is_released => self.conclude(delivered, Ok(()), now),
             Task::Io { wait } => {
                 self.busy.begin(now);
                 let wait_ns = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
@@ -35,8 +39,9 @@ impl Worker<'_> {
                 self.held.waiting.push(until_ns, delivered);
             }
             Task::Cpu { .. } | Task::Memory { .. } => self.perform(delivered),
-            Task::ReadWrite { within: false, .. } => return self.read_and_write(delivered).await,
-            Task::Steps { count } => return self.do_steps(delivered, count).await,
+            Task::Noop | Task::ReadWrite { .. } | Task::Steps { .. } => {
+                self.conclude(delivered, Ok(()), now);
+            }
         }
         Ok(())
     }
@@ -103,8 +108,8 @@ impl Worker<'_> {
         self.held.finish(delivered.job, at_ns, ended);
     }
 
-    /// Reads and writes beside the job's own transaction.
-    async fn read_and_write(&mut self, delivered: Delivered) -> Result<(), Failure> {
+    /// Reads and writes for the first buffered job, beside its own transaction.
+    async fn read_and_write(&mut self) -> Result<(), Failure> {
         self.enter(WorkerState::Working);
         let began_ns = now_ns();
         let connection = &mut self.connection;
@@ -117,47 +122,48 @@ impl Worker<'_> {
         match done {
             Ok(bytes) => {
                 self.counters.task_amount.add(bytes);
-                self.conclude(delivered, Ok(()), at_ns);
+                self.conclude_first(at_ns);
                 Ok(())
             }
-            Err(error) => {
-                self.held.buffered.push_front(delivered);
-                self.mend(error, "the task read-write").await
-            }
+            Err(error) => self.mend(error, "the task read-write").await,
         }
     }
 
-    /// Does the steps of a job that are not done, one after the other.
-    async fn do_steps(&mut self, mut delivered: Delivered, count: u64) -> Result<(), Failure> {
+    /// The task of the first buffered job is over, and went well.
+    fn conclude_first(&mut self, at_ns: u64) {
+        if let Some(delivered) = self.held.buffered.pop_front() {
+            self.conclude(delivered, Ok(()), at_ns);
+        }
+    }
+
+    /// Does the steps of the first buffered job that are not done, one after the other.
+    async fn do_steps(&mut self, count: u64) -> Result<(), Failure> {
         self.enter(WorkerState::Working);
-        let Some(mut left) = delivered.steps.take() else {
-            self.held.buffered.push_front(delivered);
+        let first = self.held.buffered.front();
+        if first.is_some_and(|delivered| delivered.steps.is_none()) {
             return self.load_steps(count).await;
-        };
+        }
         let began_ns = now_ns();
-        while let Some(step) = left.last() {
-            if let Err(error) = self.save_step(&delivered.job, step).await {
-                delivered.steps = Some(left);
-                self.held.buffered.push_front(delivered);
+        while self.next_step().is_some() {
+            if let Err(error) = self.save_step().await {
                 return self.mend(error, "saving a step").await;
             }
-            self.counters.steps_saved.add(1);
-            self.counters.task_amount.add(1);
-            left.pop();
         }
         let at_ns = now_ns();
         self.counters.task_busy_ns.add(at_ns - began_ns);
-        self.conclude(delivered, Ok(()), at_ns);
+        self.conclude_first(at_ns);
         Ok(())
     }
 
-    async fn save_step(
-        &mut self,
-        job: &FetchedJob,
-        step: &String,
-    ) -> Result<(), tokio_postgres::Error> {
+    /// The next step of the first buffered job.
+    fn next_step(&self) -> Option<(&FetchedJob, &String)> {
+        let delivered = self.held.buffered.front()?;
+        Some((&delivered.job, delivered.steps.as_ref()?.last()?))
+    }
+
+    async fn save_step(&mut self) -> Result<(), tokio_postgres::Error> {
         let connection = &self.connection;
-        let Some(statements) = &connection.steps else {
+        let (Some(statements), Some((job, step))) = (&connection.steps, self.next_step()) else {
             return Ok(());
         };
         let input = Input {
@@ -170,6 +176,11 @@ impl Worker<'_> {
         let at_ns = now_ns();
         self.recorder
             .record(Operation::StepSave, at_ns, at_ns - sent_ns, 1);
+        self.counters.task_amount.add(1);
+        let first = self.held.buffered.front_mut();
+        if let Some(left) = first.and_then(|delivered| delivered.steps.as_mut()) {
+            left.pop();
+        }
         Ok(())
     }
 
@@ -199,9 +210,6 @@ impl Worker<'_> {
         self.recorder
             .record(Operation::StepLoad, at_ns, at_ns - sent_ns, jobs);
         for (delivered, mut missing) in self.held.buffered.iter_mut().zip(missing) {
-            self.counters
-                .steps_skipped
-                .add(count - missing.len() as u64);
             missing.reverse();
             delivered.steps = Some(missing);
         }

@@ -318,12 +318,9 @@ impl Serving {
         let mut answer = Answer::default();
         for (index, mut part) in parts.into_iter().enumerate() {
             let step = index % steps;
-            if self.layout.per_job {
+            if self.layout.per_job && step == self.layout.deciding() {
                 let rows = part.affected.max(part.rows.len() as u64);
-                match answer.by_call.last_mut() {
-                    Some(sum) if step > 0 => *sum += rows,
-                    _ => answer.by_call.push(rows),
-                }
+                answer.by_call.push(rows);
             }
             if step == answering {
                 answer.affected += part.affected;

@@ -16,6 +16,9 @@ use crate::statement::relation::{ArrayColumn, Relation, array_type};
 use crate::statement::value::{RawValue, type_of};
 use crate::statement::{StatementError, evaluate, payload};
 
+/// The column of a step-load that names a step. It tells no job, whatever its type.
+pub const STEP_KEY: &str = "step_key";
+
 /// Everything about a file that is the same for every session.
 #[derive(Debug)]
 pub(super) struct Layout {
@@ -62,6 +65,17 @@ pub(super) struct Computed {
 }
 
 impl Layout {
+    /// The statement that tells whether a call with one job settled it: the one that answers, and where none returns rows the last one that
+    /// changes some.
+    pub(super) fn deciding(&self) -> usize {
+        if !self.steps[self.answering].columns.is_empty() {
+            return self.answering;
+        }
+        let changes = |step: &Step| step.command == Command::Changes;
+        let last = self.steps.iter().rposition(changes);
+        last.unwrap_or(self.answering)
+    }
+
     /// Whether its statements need nothing of each other, so that they can be sent without waiting for an answer.
     pub(super) fn is_sent_at_once(&self) -> bool {
         self.steps.iter().all(|step| {
@@ -327,7 +341,7 @@ impl<'a> Drawing<'a> {
             .columns
             .iter()
             .enumerate()
-            .filter(|(_, (_, type_))| *type_ == wanted);
+            .filter(|(_, (name, type_))| *type_ == wanted && *name != STEP_KEY);
         match (alike.next(), alike.next()) {
             (Some((found, _)), None) => KeyColumns {
                 pairs: vec![(found, only)],

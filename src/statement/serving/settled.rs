@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
 use super::{Answer, FetchedJob, Serving, raw};
 use crate::sql::part::{Part, parts};
 
@@ -80,15 +83,25 @@ pub(super) struct KeyColumns {
 }
 
 impl Serving {
+    /// How many jobs a call changed to which none were given, a rescue say: as many as it affected or returned. One row of a function or an
+    /// aggregate is no job: if it is a number it is theirs, else nothing is known of any.
+    #[must_use]
+    pub fn changed(&self, answer: &Answer) -> u64 {
+        let answering = &self.layout.steps[self.layout.answering];
+        match answer.rows.as_slice() {
+            [only] if answering.command != Command::Changes => number(only).unwrap_or(0),
+            rows => answer.affected.max(rows.len() as u64),
+        }
+    }
+
     /// Which of the jobs given to a call it settled: those whose key a statement returned; where none does, all, if as many rows were
     /// affected. A function that was selected and answers otherwise than with keys says nothing of them: it settled all, as it answered
     /// without an error.
     #[must_use]
     pub fn settled(&self, answer: &Answer, jobs: &[&FetchedJob]) -> Settled {
         let steps = &self.layout.steps;
-        let is_silent = |step: usize| steps[step].command == Command::Calls;
         if self.layout.per_job {
-            if is_silent(self.layout.answering) {
+            if steps[self.layout.deciding()].command == Command::Calls {
                 return Settled::All;
             }
             return Settled::of(answer.by_call.iter().map(|rows| *rows > 0).collect());
@@ -127,6 +140,20 @@ impl Serving {
     }
 }
 
+/// The only value of a row, where it is a whole number of at least 0.
+fn number(row: &Row) -> Option<u64> {
+    let [column] = row.columns() else {
+        return None;
+    };
+    let found = match *column.type_() {
+        Type::INT2 => row.try_get::<_, Option<i16>>(0).ok()?.map(i64::from),
+        Type::INT4 => row.try_get::<_, Option<i32>>(0).ok()?.map(i64::from),
+        Type::INT8 => row.try_get(0).ok()?,
+        _ => None,
+    };
+    u64::try_from(found?).ok()
+}
+
 /// Jobs by the values of the columns that tell them apart.
 pub(super) struct Keys<'a> {
     returned: Vec<usize>,
@@ -160,7 +187,7 @@ impl<'a> Keys<'a> {
         })
     }
 
-    pub(super) fn job(&self, row: &tokio_postgres::Row) -> Option<usize> {
+    pub(super) fn job(&self, row: &Row) -> Option<usize> {
         let key: Vec<Option<&[u8]>> = self.returned.iter().map(|index| raw(row, *index)).collect();
         self.jobs.get(&key).copied()
     }
