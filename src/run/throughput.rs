@@ -62,6 +62,9 @@ pub struct ThroughputResult {
     /// How long the workers were to run, warm-up included, in seconds; none means until the queue is empty.
     #[serde(default)]
     pub duration_limit_s: Option<f64>,
+    /// What was to be left out at the beginning, in seconds; `warmup_s` is less where it was over sooner.
+    #[serde(default)]
+    pub warmup_limit_s: f64,
     /// The shares of deliveries that were not to complete their job.
     #[serde(default)]
     pub outcomes: Outcomes,
