@@ -6,9 +6,9 @@ use anyhow::{Context, anyhow};
 
 use super::args::Common;
 use super::interrupt::{Interrupted, Interrupts};
-use super::measuring::{Outcome, command};
+use super::measuring::{Outcome, command, told_failure};
+use super::progress;
 use super::server::{self, Choice};
-use super::{exit, progress};
 use crate::definition::scenario::plan::Plan;
 use crate::experiment::cost::Workload;
 use crate::experiment::environment;
@@ -143,16 +143,7 @@ impl<'d> Draining<'d> {
     }
 
     fn record_failure(&mut self, choice: &Choice, error: &anyhow::Error) {
-        let message = exit::message(error);
-        progress::tell(&format!("failed: PostgreSQL {}: {message}", choice.name()));
-        let failure = Failure {
-            postgres: choice.name(),
-            queue: None,
-            fixture: None,
-            statement: None,
-            variant: None,
-            message,
-        };
+        let failure = told_failure(choice, error);
         match &mut self.run {
             Some(run) => run.failures.push(failure),
             None => self.unstarted.push(failure),

@@ -159,16 +159,7 @@ impl<'m> Measuring<'m> {
     }
 
     fn record_failure(&mut self, choice: &Choice, error: &anyhow::Error) {
-        let message = exit::message(error);
-        progress::tell(&format!("failed: PostgreSQL {}: {message}", choice.name()));
-        let failure = Failure {
-            postgres: choice.name(),
-            queue: None,
-            fixture: None,
-            statement: None,
-            variant: None,
-            message,
-        };
+        let failure = told_failure(choice, error);
         if self.runs.is_empty() {
             self.unstarted.push(failure);
         } else {
@@ -177,6 +168,13 @@ impl<'m> Measuring<'m> {
             }
         }
     }
+}
+
+/// Says on stderr that a server failed; what a run records of it.
+pub(super) fn told_failure(choice: &Choice, error: &anyhow::Error) -> Failure {
+    let message = exit::message(error);
+    progress::tell(&format!("failed: PostgreSQL {}: {message}", choice.name()));
+    Failure::of_server(choice.name(), message)
 }
 
 /// The command line, for the run's record: without the passwords in it.

@@ -146,3 +146,18 @@ pub struct Failure {
     /// The error with its causes: the object, the reason, the next step.
     pub message: String,
 }
+
+impl Failure {
+    /// Of a server as a whole.
+    #[must_use]
+    pub fn of_server(postgres: String, message: String) -> Failure {
+        Failure {
+            postgres,
+            queue: None,
+            fixture: None,
+            statement: None,
+            variant: None,
+            message,
+        }
+    }
+}

@@ -20,10 +20,12 @@ mod percentiles;
 mod scaling;
 mod specimen;
 pub mod sweep;
+mod worker_state;
 
 pub use cell::{Cell, Repeats, cell_name, repeats};
 pub use judgement::LedgerVerdict;
 pub use scaling::{Interval, ScalabilityFit, Scaling, SweptCell};
+pub use worker_state::WorkerState;
 
 /// A run of kind `throughput`.
 pub type ThroughputRun = Run<ThroughputResult>;
@@ -62,6 +64,9 @@ pub struct ThroughputResult {
     /// How long the workers were to run, warm-up included, in seconds; none means until the queue is empty.
     #[serde(default)]
     pub duration_limit_s: Option<f64>,
+    /// What was to be left out at the beginning, in seconds; `warmup_s` is less where it was over sooner.
+    #[serde(default)]
+    pub warmup_limit_s: f64,
     /// The shares of deliveries that were not to complete their job.
     #[serde(default)]
     pub outcomes: Outcomes,
@@ -398,59 +403,6 @@ pub struct TaskMetric {
     pub name: String,
     /// How much.
     pub value: f64,
-}
-
-/// What a worker is doing. The next state is in each one's words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[repr(u8)]
-pub enum WorkerState {
-    /// Opens its connection and prepares; then waits for the start.
-    #[default]
-    Connecting = 0,
-    /// Waits for the start, the next poll, a notification or a task; then fetches, completes or works.
-    Waiting = 1,
-    /// A fetch is on its way; then works, or waits if it found nothing, or retries.
-    Fetching = 2,
-    /// A task occupies it; then completes.
-    Working = 3,
-    /// A completion is on its way; then fetches, or retries.
-    Completing = 4,
-    /// Waits before it does again what failed, on a new connection where the old one is gone; then does it.
-    Retrying = 5,
-    /// Asked to stop: fetches no more, completes or releases what it holds; then is finished.
-    Draining = 6,
-    /// Done; there is nothing after that.
-    Finished = 7,
-}
-
-impl WorkerState {
-    /// Every state, in order.
-    pub const ALL: [WorkerState; 8] = [
-        WorkerState::Connecting,
-        WorkerState::Waiting,
-        WorkerState::Fetching,
-        WorkerState::Working,
-        WorkerState::Completing,
-        WorkerState::Retrying,
-        WorkerState::Draining,
-        WorkerState::Finished,
-    ];
-
-    /// Its name in results.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            WorkerState::Connecting => "connecting",
-            WorkerState::Waiting => "waiting",
-            WorkerState::Fetching => "fetching",
-            WorkerState::Working => "working",
-            WorkerState::Completing => "completing",
-            WorkerState::Retrying => "retrying",
-            WorkerState::Draining => "draining",
-            WorkerState::Finished => "finished",
-        }
-    }
 }
 
 /// What one worker did.

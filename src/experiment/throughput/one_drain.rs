@@ -353,6 +353,7 @@ impl ThroughputExperiment<'_> {
             listen: workers.listen,
             task: task::record(&scenario.task),
             duration_limit_s: scenario.duration.map(|limit| limit.as_secs_f64()),
+            warmup_limit_s: scenario.warmup.as_secs_f64(),
             outcomes: scenario.outcomes,
             settings: scenario.settings.clone(),
             repeat: prepared.drain.repeat,

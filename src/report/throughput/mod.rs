@@ -5,6 +5,7 @@ mod csv;
 mod facts;
 mod grid;
 mod grids;
+mod ledger;
 mod markdown;
 mod overview;
 mod scaling;

@@ -221,12 +221,9 @@ fn a_comparison_that_lacks_something_is_inconclusive_and_names_it() {
     let drain = &mut comparison.drains[0];
     (drain.workers, drain.processes) = (1, 1);
     comparison.not_measured = vec![crate::run::Failure {
-        postgres: "15.18".to_owned(),
         queue: Some("another".to_owned()),
         fixture: Some("heavy-single-queue".to_owned()),
-        statement: None,
-        variant: None,
-        message: "disk full".to_owned(),
+        ..crate::run::Failure::of_server("15.18".to_owned(), "disk full".to_owned())
     }];
     let layout = Layout {
         width: 200,

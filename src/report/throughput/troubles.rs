@@ -1,6 +1,7 @@
 //! What went wrong in drains that are not told in full: nothing of that kind is left to run.json alone.
 
-use super::facts::{example, number};
+use super::facts::number;
+use super::ledger::example;
 use super::view::incidents;
 use crate::report::text::inert;
 use crate::run::throughput::{Ended, Repeats, ThroughputResult};

@@ -40,8 +40,8 @@ pub struct Cell {
     pub task: TaskRecord,
     /// As [`ThroughputResult::duration_limit_s`].
     pub duration_limit_s: Option<f64>,
-    /// As [`ThroughputResult::warmup_s`].
-    pub warmup_s: f64,
+    /// As [`ThroughputResult::warmup_limit_s`].
+    pub warmup_limit_s: f64,
     /// As [`ThroughputResult::outcomes`].
     pub outcomes: Outcomes,
     /// As [`ThroughputResult::settings`].
@@ -68,7 +68,7 @@ impl Cell {
             listen: result.listen,
             task: result.task.clone(),
             duration_limit_s: result.duration_limit_s,
-            warmup_s: result.warmup_s,
+            warmup_limit_s: result.warmup_limit_s,
             outcomes: result.outcomes,
             settings: result.settings.clone(),
         }

@@ -44,6 +44,7 @@ impl ThroughputResult {
                 amounts: BTreeMap::from([("wait_ms".to_owned(), 10.0)]),
             },
             duration_limit_s: Some(60.0),
+            warmup_limit_s: 0.0,
             outcomes: Outcomes::default(),
             settings: BTreeMap::from([("synchronous_commit".to_owned(), "on".to_owned())]),
             repeat: 1,

@@ -135,7 +135,7 @@ fn told_otherwise(first: &Cell, second: &Cell) -> Vec<(String, [String; 2])> {
             ),
             ("listening".to_owned(), cell.listen.to_string()),
             ("duration".to_owned(), duration),
-            ("warm-up".to_owned(), format!("{} s", cell.warmup_s)),
+            ("warm-up".to_owned(), format!("{} s", cell.warmup_limit_s)),
             ("outcomes".to_owned(), cell.outcomes.to_string()),
         ];
         let names = first.settings.keys().chain(second.settings.keys());

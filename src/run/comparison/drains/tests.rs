@@ -280,7 +280,7 @@ fn how_long_it_was_to_last_and_how_tasks_were_to_end_have_to_be_equal() {
     let first = run("one", 1, |_| ());
     let second = run("two", 1, |result| {
         result.duration_limit_s = None;
-        result.warmup_s = 2.0;
+        result.warmup_limit_s = 2.0;
         result.outcomes.failed = 0.1;
     });
     let error = both(&first, &second).expect_err("unlike").to_string();
