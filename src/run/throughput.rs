@@ -22,6 +22,7 @@ mod specimen;
 pub mod sweep;
 
 pub use cell::{Cell, Repeats, repeats};
+pub use identities::Recount;
 pub use judgement::LedgerVerdict;
 pub use scaling::{Interval, ScalabilityFit, Scaling, SweptCell};
 

@@ -130,13 +130,13 @@ impl ThroughputExperiment<'_> {
             }
             self.announce(drain, number as u64 + 1, drains.len() as u64);
             let error = match self.drain(drain, run.results.len() + 1).await {
-                Ok((result, processes_bytes)) => {
+                Ok((result, processes_bytes, recount)) => {
                     let all = peak_rss_bytes() + processes_bytes;
                     run.peak_rss_bytes = run.peak_rss_bytes.max(all);
                     let finished = finished(&result);
                     run.timing.clone_ms += result.set_up.copy_ms;
                     run.timing.execute_ms += (result.warmup_s + result.duration_s) * 1000.0;
-                    if let Some(wrong) = result.contradiction() {
+                    if let Some(wrong) = result.contradiction(&recount) {
                         let message = format!(
                             "{wrong}: its counts cannot be believed; this is a mistake of {}, please report it",
                             env!("CARGO_PKG_NAME")
