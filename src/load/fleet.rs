@@ -98,6 +98,13 @@ pub struct FleetOutcome {
 }
 
 impl FleetOutcome {
+    /// Jobs completed as the workers' recorders counted them; none where a worker could not hand over what it had recorded.
+    #[must_use]
+    pub fn recorded(&self, workers: usize) -> Option<u64> {
+        let in_order = self.reports.iter().filter(|one| one.failure.is_none());
+        (in_order.count() == workers).then(|| self.series.completed())
+    }
+
     /// What workers have to say of their figures, each sentence once.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {

@@ -191,6 +191,12 @@ impl Series {
         }
     }
 
+    /// Jobs completed in all seconds.
+    #[must_use]
+    pub fn completed(&self) -> u64 {
+        self.seconds.values().map(|second| second.completed).sum()
+    }
+
     /// Says how many jobs were due and not completed at the end of a second.
     pub fn set_backlog(&mut self, second: u64, jobs: u64) {
         self.backlog.insert(second, jobs);

@@ -23,6 +23,7 @@ pub mod sweep;
 mod worker_state;
 
 pub use cell::{Cell, Repeats, cell_name, repeats};
+pub use identities::Recount;
 pub use judgement::LedgerVerdict;
 pub use scaling::{Interval, ScalabilityFit, Scaling, SweptCell};
 pub use worker_state::WorkerState;

@@ -20,7 +20,7 @@ pub(super) struct Jobs {
     /// Those that a fetch may return now.
     pub(super) due: u64,
     /// Those that are to be drained in the end: ready, due or not, and running.
-    acknowledged: u64,
+    pub(super) acknowledged: u64,
 }
 
 impl Jobs {

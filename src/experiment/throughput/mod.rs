@@ -30,7 +30,7 @@ use crate::postgres::workspace::Workspace;
 use crate::run::environment::FixtureRecord;
 use crate::run::event::{Events, RunEvent};
 use crate::run::store::{RunStore, StoreError};
-use crate::run::throughput::{Ended, Scaling, cell_name};
+use crate::run::throughput::{Ended, Recount, Scaling, cell_name};
 use crate::run::{Failure, ThroughputResult, ThroughputRun};
 
 /// Why a run could not go on.
@@ -128,10 +128,10 @@ impl ThroughputExperiment<'_> {
     fn take_in(
         &self,
         drain: &Drain,
-        drained: Result<(ThroughputResult, u64), DrainError>,
+        drained: Result<(ThroughputResult, u64, Recount), DrainError>,
         run: &mut ThroughputRun,
     ) {
-        let (result, processes_bytes) = match drained {
+        let (result, processes_bytes, recount) = match drained {
             Ok(drained) => drained,
             Err(error) => return self.fail(drain, error.to_string(), run),
         };
@@ -139,7 +139,7 @@ impl ThroughputExperiment<'_> {
         run.peak_rss_bytes = run.peak_rss_bytes.max(all);
         run.timing.clone_ms += result.set_up.copy_ms;
         run.timing.execute_ms += (result.warmup_s + result.duration_s) * 1000.0;
-        if let Some(wrong) = result.contradiction() {
+        if let Some(wrong) = result.contradiction(&recount) {
             let message = format!(
                 "{wrong}: its counts cannot be believed; this is a mistake of {}, please report it",
                 env!("CARGO_PKG_NAME")

@@ -35,7 +35,7 @@ use crate::postgres::given::settings::SettingError;
 use crate::run::store::StoreError;
 use crate::run::thresholds;
 use crate::run::throughput::{
-    Deliveries, Ended, Fetches, Generator, LedgerCounts, SetUp, ThroughputResult,
+    Deliveries, Ended, Fetches, Generator, LedgerCounts, Recount, SetUp, ThroughputResult,
 };
 
 /// Why a queue could not be drained, or what came of it could not be kept.
@@ -94,13 +94,13 @@ struct Gone {
 }
 
 impl ThroughputExperiment<'_> {
-    /// Drains a queue once; `number` is the result's in the run, from 1. With the result comes the peak memory of worker processes in
-    /// sum, in bytes.
+    /// Drains a queue once; `number` is the result's in the run, from 1. With the result come the peak memory of worker processes in
+    /// sum, in bytes, and what was counted twice.
     pub(super) async fn drain(
         &self,
         drain: &Drain,
         number: usize,
-    ) -> Result<(ThroughputResult, u64), DrainError> {
+    ) -> Result<(ThroughputResult, u64, Recount), DrainError> {
         let queue = &self.plan.queues[drain.queue];
         let template = self.template(drain).await?;
         let jobs = Jobs::of(&self.plan.fixture);
@@ -140,8 +140,12 @@ impl ThroughputExperiment<'_> {
         // What was measured is not lost for a copy that stays: the next run removes it.
         gone.notes.extend(left.err().map(|error| error.to_string()));
         let processes_bytes = gone.outcome.processes_peak_rss_bytes;
+        let recount = Recount {
+            acknowledged: jobs.acknowledged,
+            completed: gone.outcome.recorded(gone.board.shape().workers),
+        };
         let result = self.result(prepared, gone, number);
-        Ok((result, processes_bytes))
+        Ok((result, processes_bytes, recount))
     }
 
     /// Makes in a database what the task works on.

@@ -2,11 +2,20 @@
 
 use super::{Deliveries, Fetches, ThroughputResult};
 
+/// Figures of a drain that were counted a second time, elsewhere and in another way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recount {
+    /// Jobs of the fixture that are to be drained.
+    pub acknowledged: u64,
+    /// Jobs completed, as recorders counted them; none where one of them was lost.
+    pub completed: Option<u64>,
+}
+
 impl ThroughputResult {
     /// The first of its counts that contradict each other, as a sentence; none in a result that can be believed. Fetches and deliveries are
     /// counted when they begin and again, elsewhere, when they end.
     #[must_use]
-    pub fn contradiction(&self) -> Option<String> {
+    pub fn contradiction(&self, recount: &Recount) -> Option<String> {
         let workers = self.worker_results.iter();
         let of_workers = workers.map(|one| {
             let whose = format!("worker {}", one.worker);
@@ -23,6 +32,7 @@ impl ThroughputResult {
         unequal
             .or_else(|| self.uneven_sums())
             .or_else(|| self.uneven_ledger())
+            .or_else(|| self.uneven_recount(recount))
     }
 
     fn uneven_sums(&self) -> Option<String> {
@@ -33,6 +43,17 @@ impl ThroughputResult {
         };
         let uneven = sum(|fetches, _| fetches.total) || sum(|_, deliveries| deliveries.total);
         uneven.then(|| "the workers' fetches or deliveries are not those of the drain".to_owned())
+    }
+
+    fn uneven_recount(&self, recount: &Recount) -> Option<String> {
+        let completed = self.deliveries.completed;
+        if self.ledger.acknowledged != recount.acknowledged {
+            Some("the jobs of the ledger are not those of the fixture".to_owned())
+        } else if recount.completed.is_some_and(|found| found != completed) {
+            Some("the jobs that were completed are not those of the series".to_owned())
+        } else {
+            None
+        }
     }
 
     fn uneven_ledger(&self) -> Option<String> {
@@ -63,16 +84,31 @@ fn uneven(fetches: Fetches, deliveries: Deliveries) -> Option<&'static str> {
 mod tests {
     use super::*;
 
+    fn recount() -> Recount {
+        let specimen = ThroughputResult::specimen();
+        Recount {
+            acknowledged: specimen.ledger.acknowledged,
+            completed: Some(specimen.deliveries.completed),
+        }
+    }
+
     #[track_caller]
     fn contradicted(change: fn(&mut ThroughputResult), expected: &str) {
         let mut result = ThroughputResult::specimen();
         change(&mut result);
-        assert_eq!(result.contradiction().as_deref(), Some(expected));
+        let recount = recount();
+        assert_eq!(result.contradiction(&recount).as_deref(), Some(expected));
     }
 
     #[test]
     fn the_specimen_agrees_with_itself() {
-        assert_eq!(ThroughputResult::specimen().contradiction(), None);
+        let specimen = ThroughputResult::specimen();
+        assert_eq!(specimen.contradiction(&recount()), None);
+        let lost = Recount {
+            completed: None,
+            ..recount()
+        };
+        assert_eq!(specimen.contradiction(&lost), None);
     }
 
     #[test]
@@ -99,11 +135,32 @@ mod tests {
     }
 
     #[test]
+    fn what_was_counted_twice_is_compared() {
+        contradicted(
+            |result| {
+                result.ledger.acknowledged += 1;
+                result.ledger.remaining += 1;
+            },
+            "the jobs of the ledger are not those of the fixture",
+        );
+        contradicted(
+            |result| {
+                let worker = &mut result.worker_results[0].deliveries;
+                for deliveries in [worker, &mut result.deliveries] {
+                    deliveries.total += 1;
+                    deliveries.completed += 1;
+                }
+            },
+            "the jobs that were completed are not those of the series",
+        );
+    }
+
+    #[test]
     fn what_is_lost_may_be_unknown() {
         let mut result = ThroughputResult::specimen();
         (result.ledger.lost, result.ledger.done) = (None, result.ledger.done - 5);
-        assert_eq!(result.contradiction(), None);
+        assert_eq!(result.contradiction(&recount()), None);
         result.ledger.remaining = 6;
-        assert!(result.contradiction().is_some());
+        assert!(result.contradiction(&recount()).is_some());
     }
 }
