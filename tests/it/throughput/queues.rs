@@ -115,7 +115,8 @@ fn due_and_open(place: &Place) -> (u64, u64) {
 #[test]
 fn workers_of_the_natural_mistake_wait_for_each_others_rows() {
     let place = Place::with_warm_cache();
-    // Commits that wait for the disk would hide what workers wait for besides; the tasks leave the other queue something to do.
+    // Many workers that want one job each all want the same one. Commits that wait for the disk would hide that; the tasks leave the
+    // other queue something to do.
     let run = drained(
         &place,
         &[
@@ -123,8 +124,8 @@ fn workers_of_the_natural_mistake_wait_for_each_others_rows() {
             "--queue=natural-mistake",
             "--queue=status-partial",
             "--rows=20000",
-            "--workers=8",
-            "--batch-size=10",
+            "--workers=32",
+            "--batch-size=1",
             "--task=io:wait=10ms",
             "--duration=2500ms",
             "--synchronous-commit=off",
@@ -137,7 +138,7 @@ fn workers_of_the_natural_mistake_wait_for_each_others_rows() {
         .map(|result| (result.queue.as_str(), locks_and_most(result)))
         .collect();
     let (locks, other) = locked["natural-mistake"];
-    assert!(locks > 0.1 && locks > other, "{locked:?}");
+    assert!(locks > 0.2 && locks > other, "{locked:?}");
     let (locks, _) = locked["status-partial"];
     assert!(locks < 0.01, "{locked:?}");
     for result in &run.results {
