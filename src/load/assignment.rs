@@ -146,3 +146,30 @@ pub fn contradiction(workers: &Workers, task: &Task) -> Option<String> {
             .to_owned()
     })
 }
+
+/// An assignment of tests that never reach a server.
+#[cfg(test)]
+pub(super) fn specimen(queue: QueueFiles) -> Assignment {
+    use std::time::Duration;
+
+    Assignment {
+        database: "nowhere".to_owned(),
+        queue,
+        queue_names: vec!["default".to_owned()],
+        workers: Workers {
+            count: 1,
+            processes: 0,
+            batch_size: 1,
+            concurrency: 1,
+            poll_interval: Duration::ZERO,
+            flush_interval: Duration::ZERO,
+            completion: Completion::Batch,
+            listen: false,
+        },
+        task: Task::Noop,
+        outcomes: Outcomes::default(),
+        settings: BTreeMap::new(),
+        seed: 1,
+        only_first_fetch: false,
+    }
+}

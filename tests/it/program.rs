@@ -235,6 +235,15 @@ pub(crate) fn installation() -> Installation {
     binaries::find(&wanted(), &no_cache()).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// A server of another major version than the one under test, as `--postgres` names it: its binaries, or a major version that the
+/// program fetches where this machine has no second one.
+pub(crate) fn another_version() -> String {
+    let own = installation().version.major;
+    let other = installed().into_iter().find(|one| one.version.major != own);
+    let fetched = || if own == 18 { "17" } else { "18" }.to_owned();
+    other.map_or_else(fetched, |one| one.bin_dir.display().to_string())
+}
+
 /// A client program such as `psql`: beside the server, else of another installation on this machine, else out of PATH.
 #[track_caller]
 pub(crate) fn client_program(name: &str) -> PathBuf {

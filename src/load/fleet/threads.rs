@@ -129,38 +129,20 @@ impl Drop for Threads {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::os::unix::net::UnixListener;
     use std::sync::mpsc::channel;
     use std::time::{Duration, Instant};
 
     use super::*;
     use crate::definition::Library;
-    use crate::definition::scenario::{Completion, Outcomes, Task, Workers};
-    use crate::load::assignment::QueueFiles;
+    use crate::load::assignment::{QueueFiles, specimen};
     use crate::load::board::Shape;
 
     fn assignment(only_first_fetch: bool) -> Assignment {
         let queue = Library::built_in().queue("status-partial").unwrap();
         Assignment {
-            database: "nowhere".to_owned(),
-            queue: QueueFiles::of(&queue),
-            queue_names: vec!["default".to_owned()],
-            workers: Workers {
-                count: 1,
-                processes: 0,
-                batch_size: 1,
-                concurrency: 1,
-                poll_interval: Duration::ZERO,
-                flush_interval: Duration::ZERO,
-                completion: Completion::Batch,
-                listen: false,
-            },
-            task: Task::Noop,
-            outcomes: Outcomes::default(),
-            settings: BTreeMap::new(),
-            seed: 1,
             only_first_fetch,
+            ..specimen(QueueFiles::of(&queue))
         }
     }
 

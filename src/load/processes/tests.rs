@@ -1,13 +1,11 @@
 //! Children that are shell scripts: what they say and how they end is all that counts here.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::definition::scenario::{Completion, Outcomes, Task, Workers};
-use crate::load::assignment::{Assignment, QueueFiles};
+use crate::load::assignment::{QueueFiles, specimen};
 use crate::load::board::Shape;
 use crate::postgres::connect::Address;
 
@@ -27,33 +25,10 @@ fn order(process: u64, workers: Range<usize>) -> Order {
         route: Address::socket(Path::new("/nowhere")).route(),
         board: PathBuf::from("/nowhere"),
         workers,
-        assignment: assignment(),
-    }
-}
-
-fn assignment() -> Assignment {
-    Assignment {
-        database: "nowhere".to_owned(),
-        queue: QueueFiles {
+        assignment: specimen(QueueFiles {
             name: "none".to_owned(),
             files: Vec::new(),
-        },
-        queue_names: vec!["default".to_owned()],
-        workers: Workers {
-            count: 2,
-            processes: 2,
-            batch_size: 1,
-            concurrency: 1,
-            poll_interval: Duration::ZERO,
-            flush_interval: Duration::ZERO,
-            completion: Completion::Batch,
-            listen: false,
-        },
-        task: Task::Noop,
-        outcomes: Outcomes::default(),
-        settings: BTreeMap::new(),
-        seed: 1,
-        only_first_fetch: false,
+        }),
     }
 }
 

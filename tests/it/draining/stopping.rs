@@ -7,30 +7,41 @@ use std::time::Duration;
 use pgq_analyze::definition::operation::Operation;
 use pgq_analyze::definition::scenario::Task;
 use pgq_analyze::fixture::rows::{Rows, State};
+use pgq_analyze::load::assignment::Assignment;
 use pgq_analyze::load::fleet::Terms;
 use pgq_analyze::load::ledger::Delivery;
 use pgq_analyze::run::throughput::Ended;
 
-use super::{READY, Stage, assignment, until_empty};
+use super::{Drained, READY, Stage, assignment, until_empty};
 
-#[tokio::test]
-async fn a_run_that_is_stopped_hands_back_what_it_holds() {
-    let stage = Stage::set().await;
+/// Workers that hold many jobs at any time.
+fn busy() -> Assignment {
     let mut assignment = assignment("status-partial");
     assignment.workers.concurrency = 4;
     assignment.workers.batch_size = 100;
     assignment.task = Task::Io {
         wait: Duration::from_millis(20),
     };
+    assignment
+}
+
+/// A drain that is asked to stop when a few jobs are done.
+async fn stopped_midway(stage: &Stage, assignment: Assignment) -> Drained {
     let terms = until_empty();
     let stop = Arc::clone(&terms.stop);
-    let drained = stage
+    stage
         .drain(assignment, Some(terms), |board| {
             if board.control().done() > 20 {
                 stop.store(true, Ordering::Relaxed);
             }
         })
-        .await;
+        .await
+}
+
+#[tokio::test]
+async fn a_run_that_is_stopped_hands_back_what_it_holds() {
+    let stage = Stage::set().await;
+    let drained = stopped_midway(&stage, busy()).await;
     assert_eq!(drained.outcome.ended, Ended::Interrupted);
     drained.assert_identities();
     let interrupted: u64 = drained
@@ -80,24 +91,11 @@ async fn tasks_that_outlast_the_stop_timeout_are_handed_back() {
 #[tokio::test]
 async fn what_nothing_hands_back_is_nobodys() {
     let stage = Stage::set().await;
-    let mut assignment = assignment("status-partial");
-    assignment.workers.concurrency = 4;
-    assignment.workers.batch_size = 100;
-    assignment.task = Task::Io {
-        wait: Duration::from_millis(20),
-    };
+    let mut assignment = busy();
     let release = format!("/{}.sql", Operation::Release.default_file());
     let files = &mut assignment.queue.files;
     files.retain(|(path, _)| !path.ends_with(&release));
-    let terms = until_empty();
-    let stop = Arc::clone(&terms.stop);
-    let drained = stage
-        .drain(assignment, Some(terms), |board| {
-            if board.control().done() > 20 {
-                stop.store(true, Ordering::Relaxed);
-            }
-        })
-        .await;
+    let drained = stopped_midway(&stage, assignment).await;
     drained.assert_identities();
     let interrupted = drained.board.workers().map(|one| one.interrupted.get());
     assert!(interrupted.sum::<u64>() > 0);
