@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::operation::Operation;
 use super::option::OptionValue;
 use super::queue::Queue;
 use super::source::{DefinitionError, Source};
 use super::{digest, suggestion, toml_file};
+use crate::sql::Position;
 
 /// Rows under `--quick` where a fixture does not say.
 const QUICK_JOBS: u64 = 100_000;
@@ -108,6 +110,11 @@ impl Default for States {
     }
 }
 
+/// Whether a value is what stands where the file does not say; what was added to the format later is in digests only where it is used.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// `[priorities]`: which priorities the jobs have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -128,19 +135,29 @@ impl Default for Priorities {
 pub struct Schedule {
     /// The share of jobs due in the future; 0 where the file does not say.
     pub future: f64,
+    /// Whether they stand in front of those that are due: they have priority 1, the others none below 2.
+    #[serde(skip_serializing_if = "is_default")]
+    pub future_first: bool,
 }
 
 /// `[task_keys]`: which task keys the jobs have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TaskKeys {
     /// Number of different keys, 1 or more.
     pub count: u64,
+    /// The share of ready jobs at the head of the queue that have one key more, which no worker asks for; 0 where the file does not
+    /// say. They have priority 1 and are the oldest.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ineligible_head: f64,
 }
 
 impl Default for TaskKeys {
     fn default() -> Self {
-        TaskKeys { count: 1 }
+        TaskKeys {
+            count: 1,
+            ineligible_head: 0.0,
+        }
     }
 }
 
@@ -221,6 +238,8 @@ pub struct Contention {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Measure {
+    /// The operations to measure; none means fetch and complete.
+    pub operations: Option<Vec<Operation>>,
     /// The variants to measure; none means every one.
     pub variants: Option<Vec<String>>,
 }
@@ -366,26 +385,52 @@ impl Fixture {
         digest::of([("fixture", values.to_string().as_str())])
     }
 
-    /// The variants it is about that none of these queues has, each with its place and the nearest one they have: nothing is measured
-    /// of them.
+    /// Whether it is about tables that this queue makes: the queue has every option that the fixture sets.
+    #[must_use]
+    pub fn is_about(&self, queue: &Queue) -> bool {
+        let mut options = self.options.keys();
+        options.all(|name| queue.options.contains_key(name))
+    }
+
+    /// The options it sets and the variants it is about that none of these queues has, each with its place and the nearest one they
+    /// have: nothing is measured of them.
     #[must_use]
     pub fn passed_over(&self, queues: &[Queue]) -> Vec<DefinitionError> {
+        let options = queues.iter().flat_map(|queue| queue.options.keys());
+        let known: Vec<&str> = options.map(String::as_str).collect();
+        let names = self.options.keys().map(|name| {
+            let position = toml_file::position_of(&self.source, &["options", name]);
+            (name, "an option", position)
+        });
+        let options = self.unknown(names, &known);
         let files = queues.iter().flat_map(|queue| &queue.statements);
         let variants = files.flat_map(|file| &file.variants);
         let known: Vec<&str> = variants.map(|variant| variant.name.as_str()).collect();
         let about = self.measure.variants.iter().flatten().enumerate();
-        let unknown = about.filter(|(_, name)| !known.contains(&name.as_str()));
-        let passed_over = |(index, name): (usize, &String)| {
+        let names = about.map(|(index, name)| {
             let path = &["measure", "variants"];
             let position = toml_file::position_of_item(&self.source, path, index);
-            let message = format!("no queue that is measured has a variant `{name}`");
+            (name, "a variant", position)
+        });
+        [options, self.unknown(names, &known)].concat()
+    }
+
+    /// Those of the names that are not known, each with what it is the name of and its place.
+    fn unknown<'n>(
+        &self,
+        names: impl Iterator<Item = (&'n String, &'static str, Position)>,
+        known: &[&str],
+    ) -> Vec<DefinitionError> {
+        let unknown = names.filter(|(name, ..)| !known.contains(&name.as_str()));
+        let passed_over = unknown.map(|(name, kind, position)| {
+            let message = format!("no queue that is measured has {kind} `{name}`");
             let error = self.source.error_at(position, message);
             match suggestion::nearest(name, known.iter().copied()) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
                 None => error.help("nothing is measured of it"),
             }
-        };
-        unknown.map(passed_over).collect()
+        });
+        passed_over.collect()
     }
 
     /// What the file asks for and this version does not build, as the file writes it, for example `[ageing]`.

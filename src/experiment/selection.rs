@@ -19,11 +19,15 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// The subjects of one queue on one fixture: by operation, then file, then variant as the file lists them, then statement.
+    /// The subjects of one queue on one fixture: by operation, then file, then variant as the file lists them, then statement. None of a
+    /// queue without the options that the fixture sets.
     #[must_use]
     pub fn subjects<'d>(&self, queue: &'d Queue, fixture: &Fixture) -> Vec<Subject<'d>> {
         let mut subjects = Vec::new();
-        for operation in self.operations() {
+        if !fixture.is_about(queue) {
+            return subjects;
+        }
+        for operation in self.operations_on(fixture) {
             for file in queue.statements_of(operation) {
                 for variant in file
                     .variants
@@ -42,16 +46,22 @@ impl Selection {
         subjects
     }
 
-    /// The operations, in their own order, whatever order they were asked for in.
-    fn operations(&self) -> impl Iterator<Item = Operation> {
-        let operations = if self.operations.is_empty() {
-            DEFAULT_OPERATIONS
+    /// Some that were asked for, else what the fixture is about; so it is as well where all were asked for.
+    fn operations_on(&self, fixture: &Fixture) -> Vec<Operation> {
+        let some = 1..Operation::ALL.len();
+        match &fixture.measure.operations {
+            Some(about) if !some.contains(&self.operations.len()) => in_order(about),
+            _ => self.operations(),
+        }
+    }
+
+    /// What was asked for; else what every worker runs.
+    fn operations(&self) -> Vec<Operation> {
+        if self.operations.is_empty() {
+            in_order(DEFAULT_OPERATIONS)
         } else {
-            &self.operations
-        };
-        Operation::ALL
-            .into_iter()
-            .filter(|operation| operations.contains(operation))
+            in_order(&self.operations)
+        }
     }
 
     /// What a run records of it.
@@ -61,6 +71,7 @@ impl Selection {
         SelectionRecord {
             operations: self
                 .operations()
+                .iter()
                 .map(|operation| operation.name().to_owned())
                 .collect(),
             variants: patterns
@@ -80,6 +91,12 @@ impl Selection {
             .as_ref()
             .is_none_or(|names| names.iter().any(|name| name == variant))
     }
+}
+
+/// In the order they are measured, whatever order they were asked for in.
+fn in_order(operations: &[Operation]) -> Vec<Operation> {
+    let every = Operation::ALL.into_iter();
+    every.filter(|one| operations.contains(one)).collect()
 }
 
 #[cfg(test)]
@@ -198,5 +215,37 @@ mod tests {
             "100 and 1000, each also filtered: {by_pattern:?}"
         );
         assert_eq!(selected(&[], &["no-such-variant"], about), [""; 0]);
+    }
+
+    #[test]
+    fn a_fixture_may_be_about_operations_and_options() {
+        let library = Library::built_in();
+        let queue = library.queue("status-partial").expect("reads");
+        let mut fixture = library.fixture("heavy-single-queue").expect("reads");
+        fixture.measure.operations = Some(vec![Operation::Inspect, Operation::Enqueue]);
+        let asked = |operations: &[Operation], fixture: &Fixture| -> Vec<Operation> {
+            let selection = Selection {
+                operations: operations.to_vec(),
+                variants: Vec::new(),
+            };
+            let subjects = selection.subjects(&queue, fixture);
+            let mut operations: Vec<Operation> =
+                subjects.iter().map(|one| one.file.operation).collect();
+            operations.dedup();
+            operations
+        };
+        let about = [Operation::Enqueue, Operation::Inspect];
+        assert_eq!(asked(&[], &fixture), about);
+        assert_eq!(
+            asked(&Operation::ALL, &fixture),
+            about,
+            "all there is to it"
+        );
+        assert_eq!(asked(&[Operation::Fetch], &fixture), [Operation::Fetch]);
+        fixture.options.insert(
+            "unheard_of".to_owned(),
+            crate::definition::option::OptionValue::Integer(1),
+        );
+        assert_eq!(asked(&[], &fixture), []);
     }
 }
