@@ -57,7 +57,7 @@ where consumer.queue = :queue
       order by event.txid, event.id
       limit 1
   ) is null
-  -- And there is something behind it: a queue that is polled in vain writes nothing.
+  -- And there is something behind it: a queue that is polled in vain has its row locked, but not written anew.
   and (
       select event.id
       from event
