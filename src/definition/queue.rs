@@ -28,6 +28,8 @@ pub struct Queue {
     pub delivery: Delivery,
     /// Whether a fetch returns at most as many jobs as asked for.
     pub batch: Batch,
+    /// What ends the claim of a worker that is gone.
+    pub claim_ends: ClaimEnds,
     /// Which plans the clients of this queue use.
     pub plan_mode: PlanCacheMode,
     /// In which order jobs are served.
@@ -80,6 +82,19 @@ pub enum Batch {
     Unbounded,
 }
 
+/// What ends the claim of a worker that is gone, so that its jobs are fetched again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClaimEnds {
+    /// The queue's rescue.
+    #[default]
+    Rescue,
+    /// Time: a fetch takes jobs whose claim has run out.
+    Timeout,
+    /// The end of the worker's session, which held locks.
+    Session,
+}
+
 /// Which plans the clients of a queue use; PostgreSQL's setting `plan_cache_mode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -117,7 +132,7 @@ macro_rules! word_of {
     )* };
 }
 
-word_of!(Delivery, Batch, PlanCacheMode, Order);
+word_of!(Delivery, Batch, ClaimEnds, PlanCacheMode, Order);
 
 /// `queue.toml` as it stands in the file.
 #[derive(Deserialize)]
@@ -128,6 +143,8 @@ struct Manifest {
     delivery: Delivery,
     #[serde(default)]
     batch: Batch,
+    #[serde(default)]
+    claim_ends: ClaimEnds,
     #[serde(default)]
     plan_mode: PlanCacheMode,
     #[serde(default)]
@@ -216,6 +233,7 @@ impl Queue {
             description: read.description,
             delivery: read.delivery,
             batch: read.batch,
+            claim_ends: read.claim_ends,
             plan_mode: read.plan_mode,
             order: read.order,
             tables: read.tables,

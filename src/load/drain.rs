@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use super::board::Board;
 use super::retry::{Remedy, remedy};
 use crate::definition::operation::Operation;
-use crate::definition::queue::{Delivery, Queue};
+use crate::definition::queue::{ClaimEnds, Delivery, Queue};
 use crate::postgres::connect::{Address, ConnectError, Session};
 use crate::postgres::database::marker::WITHOUT_LIMITS;
 use crate::postgres::database::server_message;
@@ -314,12 +314,19 @@ impl Drain<'_> {
         if self.queue.delivery == Delivery::AtMostOnce || !(is_not_all_due || self.were_held()) {
             return;
         }
-        let reason = match &statements.rescue {
-            None => format!("queue {name} has no rescue; write `rescue.sql`"),
-            Some(rescue) if !rescue.takes("now") => format!(
-                "the rescue of queue {name} takes the time from the server; let it declare `-- param now timestamptz`"
+        let from_server = |what: &str| {
+            format!("the {what} of queue {name} takes the time from the server; let it declare `-- param now timestamptz`")
+        };
+        let reason = match (self.queue.claim_ends, &statements.rescue) {
+            // Sessions of workers were waited for.
+            (ClaimEnds::Session, _) => return,
+            (ClaimEnds::Timeout, _) if statements.fetch.takes("now") => return,
+            (ClaimEnds::Timeout, _) => from_server("fetch"),
+            (ClaimEnds::Rescue, None) => format!(
+                "queue {name} has no rescue; write `rescue.sql`, or `claim_ends` into queue.toml where claims end without one"
             ),
-            Some(_) => return,
+            (ClaimEnds::Rescue, Some(rescue)) if !rescue.takes("now") => from_server("rescue"),
+            (ClaimEnds::Rescue, Some(_)) => return,
         };
         drained.is_complete = false;
         drained.notes.push(format!(

@@ -9,6 +9,7 @@ const MANIFEST: &str = "\
 description = \"One table\"
 delivery = \"at-most-once\"
 batch = \"unbounded\"
+claim_ends = \"timeout\"
 plan_mode = \"generic\"
 order = \"fifo\"
 tables = [\"job\"]
@@ -74,8 +75,8 @@ fn a_whole_folder_is_read() {
         ("q", "One table")
     );
     assert_eq!(
-        (queue.delivery, queue.batch),
-        (Delivery::AtMostOnce, Batch::Unbounded)
+        (queue.delivery, queue.batch, queue.claim_ends),
+        (Delivery::AtMostOnce, Batch::Unbounded, ClaimEnds::Timeout)
     );
     assert_eq!(
         (queue.plan_mode, queue.order),
