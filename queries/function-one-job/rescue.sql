@@ -24,6 +24,6 @@ where id = any(array(
       )
     order by locked_at
     limit :batch_size
-    for update of job skip locked
+    for update skip locked
 ))
 returning id;

@@ -23,7 +23,7 @@ create table worker (
     heartbeat_at timestamptz not null
 );
 
--- Takes the first due job of a queue whose group is free; no row if there is none.
+-- Takes the first due job of a queue whose group is free; no row if there is none. It never waits for another worker.
 create function fetch_job(in_queue text, in_worker text, in_now timestamptz, in_task_keys text[])
 returns setof job
 language plpgsql
@@ -45,23 +45,28 @@ begin
                       and next.state = 'ready'
                       and next.run_at <= in_now
                       and (in_task_keys is null or next.task_key = any(in_task_keys))
-                      and (next.group_key is null or not exists (
-                          select
-                          from job as other
-                          where other.group_key = next.group_key
-                            and other.state = 'running'
-                          -- Keeps it one look at an index for each job that has a group, where the planner might
-                          -- gather all running groups first.
-                          offset 0
-                      ))
+                      and case
+                          when next.group_key is null then true
+                          when exists (
+                              select
+                              from job as other
+                              where other.group_key = next.group_key
+                                and other.state = 'running'
+                              -- Keeps it one look at an index for each job that has a group, where the planner might gather
+                              -- all running groups first.
+                              offset 0
+                          ) then false
+                          -- Somebody may be about to take another job of the group: it is passed over, not waited for.
+                          else pg_try_advisory_xact_lock(hashtextextended(next.group_key, 0))
+                      end
                     order by next.priority, next.run_at, next.id
                     limit 1
-                    for update of next skip locked
+                    for update skip locked
                 )
                 returning job.*;
             return;
         exception
-            -- Somebody took another job of the group in the same moment: only the index of running groups can tell.
+            -- Somebody took another job of the group and committed since this looked: only the index of running groups can tell.
             when unique_violation then
                 null;
         end;
