@@ -1,5 +1,5 @@
 -- Claims the first ready jobs of one queue as clients do that send a statement for each step: lock the rows, write the claims,
--- delete the rows, read the jobs. It takes a transaction and several round trips, and scheduled jobs are left alone.
+-- delete the rows, read the jobs. It takes a transaction and several round trips, and leaves scheduled jobs to somebody else.
 -- operation: fetch
 -- param queue text = 'default'
 -- param worker text = 'worker-1'
