@@ -315,7 +315,9 @@ impl Drain<'_> {
             return;
         }
         let from_server = |what: &str| {
-            format!("the {what} of queue {name} takes the time from the server; let it declare `-- param now timestamptz`")
+            format!(
+                "the {what} of queue {name} takes the time from the server; let it declare `-- param now timestamptz`"
+            )
         };
         let reason = match (self.queue.claim_ends, &statements.rescue) {
             // Sessions of workers were waited for.

@@ -9,6 +9,7 @@ mod built_in;
 mod cleaning;
 mod comparing;
 mod connecting;
+mod contract;
 mod definitions;
 mod draining;
 mod findings;
