@@ -6,6 +6,7 @@ mod findings;
 mod json;
 mod markdown;
 mod marks;
+mod matrix;
 mod naming;
 mod page;
 mod palette;
@@ -38,11 +39,22 @@ pub enum Format {
     Markdown,
     /// One line a result, RFC 4180.
     Csv,
+    /// Queues against fixtures: the pages of a fetch of ten. Of plans only.
+    Matrix,
 }
 
 impl Format {
     /// Every format, in the order help names them.
-    pub const ALL: [Format; 4] = [Format::Table, Format::Json, Format::Markdown, Format::Csv];
+    pub const ALL: [Format; 5] = [
+        Format::Table,
+        Format::Json,
+        Format::Markdown,
+        Format::Csv,
+        Format::Matrix,
+    ];
+
+    /// Those that drains are printed in, too.
+    pub const OF_DRAINS: [Format; 4] = [Format::Table, Format::Json, Format::Markdown, Format::Csv];
 
     /// The name used on the command line.
     #[must_use]
@@ -52,6 +64,7 @@ impl Format {
             Format::Json => "json",
             Format::Markdown => "markdown",
             Format::Csv => "csv",
+            Format::Matrix => "matrix",
         }
     }
 }
@@ -110,10 +123,12 @@ pub fn render(run: &Run, format: Format, layout: Layout<'_>) -> String {
         Format::Json => json::render(run),
         Format::Markdown => markdown::render(run, layout),
         Format::Csv => csv::render(run),
+        Format::Matrix => matrix::render(run),
     }
 }
 
-/// Prints a run of drains. What holds for the text of [`render`] holds for this.
+/// Prints a run of drains, as Markdown where a matrix is wanted, which `throughput` does not ask for. What holds for the text of [`render`]
+/// holds for this.
 #[must_use]
 pub fn render_throughput(run: &ThroughputRun, format: Format, layout: Layout<'_>) -> String {
     throughput::render(run, format, layout)

@@ -353,7 +353,7 @@ fn json() {
 fn a_format_has_one_name() {
     assert_eq!(
         Format::ALL.map(Format::name),
-        ["table", "json", "markdown", "csv"]
+        ["table", "json", "markdown", "csv", "matrix"]
     );
 }
 

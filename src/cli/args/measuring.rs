@@ -103,7 +103,7 @@ pub struct ComparePlans {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub gate: Gate,
-    /// How to print the results: table, json, markdown, csv; a comparison: table, json, markdown, junit
+    /// How to print the results: table, json, markdown, csv, matrix (pages of a fetch of ten, queues against fixtures); a comparison: table, json, markdown, junit
     #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = any_format, help_heading = "Output")]
     pub format: FormatName,
     /// Print what run.json holds, or the comparison as data; short for --format json
@@ -171,7 +171,7 @@ impl ComparePlans {
         named.or(json).ok_or_else(|| {
             let names = ComparisonFormat::ALL.map(ComparisonFormat::name);
             Usage(format!(
-                "a comparison is not printed as csv: --format takes {} there",
+                "a comparison is not printed as csv or matrix: --format takes {} there",
                 names.join(", ")
             ))
         })

@@ -116,14 +116,14 @@ pub(super) fn setting(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
-/// A format by its name.
+/// A format of drains by its name.
 pub(super) fn format(text: &str) -> Result<Format, String> {
-    let known: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
-    let found = Format::ALL
-        .iter()
-        .copied()
-        .find(|format| format.name() == text);
-    found.ok_or_else(|| format!("`{text}` is none of {}", known.join(", ")))
+    let formats = Format::OF_DRAINS;
+    let found = formats.into_iter().find(|format| format.name() == text);
+    found.ok_or_else(|| {
+        let known = formats.map(Format::name);
+        format!("`{text}` is none of {}", known.join(", "))
+    })
 }
 
 /// A format of comparisons by its name.
@@ -147,19 +147,24 @@ pub struct FormatName {
     pub of_comparison: Option<ComparisonFormat>,
 }
 
+/// The format of a run of plans that has this name.
+fn of_plans(text: &str) -> Option<Format> {
+    Format::ALL.into_iter().find(|format| format.name() == text)
+}
+
 /// The names of all of them, each once.
 #[must_use]
 pub fn format_names() -> Vec<&'static str> {
     let mut names = Format::ALL.map(Format::name).to_vec();
     let more = ComparisonFormat::ALL.map(ComparisonFormat::name);
-    names.extend(more.into_iter().filter(|name| format(name).is_err()));
+    names.extend(more.into_iter().filter(|name| of_plans(name).is_none()));
     names
 }
 
 /// A format that runs or comparisons have.
 pub(super) fn any_format(text: &str) -> Result<FormatName, String> {
     let named = FormatName {
-        of_run: format(text).ok(),
+        of_run: of_plans(text),
         of_comparison: comparison_format(text).ok(),
     };
     if named.of_run.is_none() && named.of_comparison.is_none() {
@@ -179,10 +184,12 @@ mod tests {
         };
         assert_eq!(named("table"), Ok((true, true)));
         assert_eq!(named("csv"), Ok((true, false)));
+        assert_eq!(named("matrix"), Ok((true, false)));
         assert_eq!(named("junit"), Ok((false, true)));
+        assert!(format("matrix").is_err(), "drains have none");
         assert_eq!(
             named("xml"),
-            Err("`xml` is none of table, json, markdown, csv, junit".to_owned())
+            Err("`xml` is none of table, json, markdown, csv, matrix, junit".to_owned())
         );
     }
 

@@ -69,7 +69,7 @@ fn values(command: &str, argument: &Arg) -> Option<Vec<&'static str>> {
         "format" => Some(match command {
             "compare" => ComparisonFormat::ALL.map(ComparisonFormat::name).to_vec(),
             "compare-plans" => args::format_names(),
-            _ => Format::ALL.map(Format::name).to_vec(),
+            _ => Format::OF_DRAINS.map(Format::name).to_vec(),
         }),
         "rule" => Some(RULES.iter().map(|rule| rule.id).collect()),
         _ => None,
@@ -109,7 +109,7 @@ mod tests {
         for formats in [
             "table json markdown csv",
             "table json markdown junit",
-            "table json markdown csv junit",
+            "table json markdown csv matrix junit",
         ] {
             assert!(text.contains(&format!("\"{formats}\"")), "{formats}");
         }

@@ -25,7 +25,7 @@ pub(super) fn render(run: &ThroughputRun, format: Format, layout: Layout<'_>) ->
     match format {
         Format::Table => table::render(run, layout),
         Format::Json => json_text(run),
-        Format::Markdown => markdown::render(run, layout),
+        Format::Markdown | Format::Matrix => markdown::render(run, layout),
         Format::Csv => csv::render(run),
     }
 }
