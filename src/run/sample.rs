@@ -230,6 +230,8 @@ fn result(
             bytes: rows * 180,
             pages: 0,
         }),
+        nested: Some(Vec::new()),
+        nested_left_out: 0,
         planning_ms: Summary::of(times.iter().map(|_| 0.231).collect()),
         execution_ms: Summary::of(times),
         findings: Vec::new(),
