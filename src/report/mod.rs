@@ -7,6 +7,7 @@ mod json;
 mod markdown;
 mod marks;
 mod naming;
+mod nested;
 mod page;
 mod palette;
 mod self_check;

@@ -8,6 +8,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, Tab
 use self::arrangement::{Arrangement, Column};
 use super::Layout;
 use super::findings::{FindingGroup, severity_name};
+use super::nested;
 use super::page::Page;
 use super::palette::{Palette, Role};
 use super::status;
@@ -35,6 +36,7 @@ pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
     }
     for group in &view.groups {
         table(&mut page, &view, group, &arrangement);
+        nested::table(&mut page, &group.nested);
     }
     legend(&mut page, &view, &arrangement);
     findings(&mut page, &view);
