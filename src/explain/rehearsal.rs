@@ -40,10 +40,9 @@ pub(super) async fn rehearse(
     ground.isolation = Isolation::Transaction;
     let _ = in_the_transaction(ground, version, subject).await;
     ground.isolation = isolation;
-    let script = format!(
-        "{end}; select pg_advisory_unlock_all(); {}",
-        ground.insight.functions.look_up_again()
-    );
+    let insight = &ground.insight;
+    let again = insight.functions.look_up_again(insight.sees_nested);
+    let script = format!("{end}; select pg_advisory_unlock_all(); {again}");
     let ended = ground.session.batch_execute(&script).await;
     ended.map_err(ExplainError::session("undo a rehearsal"))
 }

@@ -242,7 +242,10 @@ fn inside_functions(view: &View) -> String {
     if text.is_empty() {
         text
     } else {
-        folded(nested::TITLE, &text)
+        folded(
+            nested::TITLE,
+            &format!("{}\n\n{text}", escaped(nested::EXPLANATION)),
+        )
     }
 }
 

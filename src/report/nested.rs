@@ -29,7 +29,7 @@ pub(super) const TITLE: &str = "Statements inside functions and triggers";
 pub(super) const EXPLANATION: &str = "of the first execution, all calls together; the figures above include them, but for what AFTER triggers of the outer statement touched";
 
 /// The names of their columns; those of the numbers come first.
-pub(super) const HEADS: [&str; 5] = [
+const HEADS: [&str; 5] = [
     "calls",
     "rows",
     "pages",
@@ -109,13 +109,15 @@ impl NestedLine {
     }
 }
 
-/// Prints them for a terminal.
-pub(super) fn table(page: &mut Page, blocks: &[NestedBlock]) {
+/// Prints them for a terminal, with what their figures are where that was not said before.
+pub(super) fn table(page: &mut Page, blocks: &[NestedBlock], said: &mut bool) {
     if blocks.is_empty() {
         return;
     }
     page.hanging(0, Role::Title, TITLE);
-    page.hanging(0, Role::Quiet, EXPLANATION);
+    if !std::mem::replace(said, true) {
+        page.hanging(0, Role::Quiet, EXPLANATION);
+    }
     let widths = widths(blocks);
     let numbers = |numbers: &[&str]| {
         let cells = numbers.iter().zip(widths);

@@ -34,9 +34,10 @@ pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
     if let Some(comparison) = &view.versions {
         versions::versions(&mut page, comparison, view.units.wal);
     }
+    let mut explained = false;
     for group in &view.groups {
         table(&mut page, &view, group, &arrangement);
-        nested::table(&mut page, &group.nested);
+        nested::table(&mut page, &group.nested, &mut explained);
     }
     legend(&mut page, &view, &arrangement);
     findings(&mut page, &view);

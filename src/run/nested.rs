@@ -60,7 +60,7 @@ impl fmt::Display for Within {
 #[must_use]
 pub fn place(within: Option<&Within>) -> String {
     within.map_or_else(
-        || "by PostgreSQL itself, for example a foreign key".to_owned(),
+        || "by PostgreSQL, as for a foreign key".to_owned(),
         |within| format!("in {within}"),
     )
 }

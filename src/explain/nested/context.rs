@@ -68,8 +68,11 @@ fn in_a_language(line: &str) -> Option<Within> {
         Some((function, line)) => (function, Some(line)),
         None => (rest, None),
     };
+    let unquoted = function
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
     Some(Within {
-        function: function.trim_matches('"').to_owned(),
+        function: unquoted.unwrap_or(function).to_owned(),
         line,
         statement: None,
     })
