@@ -158,8 +158,8 @@ impl Functions {
         script + &role("origin")
     }
 
-    /// Makes a session look up again what it forgets of tables when such a transaction is rolled back. Nothing is executed. `everywhere`
-    /// takes in where large values lie, which takes a superuser.
+    /// Makes a session look up again what it forgets of tables and sequences when such a transaction is rolled back. Nothing is
+    /// executed. `everywhere` takes in where large values lie, which takes a superuser.
     pub(super) fn look_up_again(&self, everywhere: bool) -> String {
         let mut script = String::from(
             "select count(c.oid::regclass::text) from pg_class c where c.oid >= 16384",
@@ -169,6 +169,9 @@ impl Functions {
             for name in [Some(&table.name), out_of_line].into_iter().flatten() {
                 let _ = write!(script, "; explain select * from only {name}");
             }
+        }
+        for (name, _) in &self.sequences {
+            let _ = write!(script, "; explain select * from {name}");
         }
         script
     }
@@ -238,7 +241,7 @@ mod tests {
         }
         assert!(!functions().empty_and_refill(false).contains("replication"));
         let again = functions().look_up_again(true);
-        assert!(again.ends_with("; explain select * from only job; explain select * from only pg_toast.pg_toast_1; explain select * from only log"));
+        assert!(again.ends_with("; explain select * from only job; explain select * from only pg_toast.pg_toast_1; explain select * from only log; explain select * from job_id_seq"));
         assert!(!functions().look_up_again(false).contains("pg_toast"));
     }
 }
