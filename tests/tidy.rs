@@ -336,6 +336,7 @@ fn the_page_of_the_run_format_names_every_key_and_column() {
     for path in [
         "src/run/mod.rs",
         "src/run/environment.rs",
+        "src/run/nested.rs",
         "src/run/plan_result.rs",
         "src/run/throughput.rs",
         "src/run/throughput/scaling.rs",

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::catalog::{self, Scope};
-use super::site::{Site, SiteError};
+use super::site::{Ready, SiteError};
 use crate::definition::{Fixture, Queue};
+use crate::explain::functions::{Functions, Owner};
 use crate::explain::ground::{Access, Grounds};
 use crate::explain::standing::{Standing, Timeouts};
 use crate::finding::case::Catalog;
@@ -30,23 +31,28 @@ pub(super) async fn site(
     workspace: &Workspace,
     in_place: InPlace,
     fixture: &Fixture,
-) -> Result<Site<'static>, SiteError> {
+) -> Result<Ready<'static>, SiteError> {
     let databases = workspace.databases();
+    let failed = |source| SiteError::Catalog {
+        fixture: fixture.name.clone(),
+        source,
+    };
     let catalog = catalog::read(databases.session(), Scope::SearchPath)
         .await
-        .map_err(|source| SiteError::Catalog {
-            fixture: fixture.name.clone(),
-            source,
-        })?;
+        .map_err(failed)?;
+    let functions = Functions::read(databases.session(), Owner::Others)
+        .await
+        .map_err(failed)?;
     let standing = Standing::of_others(
         databases.address().clone(),
         databases.address().maintenance(),
         in_place.access,
         in_place.timeouts,
     );
-    Ok(Site {
+    Ok(Ready {
         grounds: Grounds::Standing(standing),
         catalog,
+        functions,
     })
 }
 

@@ -1,8 +1,9 @@
 //! Measuring in a schema of our own, where no databases can be made: one fixture at a time, in transactions that are rolled back.
 
 use super::catalog::{self, Scope};
-use super::site::{Site, SiteError};
+use super::site::{Ready, SiteError};
 use crate::definition::{Fixture, Queue};
+use crate::explain::functions::{Functions, Owner};
 use crate::explain::ground::Grounds;
 use crate::explain::standing::Standing;
 use crate::fixture::{in_schema, statistics};
@@ -21,7 +22,7 @@ pub(super) async fn site(
     queue: &Queue,
     fixture: &Fixture,
     events: &Events,
-) -> Result<(Site<'static>, TemplateMark), SiteError> {
+) -> Result<(Ready<'static>, TemplateMark), SiteError> {
     let mark = in_schema::ensure(schema, version_text, queue, fixture, events)
         .await
         .map_err(SiteError::NotBuilt)?;
@@ -30,6 +31,9 @@ pub(super) async fn site(
         source,
     };
     let catalog = catalog::read(schema.session(), Scope::SearchPath)
+        .await
+        .map_err(failed)?;
+    let functions = Functions::read(schema.session(), Owner::Schema)
         .await
         .map_err(failed)?;
     let tables = statistics::tables(schema.session(), Some(schema.name()))
@@ -41,11 +45,12 @@ pub(super) async fn site(
         .map(|table| table.name)
         .collect();
     let standing = Standing::of_our_own(schema.address().clone(), schema.database(), tables);
-    let site = Site {
+    let ready = Ready {
         grounds: Grounds::Standing(standing),
         catalog,
+        functions,
     };
-    Ok((site, mark))
+    Ok((ready, mark))
 }
 
 /// What counts lose there.

@@ -11,16 +11,18 @@ use super::site::{Site, SiteError};
 use crate::definition::queue::PlanCacheMode;
 use crate::definition::{Fixture, Queue};
 use crate::explain::ExplainError;
+use crate::explain::nested::Nested;
 use crate::explain::sample::{Measurement, Sampling};
 use crate::explain::variant::{Measured, Subject};
 use crate::finding::case::{Case, Catalog, PlanView};
 use crate::finding::rules::judge;
 use crate::load::memory::peak_rss_bytes;
 use crate::plan::outline::rows_removed;
-use crate::plan::{Buffers, PlanShape, PlanWork, digest, work};
+use crate::plan::{PlanShape, PlanWork, digest, work};
 use crate::postgres::workspace::Workspace;
 use crate::run::environment::FixtureRecord;
 use crate::run::event::Events;
+use crate::run::nested::NestedResult;
 use crate::run::plan_result::{BufferCounts, PlanMode, PlanResult, Summary, WalCounts};
 use crate::run::store::{RunStore, StoreError};
 use crate::run::{Failure, Run};
@@ -222,7 +224,8 @@ impl PlansExperiment<'_> {
         let plan = &measurement.plan;
         let total = work(plan).total;
         let rows = plan.rows();
-        let buffers = buffer_counts(&total.buffers);
+        let buffers = BufferCounts::from(&total.buffers);
+        let nested = self.nested(measurement.nested.as_ref(), &dump)?;
         Ok(PlanResult {
             postgres: self.workspace.version().to_string(),
             queue: case.queue.to_owned(),
@@ -238,18 +241,41 @@ impl PlansExperiment<'_> {
             rows,
             rows_removed: Some(rows_removed(plan)),
             buffers,
-            wal: WalCounts {
-                records: total.wal.records,
-                fpi: total.wal.fpi,
-                bytes: total.wal.bytes,
-            },
+            wal: WalCounts::from(&total.wal),
             pages_per_row: (rows > 0).then(|| buffers.total as f64 / rows as f64),
             output: measurement.output.as_ref().ok().copied(),
+            nested,
+            nested_left_out: measurement
+                .nested
+                .as_ref()
+                .map_or(0, |nested| nested.left_out),
             planning_ms: Summary::of(measurement.planning_ms.clone()),
             execution_ms: Summary::of(measurement.execution_ms.clone()),
             findings: judge(case),
             dump,
         })
+    }
+
+    /// The statements inside functions, their plans written beside that of the statement, whose file is `dump`.
+    fn nested(
+        &self,
+        nested: Option<&Nested>,
+        dump: &str,
+    ) -> Result<Option<Vec<NestedResult>>, StoreError> {
+        let Some(nested) = nested else {
+            return Ok(None);
+        };
+        let entries = nested.entries.iter().enumerate();
+        let written = entries.map(|(position, entry)| {
+            let dump = self
+                .store
+                .write_nested_plan(dump, position + 1, &entry.dump)?;
+            Ok(NestedResult {
+                dump,
+                ..entry.clone()
+            })
+        });
+        written.collect::<Result<_, _>>().map(Some)
     }
 }
 
@@ -331,17 +357,6 @@ fn forced(queue: &Queue) -> Option<PlanMode> {
         PlanCacheMode::Auto => None,
         PlanCacheMode::Custom => Some(PlanMode::Custom),
         PlanCacheMode::Generic => Some(PlanMode::Generic),
-    }
-}
-
-fn buffer_counts(buffers: &Buffers) -> BufferCounts {
-    BufferCounts {
-        hit: buffers.shared.hit + buffers.local.hit,
-        read: buffers.shared.read + buffers.local.read,
-        dirtied: buffers.shared.dirtied + buffers.local.dirtied,
-        written: buffers.shared.written + buffers.local.written,
-        temp: buffers.temp(),
-        total: buffers.total(),
     }
 }
 

@@ -8,7 +8,9 @@ use super::{in_place, in_schema};
 use crate::definition::{Fixture, Queue};
 use crate::explain::ExplainError;
 use crate::explain::copies::Copies;
-use crate::explain::ground::Grounds;
+use crate::explain::functions::{Functions, Owner};
+use crate::explain::ground::{Grounds, Insight};
+use crate::explain::nested;
 use crate::explain::turns::rounds;
 use crate::finding::case::Catalog;
 use crate::fixture::build::BuildError;
@@ -54,6 +56,14 @@ pub(super) struct Site<'s> {
     pub(super) catalog: Catalog,
 }
 
+/// The same before it is known whether the statements inside functions can be seen there.
+#[derive(Debug)]
+pub(super) struct Ready<'s> {
+    pub(super) grounds: Grounds<'s>,
+    pub(super) catalog: Catalog,
+    pub(super) functions: Functions,
+}
+
 /// What is measured on a fixture of a queue.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Demand {
@@ -75,29 +85,62 @@ impl PlansExperiment<'_> {
         let server = current_server(&mut run.environment);
         if let Some(in_place) = self.request.in_place {
             self.note(server, in_place::limitation(in_place));
-            let site = in_place::site(self.workspace, in_place, fixture).await?;
+            let ready = in_place::site(self.workspace, in_place, fixture).await?;
+            let site = self.with_insight(ready, queue, server).await;
             let named = in_place::named_by(queue, &site.catalog);
             record_catalog(server, fixture, queue, named);
             return Ok(site);
         }
         let version_text = self.workspace.version_text();
-        let (site, mark) = match self.workspace {
+        let (ready, mark) = match self.workspace {
             Workspace::Schema { schema, .. } => {
                 self.note(server, in_schema::limitation(schema.name()));
                 in_schema::site(schema, version_text, queue, fixture, self.events).await?
             }
             Workspace::Managed(_) | Workspace::Given(_) => {
-                let (site, mark) = self.copies(queue, fixture, demand).await?;
+                let (ready, mark) = self.copies(queue, fixture, demand).await?;
                 if !mark.prewarm {
                     self.note(server, without_prewarming(self.workspace));
                 }
-                (site, mark)
+                (ready, mark)
             }
         };
+        let site = self.with_insight(ready, queue, server).await;
         let statistics = server.statistics.entry(fixture.name.clone()).or_default();
         statistics.insert(queue.name.clone(), mark.statistics);
         record_catalog(server, fixture, queue, site.catalog.clone());
         Ok(site)
+    }
+
+    /// Finds out whether the statements inside functions can be seen. Where they cannot, that is told if a statement of the queue may reach
+    /// any.
+    async fn with_insight<'s>(
+        &self,
+        ready: Ready<'s>,
+        queue: &Queue,
+        server: &mut ServerRecord,
+    ) -> Site<'s> {
+        let Ready {
+            grounds,
+            catalog,
+            functions,
+        } = ready;
+        let session = self.workspace.databases().session();
+        let probed = nested::probe(session, self.workspace.version()).await;
+        if let Err(error) = &probed {
+            let mut statements = queue.statements.iter().flat_map(|file| &file.statements);
+            if statements.any(|one| functions.are_reached_by(one.template.source())) {
+                self.note(server, without_nested(self.workspace, error));
+            }
+        }
+        let insight = Insight {
+            sees_nested: probed.is_ok(),
+            functions,
+        };
+        Site {
+            grounds: grounds.with_insight(insight),
+            catalog,
+        }
     }
 
     /// Records a limitation, and says it, once.
@@ -117,26 +160,31 @@ impl PlansExperiment<'_> {
         queue: &Queue,
         fixture: &Fixture,
         demand: Demand,
-    ) -> Result<(Site<'_>, TemplateMark), SiteError> {
+    ) -> Result<(Ready<'_>, TemplateMark), SiteError> {
         let databases = self.workspace.databases();
         // Each may take a second copy for its generic plan.
         let copies = 2 * rounds(demand.versions as u64) * demand.variants as u64;
         let template = cache::provide(self.workspace, queue, fixture, copies, self.events)
             .await
             .map_err(SiteError::NotBuilt)?;
-        let catalog = self.catalog(&template.database, fixture).await?;
+        let (catalog, functions) = self.catalog(&template.database, fixture).await?;
         let prewarm = template.mark.prewarm;
         let copies = Copies::of(databases, &template.database, prewarm).await?;
         let copies = copies.sharing(demand.versions);
-        let site = Site {
+        let ready = Ready {
             grounds: Grounds::Copies(copies),
             catalog,
+            functions,
         };
-        Ok((site, template.mark))
+        Ok((ready, template.mark))
     }
 
-    /// What the rules may know of a template's tables. The session is gone before the template is copied.
-    async fn catalog(&self, template: &str, fixture: &Fixture) -> Result<Catalog, SiteError> {
+    /// What the rules may know of a template's tables, and its functions. The session is gone before the template is copied.
+    async fn catalog(
+        &self,
+        template: &str,
+        fixture: &Fixture,
+    ) -> Result<(Catalog, Functions), SiteError> {
         let databases = self.workspace.databases();
         let failed = |source| SiteError::Catalog {
             fixture: fixture.name.clone(),
@@ -148,9 +196,10 @@ impl PlansExperiment<'_> {
             .await
             .map_err(DatabaseError::from)?;
         let catalog = catalog::read(&session, Scope::Everything).await;
+        let functions = Functions::read(&session, Owner::Database).await;
         session.close().await;
         databases.wait_until_unused(template).await?;
-        catalog.map_err(failed)
+        Ok((catalog.map_err(failed)?, functions.map_err(failed)?))
     }
 }
 
@@ -180,6 +229,22 @@ pub(super) fn without_prewarming(workspace: &Workspace) -> Limitation {
         message: format!(
             "pg_prewarm is not installed: tables are read whole beforehand, indexes are not, so pages of indexes count as read; \
              the sum of pages repeats{remedy}"
+        ),
+    }
+}
+
+/// What is lost where auto_explain cannot be loaded.
+fn without_nested(workspace: &Workspace, error: &tokio_postgres::Error) -> Limitation {
+    let remedy = workspace.remedy(Part::AutoExplain).unwrap_or_else(|| {
+        "loading it takes a superuser and, on a server of one's own, the library".to_owned()
+    });
+    Limitation {
+        capability: Part::AutoExplain.name().to_owned(),
+        not_comparable: ["nested", "nested_left_out"].map(str::to_owned).to_vec(),
+        message: format!(
+            "auto_explain cannot be loaded ({}): the statements inside functions and triggers are in the figures of the statements that \
+             call them, and are not listed themselves; {remedy}",
+            server_message(error)
         ),
     }
 }

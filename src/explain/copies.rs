@@ -1,9 +1,10 @@
 //! Disposable copies of a template, one in use at a time, and the time they take.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ExplainError;
-use super::ground::Ground;
+use super::ground::{Ground, Insight};
 use crate::postgres::connect::Session;
 use crate::postgres::database::{Databases, KEPT_COPIES_BYTES};
 
@@ -22,6 +23,8 @@ pub struct Copies<'d> {
     databases: &'d Databases,
     template: String,
     prewarm: bool,
+    /// What is known of functions in it.
+    pub(super) insight: Arc<Insight>,
     /// Size of the template and thus, about, of each copy.
     bytes: u64,
     /// Copies that are done with.
@@ -47,6 +50,7 @@ impl<'d> Copies<'d> {
             databases,
             template: template.to_owned(),
             prewarm,
+            insight: Arc::default(),
             bytes,
             finished: Vec::new(),
             kept: KEPT_COPIES_BYTES,
@@ -73,7 +77,7 @@ impl<'d> Copies<'d> {
         }
         let started = Instant::now();
         let name = self.databases.copy(&self.template).await?;
-        let ground = Ground::in_copy(self.databases.address(), &name).await?;
+        let ground = Ground::in_copy(self.databases.address(), &name, &self.insight).await?;
         let warmed = warm(&ground.session, self.prewarm).await;
         warmed.map_err(ExplainError::session("prewarm a copy of the fixture"))?;
         self.spent += started.elapsed();

@@ -1,9 +1,12 @@
 //! Where a subject is measured: a disposable copy of a fixture, or tables that stay.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::ExplainError;
 use super::copies::Copies;
+use super::functions::Functions;
+use super::nested;
 use super::standing::Standing;
 use crate::postgres::connect::{Address, Session};
 use crate::postgres::database::DatabaseError;
@@ -52,6 +55,26 @@ pub enum Access {
     ReadOnly,
 }
 
+/// What is known of the functions that statements call there.
+#[derive(Debug, Default)]
+pub struct Insight {
+    /// Whether sessions may have the plans of nested statements sent: [`nested::probe`] has succeeded.
+    pub sees_nested: bool,
+    /// The functions.
+    pub functions: Functions,
+}
+
+impl Insight {
+    /// Makes a session ready for it.
+    pub(super) async fn prepare(&self, session: &Session) -> Result<(), ExplainError> {
+        if self.sees_nested {
+            let loaded = nested::load(session).await;
+            loaded.map_err(ExplainError::session("load auto_explain"))?;
+        }
+        Ok(())
+    }
+}
+
 /// A place to measure in, with the only session of ours in it.
 #[derive(Debug)]
 pub struct Ground {
@@ -61,13 +84,19 @@ pub struct Ground {
     pub isolation: Isolation,
     /// Whether they may change anything.
     pub access: Access,
+    /// What is known of functions.
+    pub(super) insight: Arc<Insight>,
     /// The database.
     pub(super) database: String,
 }
 
 impl Ground {
     /// In a disposable copy: connects and sets the session up.
-    pub(super) async fn in_copy(address: &Address, database: &str) -> Result<Ground, ExplainError> {
+    pub(super) async fn in_copy(
+        address: &Address,
+        database: &str,
+        insight: &Arc<Insight>,
+    ) -> Result<Ground, ExplainError> {
         let session = address
             .connect(database)
             .await
@@ -78,10 +107,12 @@ impl Ground {
             .map_err(ExplainError::session(
                 "set up a session in a copy of the fixture",
             ))?;
+        insight.prepare(&session).await?;
         Ok(Ground {
             session,
             isolation: Isolation::Copy,
             access: Access::ReadWrite,
+            insight: Arc::clone(insight),
             database: database.to_owned(),
         })
     }
@@ -140,6 +171,17 @@ pub enum Grounds<'d> {
 }
 
 impl Grounds<'_> {
+    /// The same, with what is known of functions there.
+    #[must_use]
+    pub fn with_insight(mut self, insight: Insight) -> Self {
+        let kept = match &mut self {
+            Grounds::Copies(copies) => &mut copies.insight,
+            Grounds::Standing(standing) => &mut standing.insight,
+        };
+        *kept = Arc::new(insight);
+        self
+    }
+
     /// A place where nothing was measured before.
     ///
     /// # Errors

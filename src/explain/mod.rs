@@ -1,9 +1,12 @@
 //! Samples of one variant: fresh copies, plan modes, EXPLAIN options by server version.
 
 pub mod copies;
+pub mod functions;
 pub mod ground;
+pub mod nested;
 pub mod options;
 mod output;
+mod rehearsal;
 pub mod sample;
 pub mod standing;
 pub mod turns;

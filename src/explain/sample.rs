@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::ground::Ground;
+use super::nested::{Collecting, Nested};
 use super::{ExplainError, options};
 use crate::plan::Plan;
 use crate::postgres::version::Version;
@@ -69,6 +70,8 @@ pub struct Measurement {
     pub dump: String,
     /// The same, read.
     pub plan: Plan,
+    /// The statements inside functions and triggers of the first sample; none where the server does not tell.
+    pub nested: Option<Nested>,
     /// What its rows amounted to when they were sent; or why they could not be.
     pub output: Result<OutputCounts, ExplainError>,
     /// Planning times of the other samples, in milliseconds.
@@ -128,12 +131,19 @@ impl Explainer<'_> {
         let timing = options::explain(&options::timing(self.version));
         let counting = self.query(&counting).await?;
         let timing = self.query(&timing).await?;
-        let dump = self.execute(&counting).await?;
+        let collecting = self
+            .ground
+            .insight
+            .sees_nested
+            .then(|| Collecting::begin(&self.ground.session, self.version));
+        let dump = self.counted(&counting, collecting.as_ref()).await?;
+        let nested = collecting.map(Collecting::finish);
         let plan = self.read(&dump)?;
         let output = self.output(&plan).await;
         let measurement = Measurement {
             dump,
             plan,
+            nested,
             output,
             planning_ms: Vec::new(),
             execution_ms: Vec::new(),
@@ -157,6 +167,16 @@ impl Explainer<'_> {
         Ok(())
     }
 
+    /// A sample of what EXPLAIN prints, while the plans of nested statements are collected.
+    pub(super) async fn counted(
+        &self,
+        query: &Query,
+        collecting: Option<&Collecting<'_>>,
+    ) -> Result<String, ExplainError> {
+        let settings = collecting.map_or("", |collecting| &collecting.settings);
+        self.sample_with(settings, self.explain(query)).await
+    }
+
     /// A sample of what EXPLAIN prints.
     pub(super) async fn execute(&self, query: &Query) -> Result<String, ExplainError> {
         self.sample(self.explain(query)).await
@@ -167,13 +187,23 @@ impl Explainer<'_> {
         &self,
         execution: impl Future<Output = Result<T, ExplainError>>,
     ) -> Result<T, ExplainError> {
+        self.sample_with("", execution).await
+    }
+
+    /// The same with settings that hold until it is undone.
+    async fn sample_with<T>(
+        &self,
+        settings: &str,
+        execution: impl Future<Output = Result<T, ExplainError>>,
+    ) -> Result<T, ExplainError> {
         let Ground {
             session: client,
             isolation,
             ..
         } = self.ground;
+        let begin = format!("{}; {settings}", isolation.begin_sample());
         let (begun, executed, undone) = tokio::join!(
-            client.simple_query(isolation.begin_sample()),
+            client.simple_query(&begin),
             execution,
             client.simple_query(isolation.undo_sample())
         );

@@ -1,9 +1,10 @@
 //! Tables that stay: everything that is done to them happens in one transaction, which is rolled back.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ExplainError;
-use super::ground::{Access, Ground, Isolation, SESSION_SETTINGS};
+use super::ground::{Access, Ground, Insight, Isolation, SESSION_SETTINGS};
 use crate::postgres::connect::{Address, Session};
 use crate::postgres::database::DatabaseError;
 
@@ -18,6 +19,8 @@ pub struct Standing {
     database: String,
     timeouts: Option<Timeouts>,
     access: Access,
+    /// What is known of functions there.
+    pub(super) insight: Arc<Insight>,
     /// Tables of our own, quoted where they have to be.
     own_tables: Vec<String>,
     /// Whether dead rows were left in them since they were vacuumed.
@@ -44,6 +47,7 @@ impl Standing {
             database: database.to_owned(),
             timeouts: None,
             access: Access::ReadWrite,
+            insight: Arc::default(),
             own_tables: tables,
             used: false,
             spent: Duration::ZERO,
@@ -63,6 +67,7 @@ impl Standing {
             database: database.to_owned(),
             timeouts: Some(timeouts),
             access,
+            insight: Arc::default(),
             own_tables: Vec::new(),
             used: false,
             spent: Duration::ZERO,
@@ -92,6 +97,7 @@ impl Standing {
             self.vacuum(&session).await?;
         }
         self.read(&session).await?;
+        self.insight.prepare(&session).await?;
         let timeouts = self.timeouts.map_or(String::new(), |timeouts| {
             format!(
                 "; set lock_timeout = {}; set statement_timeout = {}",
@@ -112,6 +118,7 @@ impl Standing {
             session,
             isolation: Isolation::Transaction,
             access: self.access,
+            insight: Arc::clone(&self.insight),
             database: self.database.clone(),
         })
     }

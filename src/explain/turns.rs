@@ -162,7 +162,7 @@ impl<'d> Turn<'d> {
     /// Opens a place, makes the statement ready there and counts.
     async fn begin(side: &mut Side<'_, '_, 'd>, version: Version, mode: PlanMode) -> Turn<'d> {
         let (ground, started) = (side.grounds.open().await, Instant::now());
-        let ground = match ground {
+        let mut ground = match ground {
             Ok(ground) => ground,
             Err(error) => {
                 return Turn {
@@ -174,8 +174,8 @@ impl<'d> Turn<'d> {
             }
         };
         let ready = match mode {
-            PlanMode::Custom => variant::ready_custom(&ground, version, side.subject).await,
-            PlanMode::Generic => variant::ready_generic(&ground, version, side.subject).await,
+            PlanMode::Custom => variant::ready_custom(&mut ground, version, side.subject).await,
+            PlanMode::Generic => variant::ready_generic(&mut ground, version, side.subject).await,
         };
         let readying = started.elapsed();
         let outcome = match ready {

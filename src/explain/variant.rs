@@ -6,6 +6,7 @@ use tokio_postgres::Client;
 
 use super::ExplainError;
 use super::ground::{Access, Ground};
+use super::rehearsal::rehearse;
 use super::sample::{Explainer, Measurement, Target};
 use crate::definition::operation::Operation;
 use crate::definition::queue::Queue;
@@ -97,10 +98,11 @@ impl Ready<'_> {
 
 /// Makes ready for the custom plan, and finds out what there is to know of the generic one.
 pub(super) async fn ready_custom<'d>(
-    ground: &Ground,
+    ground: &mut Ground,
     version: Version,
     subject: Subject<'d>,
 ) -> Result<Ready<'d>, ExplainError> {
+    rehearse(ground, version, subject).await?;
     let executable = make_ready(ground, subject).await?.executable;
     let mut ready = Ready {
         planned: Planned {
@@ -200,10 +202,11 @@ async fn plan_generic(
 
 /// Makes ready for the generic plan.
 pub(super) async fn ready_generic<'d>(
-    ground: &Ground,
+    ground: &mut Ground,
     version: Version,
     subject: Subject<'d>,
 ) -> Result<Ready<'d>, ExplainError> {
+    rehearse(ground, version, subject).await?;
     let executable = make_ready(ground, subject).await?.executable;
     let generic = prepare_generic(&ground.session, &executable).await?;
     let ready = Ready {

@@ -10,13 +10,13 @@ mod tls;
 use std::future::poll_fn;
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -239,12 +239,33 @@ impl std::fmt::Debug for Address {
 }
 
 /// A connection that is used by its owner alone.
-#[derive(Debug)]
 pub struct Session {
     client: Option<Client>,
     driver: Option<JoinHandle<()>>,
     /// Why the server ended it, while nobody waited for an answer.
     last_word: Arc<OnceLock<SqlState>>,
+    /// Who hears its notices.
+    listener: Arc<Mutex<Option<Listener>>>,
+}
+
+/// Is given each notice of a session as it arrives, before the answer of the statement that it belongs to.
+type Listener = Box<dyn FnMut(&DbError) + Send>;
+
+/// As long as it lives, the notices of a session are heard.
+#[must_use]
+pub struct Listening<'s>(&'s Mutex<Option<Listener>>);
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+fn hand_over(listener: &Mutex<Option<Listener>>, notice: &DbError) {
+    let mut listener = listener.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(listener) = listener.as_mut() {
+        listener(notice);
+    }
 }
 
 fn keep_last_word(last_word: &OnceLock<SqlState>, error: &tokio_postgres::Error) {
@@ -266,10 +287,13 @@ impl Session {
     {
         let last_word = Arc::new(OnceLock::new());
         let heard = Arc::clone(&last_word);
+        let listener = Arc::new(Mutex::new(None));
+        let listening = Arc::clone(&listener);
         let driver = tokio::spawn(async move {
             while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
                 match (message, &wake) {
                     (Ok(AsyncMessage::Notification(_)), Some(wake)) => wake.notify_one(),
+                    (Ok(AsyncMessage::Notice(notice)), _) => hand_over(&listening, &notice),
                     (Ok(_), _) => {}
                     // It reaches the owner through the statement it is waiting for; if it is waiting for none, only that it is closed.
                     (Err(error), _) => {
@@ -283,7 +307,17 @@ impl Session {
             client: Some(client),
             driver: Some(driver),
             last_word,
+            listener,
         }
+    }
+
+    /// Gives each notice to `listener` as it arrives, until what is returned is dropped; otherwise notices are not kept. A notice is heard
+    /// before the statement that caused it has its answer.
+    pub fn listen(&self, listener: impl FnMut(&DbError) + Send + 'static) -> Listening<'_> {
+        let mut heard = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
+        *heard = Some(Box::new(listener));
+        drop(heard);
+        Listening(&self.listener)
     }
 
     /// Why the server ended it while nobody waited for an answer; none where it has not, or did not say.
@@ -298,6 +332,15 @@ impl Session {
         if let Some(driver) = self.driver.take() {
             let _ = driver.await;
         }
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = formatter.debug_struct("Session");
+        shown.field("client", &self.client);
+        shown.field("last_word", &self.last_word);
+        shown.finish_non_exhaustive()
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Headers are the paths of the values in a result of `run.json` (`buffers.total`, `execution_ms.p50`), after `run_id`, so that
 //! the files of several runs can be put together. `findings` is a list of `severity:rule` with spaces between,
-//! `not_comparable` one of the keys that suffer from what the server lacks. What is not known is empty. The single samples and the failures have no place here: `run.json` has them.
+//! `not_comparable` one of the keys that suffer from what the server lacks. `nested.statements` is the number of entries of
+//! `nested`, `nested.calls` of their executions. What is not known is empty. The single samples and the failures have no place here: `run.json` has them.
 
 use super::findings::severity_name;
 use super::text::inert;
@@ -21,7 +22,7 @@ pub(super) enum Field {
 type Column = (&'static str, fn(&Run, &PlanResult) -> Field);
 
 /// The columns from left to right.
-const COLUMNS: [Column; 41] = [
+const COLUMNS: [Column; 44] = [
     ("run_id", |run, _| text(&run.run_id)),
     ("postgres", |_, result| text(&result.postgres)),
     ("queue", |_, result| text(&result.queue)),
@@ -59,6 +60,16 @@ const COLUMNS: [Column; 41] = [
     }),
     ("output.pages", |_, result| {
         known(result.output.map(|output| output.pages))
+    }),
+    ("nested.statements", |_, result| {
+        known(result.nested.as_ref().map(Vec::len))
+    }),
+    ("nested.calls", |_, result| {
+        let nested = result.nested.as_ref();
+        known(nested.map(|nested| nested.iter().map(|entry| entry.calls).sum::<u64>()))
+    }),
+    ("nested_left_out", |_, result| {
+        number(result.nested_left_out)
     }),
     ("planning_ms.n", |_, result| number(result.planning_ms.n)),
     ("planning_ms.min", |_, result| known(result.planning_ms.min)),

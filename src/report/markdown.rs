@@ -6,6 +6,7 @@ use self::text::{block, code, escaped, folded};
 use super::Layout;
 use super::findings::{FindingGroup, severity_name};
 use super::marks::NOT_COMPARABLE;
+use super::nested;
 use super::status;
 use super::text::inert;
 use super::versions::{VersionCell, VersionGroup, Versions};
@@ -45,6 +46,7 @@ pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
         text += &list(title, lines.iter().map(line));
     }
     text += &list("Limitations", view.limitations.iter().cloned());
+    text += &inside_functions(&view);
     text += &plans(&view);
     if let Some(folder) = layout.folder {
         text += &format!(
@@ -221,6 +223,29 @@ fn list(heading: &str, items: impl Iterator<Item = String>) -> String {
         items
     } else {
         format!("\n### {heading}\n\n{items}")
+    }
+}
+
+/// What ran inside functions, folded away.
+fn inside_functions(view: &View) -> String {
+    let groups = view.groups.iter().filter(|group| !group.nested.is_empty());
+    let text: String = groups
+        .map(|group| {
+            format!(
+                "**{} — {}**\n\n{}",
+                escaped(&group.fixture),
+                escaped(&group.details),
+                nested::markdown(&group.nested, escaped)
+            )
+        })
+        .collect();
+    if text.is_empty() {
+        text
+    } else {
+        folded(
+            nested::TITLE,
+            &format!("{}\n\n{text}", escaped(nested::EXPLANATION)),
+        )
     }
 }
 

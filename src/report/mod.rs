@@ -8,6 +8,7 @@ mod markdown;
 mod marks;
 mod matrix;
 mod naming;
+mod nested;
 mod page;
 mod palette;
 mod self_check;

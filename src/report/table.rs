@@ -8,6 +8,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, Tab
 use self::arrangement::{Arrangement, Column};
 use super::Layout;
 use super::findings::{FindingGroup, severity_name};
+use super::nested;
 use super::page::Page;
 use super::palette::{Palette, Role};
 use super::status;
@@ -33,8 +34,10 @@ pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
     if let Some(comparison) = &view.versions {
         versions::versions(&mut page, comparison, view.units.wal);
     }
+    let mut explained = false;
     for group in &view.groups {
         table(&mut page, &view, group, &arrangement);
+        nested::table(&mut page, &group.nested, &mut explained);
     }
     legend(&mut page, &view, &arrangement);
     findings(&mut page, &view);

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use super::findings::{self, FindingGroup, Found};
 use super::marks;
 use super::naming::{Naming, position_or_push};
+use super::nested::NestedBlock;
 use super::palette::Role;
 use super::text::inert;
 use super::versions::{Versions, by_fixture_and_queue, versions};
@@ -60,6 +61,8 @@ pub(super) struct Group {
     pub(super) rows: Vec<Row>,
     /// The plans of the rows, each once: letter and digest.
     pub(super) plans: Vec<(String, String)>,
+    /// What ran inside functions, plan by plan.
+    pub(super) nested: Vec<NestedBlock>,
     /// What its server lacks.
     limitations: Vec<Limitation>,
 }
@@ -184,6 +187,10 @@ impl Group {
             .iter()
             .map(|(result, custom)| Row::of(result, *custom, units, naming))
             .collect();
+        let named = ordered.iter().zip(&rows);
+        let nested = named
+            .filter_map(|((result, _), row)| NestedBlock::of(result, &row.full_name()))
+            .collect();
         let mut plans: Vec<(usize, String)> = results
             .iter()
             .map(|result| (naming.plan(result), inert(&result.digest)))
@@ -205,6 +212,7 @@ impl Group {
             details,
             rows,
             plans,
+            nested,
             limitations: server.map_or_else(Vec::new, |server| server.limitations.clone()),
         }
     }
@@ -318,12 +326,17 @@ impl Row {
 }
 
 impl Row {
+    /// What a row is called where no other stands above it.
+    fn full_name(&self) -> String {
+        format!("{} {}", self.subject, self.variant)
+    }
+
     /// What a row is called where nothing above it says its subject.
     pub(super) fn name(&self) -> String {
         if self.compared {
             self.variant.clone()
         } else {
-            format!("{} {}", self.subject, self.variant)
+            self.full_name()
         }
     }
 }

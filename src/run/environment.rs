@@ -114,7 +114,7 @@ pub struct Limitation {
 }
 
 /// The keys of a result that a [`Limitation`] may name: those of what is measured, with a dot between key and part.
-pub const RESULT_KEYS: [&str; 38] = [
+pub const RESULT_KEYS: [&str; 40] = [
     "auto_plan",
     "buffers",
     "buffers.dirtied",
@@ -134,6 +134,8 @@ pub const RESULT_KEYS: [&str; 38] = [
     "execution_ms.samples",
     "findings",
     "generic_shape",
+    "nested",
+    "nested_left_out",
     "output",
     "output.bytes",
     "output.pages",
@@ -243,7 +245,10 @@ mod tests {
         for (object, later) in [
             ("", &["interleaved_with", "skipped"][..]),
             ("/environment", &environment),
-            ("/results/0", &["rows_removed", "output"]),
+            (
+                "/results/0",
+                &["rows_removed", "output", "nested", "nested_left_out"],
+            ),
         ] {
             let object = run.pointer_mut(object).and_then(Value::as_object_mut);
             let object = object.expect("an object");
@@ -255,6 +260,7 @@ mod tests {
         assert_eq!((&read.interleaved_with, &read.skipped), (&None, &vec![]));
         let result = &read.results[0];
         assert_eq!((result.rows_removed, result.output), (None, None));
+        assert_eq!((&result.nested, result.nested_left_out), (&None, 0));
         let environment = &read.environment;
         assert_eq!(environment.selection, None);
         assert!(environment.tables.is_empty() && environment.statements.is_empty());

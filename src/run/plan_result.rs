@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::nested::NestedResult;
 use crate::finding::Finding;
 pub use crate::plan::PlanMode;
+use crate::plan::{Buffers, Wal};
 use crate::stats::percentile::percentile;
 
 /// One entry of `results` in a run of kind `plans`.
@@ -46,6 +48,13 @@ pub struct PlanResult {
     /// What its rows amounted to when they were sent to a client; none in a run of a program that did not record it.
     #[serde(default)]
     pub output: Option<OutputCounts>,
+    /// The statements that ran inside functions and triggers during the first execution, those that touched the most pages first; none
+    /// where the server does not tell, and in a run of a program that did not record them.
+    #[serde(default)]
+    pub nested: Option<Vec<NestedResult>>,
+    /// Executions inside functions and triggers that are in no entry of `nested`: there were too many different ones, or one was too large.
+    #[serde(default)]
+    pub nested_left_out: u64,
     /// Planning times of the samples, in milliseconds.
     pub planning_ms: Summary,
     /// Execution times of the samples, in milliseconds.
@@ -85,6 +94,30 @@ pub struct BufferCounts {
     pub total: u64,
 }
 
+impl From<&Buffers> for BufferCounts {
+    fn from(buffers: &Buffers) -> BufferCounts {
+        BufferCounts {
+            hit: buffers.shared.hit + buffers.local.hit,
+            read: buffers.shared.read + buffers.local.read,
+            dirtied: buffers.shared.dirtied + buffers.local.dirtied,
+            written: buffers.shared.written + buffers.local.written,
+            temp: buffers.temp(),
+            total: buffers.total(),
+        }
+    }
+}
+
+impl std::ops::AddAssign for BufferCounts {
+    fn add_assign(&mut self, other: BufferCounts) {
+        self.hit += other.hit;
+        self.read += other.read;
+        self.dirtied += other.dirtied;
+        self.written += other.written;
+        self.temp += other.temp;
+        self.total += other.total;
+    }
+}
+
 /// WAL written by a statement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WalCounts {
@@ -94,6 +127,24 @@ pub struct WalCounts {
     pub fpi: u64,
     /// Bytes.
     pub bytes: u64,
+}
+
+impl From<&Wal> for WalCounts {
+    fn from(wal: &Wal) -> WalCounts {
+        WalCounts {
+            records: wal.records,
+            fpi: wal.fpi,
+            bytes: wal.bytes,
+        }
+    }
+}
+
+impl std::ops::AddAssign for WalCounts {
+    fn add_assign(&mut self, other: WalCounts) {
+        self.records += other.records;
+        self.fpi += other.fpi;
+        self.bytes += other.bytes;
+    }
 }
 
 /// The rows of a statement as they are sent to a client.

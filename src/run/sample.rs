@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::environment::{Cpu, FixtureRecord, Limitation, ServerRecord};
+use super::nested::{NestedResult, Within};
 use super::plan_result::{BufferCounts, GenericShape, OutputCounts, PlanMode, Summary, WalCounts};
 use super::{Environment, FORMAT_VERSION, Failure, PlanResult, Run, RunKind, RunStatus, Timing};
 use crate::finding::{Finding, Severity};
@@ -127,7 +128,7 @@ fn status_partial(fixture: &str, factor: u64, results: &mut Vec<PlanResult>) {
             results.push(fetch);
         }
     }
-    results.push(result(
+    let mut complete = result(
         "status-partial",
         fixture,
         "complete",
@@ -135,7 +136,9 @@ fn status_partial(fixture: &str, factor: u64, results: &mut Vec<PlanResult>) {
         100,
         913,
         KEY,
-    ));
+    );
+    complete.nested = Some(inside_functions(&complete.dump));
+    results.push(complete);
     let mut inspect = result(
         "status-partial",
         fixture,
@@ -230,11 +233,44 @@ fn result(
             bytes: rows * 180,
             pages: 0,
         }),
+        nested: Some(Vec::new()),
+        nested_left_out: 0,
         planning_ms: Summary::of(times.iter().map(|_| 0.231).collect()),
         execution_ms: Summary::of(times),
         findings: Vec::new(),
         dump: format!("plans/{queue}/{fixture}/{operation}.{variant}.custom.json"),
     }
+}
+
+/// A trigger's statement, with what an attacker may write into it, and a foreign key's check.
+fn inside_functions(dump: &str) -> Vec<NestedResult> {
+    let entry = |number: u32, within, statement: &str, digest: &str, pages: u64| NestedResult {
+        statement: statement.to_owned(),
+        within,
+        calls: 100,
+        shape: shape_of(digest),
+        digest: digest.to_owned(),
+        rows: 100,
+        rows_removed: 0,
+        buffers: buffers(pages),
+        wal: WalCounts {
+            records: 100,
+            fpi: 0,
+            bytes: 5_900,
+        },
+        dump: dump.replace(".json", &format!(".nested-{number}.json")),
+    };
+    let key = "SELECT 1 FROM ONLY \"public\".\"job\" x WHERE \"id\" OPERATOR(pg_catalog.=) $1 FOR KEY SHARE OF x";
+    let history = "insert into history (id, entered)\n    values (new.id, '\u{1b}[31m|<b>@you')";
+    let within = Within {
+        function: "note_completion()".to_owned(),
+        line: Some(3),
+        statement: None,
+    };
+    vec![
+        entry(1, None, key, "LockRows ← Index Scan job_pkey", 400),
+        entry(2, Some(within), history, "Insert ← Result", 101),
+    ]
 }
 
 fn shape_of(digest: &str) -> String {

@@ -189,18 +189,40 @@ impl RunStore {
         mode: PlanMode,
         text: &str,
     ) -> Result<String, StoreError> {
-        let within = format!("plans/{}/{}", file_name(queue), file_name(fixture));
-        let folder = self.folder.join(&within);
-        fs::create_dir_all(&folder).map_err(|source| StoreError::Write {
-            path: folder.clone(),
-            source,
-        })?;
         let stem = format!(
-            "{}.{}.{}",
+            "plans/{}/{}/{}.{}.{}",
+            file_name(queue),
+            file_name(fixture),
             file_name(statement),
             file_name(variant),
             mode.name()
         );
+        self.write_new(&stem, text)
+    }
+
+    /// Keeps what auto_explain printed of a nested statement, untouched, beside the plan of the statement that called it, whose `dump` is
+    /// given: `<statement>.<variant>.<mode>.nested-<number>.json`. Gives the file's path within the run folder.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`] where the file cannot be written.
+    pub fn write_nested_plan(
+        &self,
+        dump: &str,
+        number: usize,
+        text: &str,
+    ) -> Result<String, StoreError> {
+        let stem = dump.strip_suffix(".json").unwrap_or(dump);
+        self.write_new(&format!("{stem}.nested-{number}"), text)
+    }
+
+    /// Writes `<stem>.json` within the run folder, or the first numbered name that is free, and gives its path there.
+    fn write_new(&self, stem: &str, text: &str) -> Result<String, StoreError> {
+        let folder = self.folder.join(stem);
+        let folder = folder.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(folder).map_err(|source| StoreError::Write {
+            path: folder.to_owned(),
+            source,
+        })?;
         let mut number = 1;
         loop {
             let name = if number == 1 {
@@ -208,9 +230,9 @@ impl RunStore {
             } else {
                 format!("{stem}.{number}.json")
             };
-            let path = folder.join(&name);
+            let path = self.folder.join(&name);
             match whole_file::create(&path, text.as_bytes()) {
-                Ok(()) => return Ok(format!("{within}/{name}")),
+                Ok(()) => return Ok(name),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
                 Err(source) => return Err(StoreError::Write { path, source }),
             }

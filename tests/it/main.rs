@@ -19,6 +19,7 @@ mod in_place;
 mod in_schema;
 mod installing;
 mod monitoring;
+mod nested;
 mod output;
 mod own_queue;
 mod own_server;

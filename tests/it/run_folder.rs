@@ -27,7 +27,7 @@ const RUN_KEYS: &str = "format_version run_id kind status command environment ti
 const ENVIRONMENT_KEYS: &str = "program_version server_version settings profile cpu clock_cost_ns seed queues fixtures statistics limitations other_servers build block_size \
      tables statements selection catalogs";
 const RESULT_KEYS: &str = "postgres queue fixture operation variant statement plan_mode auto_plan generic_shape shape digest rows \
-     rows_removed buffers wal pages_per_row output planning_ms execution_ms findings dump";
+     rows_removed buffers wal pages_per_row output nested nested_left_out planning_ms execution_ms findings dump";
 const SUMMARY_KEYS: &str = "n min p50 p95 p99 max samples";
 const FINDING_KEYS: &str = "rule severity message help node evidence";
 

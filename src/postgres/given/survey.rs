@@ -259,14 +259,14 @@ impl Survey {
                 ),
             )
         });
-        let functions = limitation(
-            "auto_explain",
+        let settings = limitation(
+            "checkpoint",
             &[],
             format!(
-                "role {role} is no superuser: the server's settings stay as they are, no CHECKPOINT is taken, and plans inside functions cannot be had"
+                "role {role} is no superuser: the server's settings stay as they are, and no CHECKPOINT is taken"
             ),
         );
-        sampled.into_iter().chain([functions]).collect()
+        sampled.into_iter().chain([settings]).collect()
     }
 }
 
