@@ -4,6 +4,7 @@ mod array;
 pub mod evaluate;
 pub mod execute;
 pub mod generic;
+pub mod head;
 pub mod payload;
 pub mod relation;
 pub mod serving;
