@@ -62,6 +62,7 @@ pub(super) fn named_by(queue: &Queue, catalog: &Catalog) -> Catalog {
             .filter(|relation| names.contains(&relation.name))
             .cloned()
             .collect(),
+        ..Catalog::default()
     }
 }
 
@@ -158,6 +159,7 @@ mod tests {
         };
         let catalog = Catalog {
             relations: ["execution", "salaries", "step"].map(relation).to_vec(),
+            ..Catalog::default()
         };
         let named = named_by(&queue, &catalog);
         assert_eq!(named.relations, ["execution", "step"].map(relation));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::ExplainError;
+use super::company::Present;
 use super::copies::Copies;
 use super::standing::Standing;
 use crate::postgres::connect::{Address, Session};
@@ -11,6 +12,9 @@ use crate::postgres::database::DatabaseError;
 /// What a session is set to, so that nothing but the statement decides its counts.
 pub(super) const SESSION_SETTINGS: &str = "set max_parallel_workers_per_gather = 0; set synchronize_seqscans = off; set lock_timeout = '5s'; \
      set statement_timeout = '120s'; set jit = off; set default_transaction_isolation = 'read committed'";
+
+/// Where somebody holds locks all along, waiting longer for them is of no use.
+const SHORT_LOCK_TIMEOUT: &str = "set lock_timeout = '1s'";
 
 /// What happens to what statements change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +56,7 @@ pub enum Access {
     ReadOnly,
 }
 
-/// A place to measure in, with the only session of ours in it.
+/// A place to measure in, with the session that measures.
 #[derive(Debug)]
 pub struct Ground {
     /// The session.
@@ -63,17 +67,28 @@ pub struct Ground {
     pub access: Access,
     /// The database.
     pub(super) database: String,
+    /// What other sessions of ours are in it.
+    pub(super) present: Present,
 }
 
 impl Ground {
-    /// In a disposable copy: connects and sets the session up.
-    pub(super) async fn in_copy(address: &Address, database: &str) -> Result<Ground, ExplainError> {
+    /// In a disposable copy in which others may be: connects and sets the session up.
+    pub(super) async fn in_copy(
+        address: &Address,
+        database: &str,
+        present: Present,
+    ) -> Result<Ground, ExplainError> {
         let session = address
             .connect(database)
             .await
             .map_err(DatabaseError::from)?;
+        let settings = if present.holds_locks() {
+            format!("{SESSION_SETTINGS}; {SHORT_LOCK_TIMEOUT}")
+        } else {
+            SESSION_SETTINGS.to_owned()
+        };
         session
-            .simple_query(SESSION_SETTINGS)
+            .simple_query(&settings)
             .await
             .map_err(ExplainError::session(
                 "set up a session in a copy of the fixture",
@@ -83,6 +98,7 @@ impl Ground {
             isolation: Isolation::Copy,
             access: Access::ReadWrite,
             database: database.to_owned(),
+            present,
         })
     }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::ExplainError;
+use super::company::Present;
 use super::ground::{Access, Ground, Isolation, SESSION_SETTINGS};
 use crate::postgres::connect::{Address, Session};
 use crate::postgres::database::DatabaseError;
@@ -113,6 +114,7 @@ impl Standing {
             isolation: Isolation::Transaction,
             access: self.access,
             database: self.database.clone(),
+            present: Present::default(),
         })
     }
 

@@ -9,6 +9,7 @@ mod marks;
 mod naming;
 mod page;
 mod palette;
+mod scans;
 mod self_check;
 mod selftest;
 mod status;

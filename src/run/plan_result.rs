@@ -46,6 +46,10 @@ pub struct PlanResult {
     /// What its rows amounted to when they were sent to a client; none in a run of a program that did not record it.
     #[serde(default)]
     pub output: Option<OutputCounts>,
+    /// The pages of one execution after another, where another session holds a snapshot or locks on the head of the queue; empty
+    /// elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scans: Vec<Scan>,
     /// Planning times of the samples, in milliseconds.
     pub planning_ms: Summary,
     /// Execution times of the samples, in milliseconds.
@@ -54,6 +58,29 @@ pub struct PlanResult {
     pub findings: Vec<Finding>,
     /// The file under the run folder with PostgreSQL's EXPLAIN JSON, untouched.
     pub dump: String,
+}
+
+/// The pages of one execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scan {
+    /// Which execution it was.
+    pub when: When,
+    /// Its pages, as `buffers.total`.
+    pub pages: u64,
+}
+
+/// Which execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// The first on a fresh copy, whose counts are the result's.
+    First,
+    /// The one after it: what the first has found dead it may have marked.
+    Second,
+    /// The first after the snapshot was released, which was after the samples for the times.
+    FirstAfterRelease,
+    /// The one after that.
+    SecondAfterRelease,
 }
 
 /// How the generic plan relates to the custom one.

@@ -43,6 +43,7 @@ pub(crate) fn run() -> Run {
         }],
         interleaved_with: None,
         skipped: Vec::new(),
+        blocked: Vec::new(),
         scaling: Vec::new(),
     }
 }

@@ -42,6 +42,20 @@ pub enum StatementError {
         /// What it does.
         reason: String,
     },
+    /// A statement has waited for a lock for as long as it may.
+    #[error(
+        "{path}:{position}: variant {variant}: {reason}; another session holds what it waits for (--lock-timeout, in place)"
+    )]
+    Blocked {
+        /// The file, as the user knows it.
+        path: String,
+        /// Where in the file.
+        position: Position,
+        /// The variant.
+        variant: String,
+        /// What the server says.
+        reason: String,
+    },
     /// A statement that cannot serve under load as it is written.
     #[error("{path}:{position}: {reason}")]
     CannotServe {

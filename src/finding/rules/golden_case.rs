@@ -140,6 +140,7 @@ fn catalog() -> Catalog {
         pages: 1_000,
         rows: 60_000,
         indexes,
+        ..Relation::default()
     };
     let job = vec![
         index("job", "job_pkey", &["id"], None),
@@ -167,5 +168,6 @@ fn catalog() -> Catalog {
             relation("task", task),
             relation("later", later),
         ],
+        ..Catalog::default()
     }
 }
