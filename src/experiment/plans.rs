@@ -85,7 +85,10 @@ impl PlansExperiment<'_> {
         site: &mut Site<'_>,
         run: &mut Run,
     ) -> Result<Option<String>, StoreError> {
-        let blocked = outcome.as_ref().err().and_then(|error| blocked(fixture, error));
+        let blocked = outcome
+            .as_ref()
+            .err()
+            .and_then(|error| blocked(fixture, error));
         let error = match outcome {
             Err(_) if let Some(message) = blocked => {
                 let blocked = self.without_result(subject.queue, fixture, Some(subject), &message);
@@ -272,7 +275,7 @@ fn blocked(fixture: &Fixture, error: &ExplainError) -> Option<String> {
     fixture.contention?;
     let place = error.blocked_at()?;
     Some(format!(
-        "waits for rows another session has locked: it had none of them after 1 s ({place})"
+        "waits for rows another session has locked: gave up after 1 s ({place})"
     ))
 }
 

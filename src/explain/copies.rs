@@ -24,7 +24,7 @@ pub struct Copies<'d> {
     template: String,
     prewarm: bool,
     /// Who is in each copy.
-    company: Option<Company>,
+    company: Option<Box<Company>>,
     /// Size of the template and thus, about, of each copy.
     bytes: u64,
     /// Copies that are done with.
@@ -70,6 +70,7 @@ impl<'d> Copies<'d> {
     /// Copies in which there are others.
     #[must_use]
     pub fn with_company(self, company: Option<Company>) -> Copies<'d> {
+        let company = company.map(Box::new);
         Copies { company, ..self }
     }
 

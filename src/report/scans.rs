@@ -92,9 +92,7 @@ mod tests {
         ];
         let scans = order.into_iter().zip(pages);
         let mut result = sample::run().results.remove(0);
-        result.scans = scans
-            .map(|(when, &pages)| Scan { when, pages })
-            .collect();
+        result.scans = scans.map(|(when, &pages)| Scan { when, pages }).collect();
         result
     }
 

@@ -231,6 +231,7 @@ fn result(
             bytes: rows * 180,
             pages: 0,
         }),
+        scans: Vec::new(),
         planning_ms: Summary::of(times.iter().map(|_| 0.231).collect()),
         execution_ms: Summary::of(times),
         findings: Vec::new(),

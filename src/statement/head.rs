@@ -158,7 +158,9 @@ pub async fn lock(client: &Client, queue: &Queue, head: &Head) -> Result<u64, He
     for part in taking.parts() {
         let mut found = 0;
         while found < part.jobs {
-            let jobs = taking.fetch(&part, found, Transactions::Surrounding).await?;
+            let jobs = taking
+                .fetch(&part, found, Transactions::Surrounding)
+                .await?;
             found += jobs.len() as u64;
         }
         taken += found;

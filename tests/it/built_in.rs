@@ -73,12 +73,18 @@ fn assert_all_run(fixtures: &[&str], patterns: &[&str]) {
         .results
         .iter()
         .filter(|one| one.plan_mode == PlanMode::Custom);
-    let found: BTreeSet<Name> = custom
+    let mut found: BTreeSet<Name> = custom
         .map(|one| {
             let (queue, fixture) = (one.queue.clone(), one.fixture.clone());
             (queue, fixture, one.statement.clone(), one.variant.clone())
         })
         .collect();
+    for one in &run.blocked {
+        let name = |name: &Option<String>| name.clone().expect("a statement that waits");
+        let (queue, fixture) = (name(&one.queue), name(&one.fixture));
+        assert_eq!((&*queue, &*fixture), ("natural-mistake", "locked-head"));
+        found.insert((queue, fixture, name(&one.statement), name(&one.variant)));
+    }
     assert_eq!(found, selected(fixtures, patterns));
     assert_bounded(&run);
 }
@@ -133,11 +139,36 @@ fn every_statement_runs_on_a_deep_history() {
 }
 
 #[test]
+fn every_statement_runs_on_an_index_that_never_shrank() {
+    assert_all_run(&["index-never-shrank"], &SOME_VARIANTS);
+}
+
+#[test]
+fn every_statement_runs_without_statistics() {
+    assert_all_run(&["statistics-before", "statistics-never"], &SOME_VARIANTS);
+}
+
+#[test]
+fn every_statement_runs_behind_a_snapshot() {
+    assert_all_run(&["dead-head"], &SOME_VARIANTS);
+}
+
+#[test]
+fn every_statement_runs_or_waits_behind_a_locked_head() {
+    assert_all_run(&["locked-head"], &SOME_VARIANTS);
+}
+
+#[test]
 fn no_fixture_is_forgotten_here() {
     let tested = [
+        "dead-head",
         "deep-history",
         "heavy-single-queue",
+        "index-never-shrank",
+        "locked-head",
         "many-queues-sparse",
+        "statistics-before",
+        "statistics-never",
         "with-steps",
     ];
     assert_eq!(Library::built_in().fixture_names(), tested);

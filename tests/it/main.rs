@@ -10,6 +10,7 @@ mod cleaning;
 mod comparing;
 mod connecting;
 mod definitions;
+mod disturbed;
 mod draining;
 mod findings;
 mod gating;
