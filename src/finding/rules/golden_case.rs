@@ -56,6 +56,15 @@ impl GoldenCase {
         self
     }
 
+    /// Says how many dead rows a relation has.
+    pub(super) fn with_dead_rows(mut self, relation: &str, dead: u64) -> Self {
+        let mut relations = self.catalog.relations.iter_mut();
+        if let Some(found) = relations.find(|found| found.name == relation) {
+            found.dead_rows = Some(dead);
+        }
+        self
+    }
+
     /// Takes every index away.
     pub(super) fn without_indexes(mut self) -> Self {
         for relation in &mut self.catalog.relations {
