@@ -115,10 +115,10 @@ pub async fn complete(
     head: &Head,
     transactions: Transactions,
 ) -> Result<u64, HeadError> {
-    let taking = Taking::prepare(client, queue, head).await?;
     let file = serving(queue, Operation::Complete)?;
+    let taking = Taking::prepare(client, queue, head).await?;
     let columns = Some(taking.fetch.columns());
-    let complete = Serving::prepare(client, queue, file, columns).await?;
+    let complete = Serving::prepare_anonymous(client, file, columns).await?;
     let mut taken = 0;
     for part in taking.parts() {
         let mut found = 0;
@@ -219,7 +219,7 @@ impl<'t> Taking<'t> {
             .await
             .map_err(server("choose the plans of the queue's clients"))?;
         let file = serving(queue, Operation::Fetch)?;
-        let fetch = Serving::prepare(client, queue, file, None).await?;
+        let fetch = Serving::prepare_anonymous(client, file, None).await?;
         let names = head.parts.iter().map(|part| part.queue.clone()).collect();
         Ok(Taking {
             client,

@@ -48,7 +48,7 @@ fn the_report_says_who_waits() {
     let place = Place::with_warm_cache();
     let what = ["--queue", "natural-mistake", "--fixture", "locked-head"];
     let small = ["--rows", "2000", "--variant", "batch-1"];
-    for (format, heading) in [("table", "\nBlocked\n"), ("markdown", "### Blocked\n")] {
+    for (format, heading) in [("table", "Blocked\n"), ("markdown", "### Blocked\n")] {
         let ran = compare_plans(&place, &[&what[..], &small, &["--format", format]].concat())
             .expect_code(0);
         let told = [
