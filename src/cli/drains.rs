@@ -4,7 +4,7 @@ use super::args::{Common, Throughput};
 use super::exit::Usage;
 use super::{selection, server};
 use crate::definition::scenario::plan::{Overrides, Plan, Sweep};
-use crate::definition::{Library, Queue, Scenario};
+use crate::definition::{Fixture, Library, Queue, Scenario};
 use crate::load::assignment::{contradiction, missing_operations};
 use crate::postgres::conninfo::redact;
 
@@ -26,6 +26,7 @@ pub fn plan(arguments: &Throughput, common: &Common) -> anyhow::Result<Plan> {
     let queues = queues(&library, &scenario, &arguments.queue)?;
     let fixture = arguments.fixture.as_ref().unwrap_or(&scenario.fixture);
     let fixture = selection::fixture(&library, fixture, super::args::ScaleOptions::default())?;
+    refuse_company(&fixture)?;
     let scale = arguments.scale.on_server(server::is_given(common)?);
     let plan = Plan::new(
         scenario,
@@ -87,6 +88,18 @@ fn queues(library: &Library, scenario: &Scenario, named: &[String]) -> anyhow::R
         queues.push(queue);
     }
     Ok(queues)
+}
+
+/// A drain is of a copy that its workers have to themselves.
+fn refuse_company(fixture: &Fixture) -> Result<(), Usage> {
+    match fixture.needs_copies().as_slice() {
+        [] => Ok(()),
+        needed => Err(Usage(format!(
+            "fixture {} has {}, a session beside the workers that a drain does not have: take it to compare-plans, or drain another fixture (pgq-analyze fixtures list)",
+            fixture.name,
+            needed.join(", ")
+        ))),
+    }
 }
 
 /// Settings stand in the run's record.

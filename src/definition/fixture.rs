@@ -191,13 +191,13 @@ pub struct Steps {
     pub done: f64,
 }
 
-/// `[ageing]`: what is done to the tables after the load.
+/// `[ageing]`: what is done to the tables after the load, by the queue's own fetch and complete.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ageing {
-    /// The share of ready jobs that is fetched and completed, the oldest first.
+    /// The share of the jobs that are ready and due that is fetched and completed, from the head of each queue.
     pub completed: f64,
-    /// Whether a snapshot is held while that happens, so that the dead rows stay.
+    /// Whether a snapshot is held from before that on, in every copy, so that the dead rows stay.
     #[serde(default)]
     pub snapshot: bool,
     /// Whether VACUUM runs afterwards.
@@ -220,9 +220,9 @@ pub enum Analyze {
     /// On the loaded tables.
     #[default]
     After,
-    /// On the empty tables: statistics are stale.
+    /// On the empty tables, before the load and never again: statistics are stale.
     Before,
-    /// Never: there are no statistics.
+    /// Never, and neither does VACUUM: there are no statistics.
     Never,
 }
 
@@ -433,21 +433,34 @@ impl Fixture {
         passed_over.collect()
     }
 
-    /// What the file asks for and this version does not build, as the file writes it, for example `[ageing]`.
+    /// What is built of it into a template: without what happens in each copy, a snapshot with the ageing behind it and a locked head.
     #[must_use]
-    pub fn unsupported(&self) -> Vec<&'static str> {
-        let statistics = match self.statistics.analyze {
-            Analyze::After => None,
-            Analyze::Before => Some("[statistics] analyze = \"before\""),
-            Analyze::Never => Some("[statistics] analyze = \"never\""),
-        };
+    pub fn template(&self) -> Fixture {
+        Fixture {
+            ageing: self.ageing.filter(|ageing| !ageing.snapshot),
+            contention: None,
+            ..self.clone()
+        }
+    }
+
+    /// What takes other sessions beside the one that measures, and so disposable copies, as the file writes it.
+    #[must_use]
+    pub fn needs_copies(&self) -> Vec<&'static str> {
+        let snapshot = self.ageing.filter(|ageing| ageing.snapshot);
         [
-            self.ageing.map(|_| "[ageing]"),
-            statistics,
-            self.contention.map(|_| "[contention]"),
+            snapshot.map(|_| "[ageing] snapshot"),
+            self.contention.map(|_| "[contention] locked_head"),
         ]
         .into_iter()
         .flatten()
         .collect()
+    }
+
+    /// Whether anything is done to its tables but filling, vacuuming and analysing them.
+    #[must_use]
+    pub fn is_disturbed(&self) -> bool {
+        self.ageing.is_some()
+            || self.contention.is_some()
+            || self.statistics.analyze != Analyze::After
     }
 }

@@ -17,12 +17,14 @@ pub struct Piece {
     pub variants: u64,
     /// Versions of the queue that are measured in turns, each on copies of its own.
     pub versions: u64,
+    /// Copies that are looked at, to tell what was done to the fixture.
+    pub looked_at: u64,
 }
 
 impl Piece {
     /// Copies, where no generic plan takes another one.
     fn least_copies(&self) -> u64 {
-        rounds(self.versions) * self.variants
+        rounds(self.versions) * self.variants + self.looked_at
     }
 }
 
@@ -127,6 +129,7 @@ fn piece(queue: &Queue, fixture: &Fixture, variants: u64) -> Piece {
         peak_bytes: size::estimate_peak(queue, fixture),
         variants,
         versions: 1,
+        looked_at: u64::from(fixture.is_disturbed() && variants > 0),
     }
 }
 
@@ -249,6 +252,7 @@ mod tests {
             peak_bytes: 2 * bytes * MB,
             variants,
             versions: 1,
+            looked_at: 0,
         };
         Workload {
             pieces: vec![piece(100, 10), piece(20, 0)],
@@ -337,6 +341,7 @@ mod tests {
                     peak_bytes: u64::MAX,
                     variants: 3,
                     versions: 2,
+                    looked_at: 0,
                 };
                 2
             ],

@@ -3,6 +3,7 @@
 use thiserror::Error;
 use tokio_postgres::Client;
 
+use super::company;
 use crate::definition::{Fixture, Queue};
 use crate::explain::ExplainError;
 use crate::explain::copies::Copies;
@@ -47,7 +48,8 @@ pub async fn scripts<'d>(
     let databases = workspace.databases();
     let count = subjects.len() as u64;
     let template = cache::provide(workspace, queue, fixture, count, events).await?;
-    let mut copies = Copies::of(databases, &template.database, false).await?;
+    let copies = Copies::of(databases, &template.database, false).await?;
+    let mut copies = copies.with_company(company::of(queue, fixture));
     let mut extracted = Vec::new();
     for subject in subjects {
         events.emit(RunEvent::VariantStarted {

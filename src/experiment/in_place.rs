@@ -68,6 +68,7 @@ pub(super) fn named_by(queue: &Queue, catalog: &Catalog) -> Catalog {
             .filter(|relation| names.contains(&relation.name))
             .cloned()
             .collect(),
+        ..Catalog::default()
     }
 }
 
@@ -164,6 +165,7 @@ mod tests {
         };
         let catalog = Catalog {
             relations: ["execution", "salaries", "step"].map(relation).to_vec(),
+            ..Catalog::default()
         };
         let named = named_by(&queue, &catalog);
         assert_eq!(named.relations, ["execution", "step"].map(relation));

@@ -30,12 +30,13 @@ pub(super) async fn site(
         fixture: fixture.name.clone(),
         source,
     };
-    let catalog = catalog::read(schema.session(), Scope::SearchPath)
+    let mut catalog = catalog::read(schema.session(), Scope::SearchPath)
         .await
         .map_err(failed)?;
     let functions = Functions::read(schema.session(), Owner::Schema)
         .await
         .map_err(failed)?;
+    catalog.analyze = Some(fixture.statistics.analyze);
     let tables = statistics::tables(schema.session(), Some(schema.name()))
         .await
         .map_err(failed)?;

@@ -1,7 +1,7 @@
 //! Every selected statement on every fixture: of one version of the queues, or of several in turns.
 
 use super::plans::{PlansError, PlansExperiment, Request, record_subject_matter, save};
-use super::site::{Demand, Site, SiteError};
+use super::site::{Demand, Site};
 use crate::definition::Fixture;
 use crate::explain::turns;
 use crate::explain::variant::Subject;
@@ -106,7 +106,7 @@ async fn measure_pair(
         let site = experiment.site(first.queue, fixture, demand, run);
         match site.await {
             Ok(site) => sites.push(Some(site)),
-            Err(SiteError::NotBuilt(error)) => {
+            Err(error) if error.spares_the_rest() => {
                 let message = error.to_string();
                 experiment.fail(run, first.queue, fixture, None, &message);
                 save(run, experiment.store, experiment.started)?;

@@ -1,6 +1,7 @@
 //! The pipelines: they emit events and fill a run.
 
 pub mod catalog;
+mod company;
 pub mod cost;
 pub mod environment;
 pub mod extract;

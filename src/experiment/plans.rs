@@ -87,12 +87,28 @@ impl PlansExperiment<'_> {
         site: &mut Site<'_>,
         run: &mut Run,
     ) -> Result<Option<String>, StoreError> {
+        let blocked = outcome
+            .as_ref()
+            .err()
+            .and_then(|error| blocked(fixture, error));
         let error = match outcome {
+            Err(_) if let Some(message) = blocked => {
+                let blocked = self.without_result(subject.queue, fixture, Some(subject), &message);
+                run.blocked.push(blocked);
+                None
+            }
             Ok(measured) => {
                 run.timing.execute_ms += milliseconds(measured.executed);
                 let results = self.results(subject, fixture, &measured, &site.catalog)?;
                 run.results.extend(results);
-                let failures = what_failed(&measured);
+                if let Some(error) = &measured.generic_failure
+                    && let Some(message) = blocked_generic(fixture, error)
+                {
+                    let blocked =
+                        self.without_result(subject.queue, fixture, Some(subject), &message);
+                    run.blocked.push(blocked);
+                }
+                let failures = what_failed(fixture, &measured);
                 for message in &failures {
                     self.fail(run, subject.queue, fixture, Some(subject), message);
                 }
@@ -249,6 +265,7 @@ impl PlansExperiment<'_> {
                 .nested
                 .as_ref()
                 .map_or(0, |nested| nested.left_out),
+            scans: measurement.scans.clone(),
             planning_ms: Summary::of(measurement.planning_ms.clone()),
             execution_ms: Summary::of(measurement.execution_ms.clone()),
             findings: judge(case),
@@ -279,9 +296,25 @@ impl PlansExperiment<'_> {
     }
 }
 
+/// What is said of a statement that was blocked by the session that holds the head of the queue locked; none where it was not.
+fn blocked(fixture: &Fixture, error: &ExplainError) -> Option<String> {
+    fixture.contention?;
+    let place = error.blocked_at()?;
+    Some(format!(
+        "waits for rows another session has locked: gave up after 1 s ({place})"
+    ))
+}
+
+/// The same where it is about the generic plan alone.
+fn blocked_generic(fixture: &Fixture, error: &ExplainError) -> Option<String> {
+    let message = blocked(fixture, error)?;
+    Some(format!("under its generic plan it {message}"))
+}
+
 /// What could not be measured of a statement although its counts are there.
-fn what_failed(measured: &Measured) -> Vec<String> {
+fn what_failed(fixture: &Fixture, measured: &Measured) -> Vec<String> {
     let generic = measured.generic_failure.iter();
+    let generic = generic.filter(|error| blocked(fixture, error).is_none());
     let generic = generic.map(|error| format!("the generic plan could not be measured: {error}"));
     let measurements = [
         (None, Some(&measured.custom)),

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::catalog::{self, Scope};
 use super::plans::PlansExperiment;
-use super::{in_place, in_schema};
+use super::{company, in_place, in_schema};
 use crate::definition::{Fixture, Queue};
 use crate::explain::ExplainError;
 use crate::explain::copies::Copies;
@@ -21,6 +21,7 @@ use crate::postgres::workspace::Workspace;
 use crate::run::Run;
 use crate::run::environment::{Environment, Limitation, ServerRecord};
 use crate::run::event::RunEvent;
+use crate::statement::head::HeadError;
 
 /// Why statements cannot be measured there.
 #[derive(Debug, Error)]
@@ -28,6 +29,16 @@ pub enum SiteError {
     /// The fixture could not be built; others may be.
     #[error(transparent)]
     NotBuilt(BuildError),
+    /// What the fixture has happen in a copy cannot be done there; other fixtures may be measured.
+    #[error("cannot age fixture {fixture} for queue {queue}: {source}")]
+    NotAged {
+        /// The fixture.
+        fixture: String,
+        /// The queue.
+        queue: String,
+        /// Why.
+        source: HeadError,
+    },
     /// Catalogs that cannot be read.
     #[error(
         "cannot read the catalogs of fixture {fixture}: {}",
@@ -45,6 +56,13 @@ pub enum SiteError {
     /// A template that cannot be asked or left.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+impl SiteError {
+    /// Whether it is about this fixture and queue alone.
+    pub(super) fn spares_the_rest(&self) -> bool {
+        matches!(self, SiteError::NotBuilt(_) | SiteError::NotAged { .. })
+    }
 }
 
 /// Where the statements of a queue are measured on a fixture.
@@ -162,15 +180,27 @@ impl PlansExperiment<'_> {
         demand: Demand,
     ) -> Result<(Ready<'_>, TemplateMark), SiteError> {
         let databases = self.workspace.databases();
-        // Each may take a second copy for its generic plan.
-        let copies = 2 * rounds(demand.versions as u64) * demand.variants as u64;
+        // Each may take a second copy for its generic plan, and one is looked at.
+        let looks = u64::from(fixture.is_disturbed());
+        let copies = 2 * rounds(demand.versions as u64) * demand.variants as u64 + looks;
         let template = cache::provide(self.workspace, queue, fixture, copies, self.events)
             .await
             .map_err(SiteError::NotBuilt)?;
-        let (catalog, functions) = self.catalog(&template.database, fixture).await?;
+        let (mut catalog, functions) = self.catalog(&template.database, fixture).await?;
         let prewarm = template.mark.prewarm;
         let copies = Copies::of(databases, &template.database, prewarm).await?;
-        let copies = copies.sharing(demand.versions);
+        let copies = copies.with_company(company::of(queue, fixture));
+        let mut copies = copies.sharing(demand.versions);
+        if fixture.is_disturbed() {
+            catalog = catalog_of_a_copy(&mut copies, queue, fixture).await?;
+        } else {
+            for relation in &mut catalog.relations {
+                // VACUUM has counted them, with nobody there who could have kept it from removing what is dead.
+                relation.live_rows = Some(relation.rows);
+                relation.dead_rows = Some(0);
+            }
+        }
+        catalog.analyze = Some(fixture.statistics.analyze);
         let ready = Ready {
             grounds: Grounds::Copies(copies),
             catalog,
@@ -201,6 +231,37 @@ impl PlansExperiment<'_> {
         databases.wait_until_unused(template).await?;
         Ok((catalog.map_err(failed)?, functions.map_err(failed)?))
     }
+}
+
+/// What there is to know of the tables of a fixture that more was done to than to fill and vacuum them: looked at in a copy, as every
+/// other one will be.
+async fn catalog_of_a_copy(
+    copies: &mut Copies<'_>,
+    queue: &Queue,
+    fixture: &Fixture,
+) -> Result<Catalog, SiteError> {
+    let ground = match copies.open().await {
+        Ok(ground) => ground,
+        Err(ExplainError::Head(source)) => {
+            return Err(SiteError::NotAged {
+                fixture: fixture.name.clone(),
+                queue: queue.name.clone(),
+                source,
+            });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let read = async {
+        let mut catalog = catalog::read(&ground.session, Scope::Everything).await?;
+        catalog::count_rows(&ground.session, &mut catalog).await?;
+        Ok(catalog)
+    };
+    let catalog = read.await;
+    copies.finish(ground).await;
+    catalog.map_err(|source| SiteError::Catalog {
+        fixture: fixture.name.clone(),
+        source,
+    })
 }
 
 /// Notes the tables a queue is measured on.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ExplainError;
+use super::company::{Company, Present};
 use super::ground::{Ground, Insight};
 use crate::postgres::connect::Session;
 use crate::postgres::database::{Databases, KEPT_COPIES_BYTES};
@@ -25,6 +26,8 @@ pub struct Copies<'d> {
     prewarm: bool,
     /// What is known of functions in it.
     pub(super) insight: Arc<Insight>,
+    /// Who is in each copy.
+    company: Option<Box<Company>>,
     /// Size of the template and thus, about, of each copy.
     bytes: u64,
     /// Copies that are done with.
@@ -51,6 +54,7 @@ impl<'d> Copies<'d> {
             template: template.to_owned(),
             prewarm,
             insight: Arc::default(),
+            company: None,
             bytes,
             finished: Vec::new(),
             kept: KEPT_COPIES_BYTES,
@@ -67,20 +71,40 @@ impl<'d> Copies<'d> {
         }
     }
 
-    /// Makes a fresh copy and connects to it.
+    /// Copies in which there are others.
+    #[must_use]
+    pub fn with_company(self, company: Option<Company>) -> Copies<'d> {
+        let company = company.map(Box::new);
+        Copies { company, ..self }
+    }
+
+    /// Makes a fresh copy, has done in it what is to be done before it is measured, and connects to it.
     ///
     /// # Errors
-    /// If the server refuses.
+    /// If the server refuses, or jobs that are to be completed or locked cannot be.
     pub async fn open(&mut self) -> Result<Ground, ExplainError> {
         if self.finished.len() as u64 * self.bytes >= self.kept {
             self.drop_finished().await?;
         }
         let started = Instant::now();
         let name = self.databases.copy(&self.template).await?;
-        let ground = Ground::in_copy(self.databases.address(), &name, &self.insight).await?;
+        let ground = self.enter(&name).await;
+        if ground.is_err() {
+            self.finished.push(name);
+        }
+        self.spent += started.elapsed();
+        ground
+    }
+
+    async fn enter(&self, name: &str) -> Result<Ground, ExplainError> {
+        let address = self.databases.address();
+        let present = match &self.company {
+            Some(company) => company.join(address, name).await?,
+            None => Present::default(),
+        };
+        let ground = Ground::in_copy(address, name, &self.insight, present).await?;
         let warmed = warm(&ground.session, self.prewarm).await;
         warmed.map_err(ExplainError::session("prewarm a copy of the fixture"))?;
-        self.spent += started.elapsed();
         Ok(ground)
     }
 
@@ -88,6 +112,7 @@ impl<'d> Copies<'d> {
     pub async fn finish(&mut self, copy: Ground) {
         let started = Instant::now();
         copy.session.close().await;
+        copy.present.leave().await;
         self.finished.push(copy.database);
         self.spent += started.elapsed();
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ExplainError;
+use super::company::Present;
 use super::copies::Copies;
 use super::functions::Functions;
 use super::nested;
@@ -14,6 +15,9 @@ use crate::postgres::database::DatabaseError;
 /// What a session is set to, so that nothing but the statement decides its counts.
 pub(super) const SESSION_SETTINGS: &str = "set max_parallel_workers_per_gather = 0; set synchronize_seqscans = off; set lock_timeout = '5s'; \
      set statement_timeout = '120s'; set jit = off; set default_transaction_isolation = 'read committed'";
+
+/// Where somebody holds locks all along, waiting longer for them is of no use.
+const SHORT_LOCK_TIMEOUT: &str = "set lock_timeout = '1s'";
 
 /// What happens to what statements change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +79,7 @@ impl Insight {
     }
 }
 
-/// A place to measure in, with the only session of ours in it.
+/// A place to measure in, with the session that measures.
 #[derive(Debug)]
 pub struct Ground {
     /// The session.
@@ -88,21 +92,29 @@ pub struct Ground {
     pub(super) insight: Arc<Insight>,
     /// The database.
     pub(super) database: String,
+    /// What other sessions of ours are in it.
+    pub(super) present: Present,
 }
 
 impl Ground {
-    /// In a disposable copy: connects and sets the session up.
+    /// In a disposable copy in which others may be: connects and sets the session up.
     pub(super) async fn in_copy(
         address: &Address,
         database: &str,
         insight: &Arc<Insight>,
+        present: Present,
     ) -> Result<Ground, ExplainError> {
         let session = address
             .connect(database)
             .await
             .map_err(DatabaseError::from)?;
+        let settings = if present.holds_locks() {
+            format!("{SESSION_SETTINGS}; {SHORT_LOCK_TIMEOUT}")
+        } else {
+            SESSION_SETTINGS.to_owned()
+        };
         session
-            .simple_query(SESSION_SETTINGS)
+            .simple_query(&settings)
             .await
             .map_err(ExplainError::session(
                 "set up a session in a copy of the fixture",
@@ -114,6 +126,7 @@ impl Ground {
             access: Access::ReadWrite,
             insight: Arc::clone(insight),
             database: database.to_owned(),
+            present,
         })
     }
 

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use super::ground::Ground;
 use super::nested::{Collecting, Nested};
 use super::{ExplainError, options};
-use crate::plan::Plan;
+use crate::plan::{Plan, work};
 use crate::postgres::version::Version;
-use crate::run::plan_result::OutputCounts;
+use crate::run::plan_result::{OutputCounts, Scan, When};
 use crate::statement::StatementError;
 use crate::statement::execute::Executable;
 use crate::statement::generic::Prepared;
@@ -74,6 +74,8 @@ pub struct Measurement {
     pub nested: Option<Nested>,
     /// What its rows amounted to when they were sent; or why they could not be.
     pub output: Result<OutputCounts, ExplainError>,
+    /// The pages of one execution after another, where others are in the copy.
+    pub scans: Vec<Scan>,
     /// Planning times of the other samples, in milliseconds.
     pub planning_ms: Vec<f64>,
     /// Execution times of the other samples, in milliseconds.
@@ -139,12 +141,19 @@ impl Explainer<'_> {
         let dump = self.counted(&counting, collecting.as_ref()).await?;
         let nested = collecting.map(Collecting::finish);
         let plan = self.read(&dump)?;
+        let mut scans = Vec::new();
+        if self.ground.present.is_anybody() {
+            let (when, pages) = (When::First, pages(&plan));
+            scans.push(Scan { when, pages });
+            scans.push(self.scan(When::Second, &timing).await?);
+        }
         let output = self.output(&plan).await;
         let measurement = Measurement {
             dump,
             plan,
             nested,
             output,
+            scans,
             planning_ms: Vec::new(),
             execution_ms: Vec::new(),
         };
@@ -175,6 +184,24 @@ impl Explainer<'_> {
     ) -> Result<String, ExplainError> {
         let settings = collecting.map_or("", |collecting| &collecting.settings);
         self.sample_with(settings, self.explain(query)).await
+    }
+
+    /// Executes twice, after the snapshot that was held in the copy was released.
+    ///
+    /// # Errors
+    /// What the server says, with the place in the file.
+    pub(super) async fn scan_after_release(&self, series: &mut Series) -> Result<(), ExplainError> {
+        for when in [When::FirstAfterRelease, When::SecondAfterRelease] {
+            let scan = self.scan(when, &series.timing).await?;
+            series.measurement.scans.push(scan);
+        }
+        Ok(())
+    }
+
+    async fn scan(&self, when: When, query: &Query) -> Result<Scan, ExplainError> {
+        let plan = self.read(&self.execute(query).await?)?;
+        let pages = pages(&plan);
+        Ok(Scan { when, pages })
     }
 
     /// A sample of what EXPLAIN prints.
@@ -265,6 +292,11 @@ impl Explainer<'_> {
             .next()
             .ok_or_else(|| fail(crate::plan::json::PlanError::Empty))
     }
+}
+
+/// The pages a statement touched.
+fn pages(plan: &Plan) -> u64 {
+    work(plan).total.buffers.total()
 }
 
 /// Samples under way.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ExplainError;
+use super::company::Present;
 use super::ground::{Access, Ground, Insight, Isolation, SESSION_SETTINGS};
 use crate::postgres::connect::{Address, Session};
 use crate::postgres::database::DatabaseError;
@@ -120,6 +121,7 @@ impl Standing {
             access: self.access,
             insight: Arc::clone(&self.insight),
             database: self.database.clone(),
+            present: Present::default(),
         })
     }
 

@@ -124,7 +124,8 @@ async fn round(
         taken += 1;
     }
     let mut finished = Vec::new();
-    for (turn, grounds) in turns.into_iter().zip(grounds) {
+    for (mut turn, grounds) in turns.into_iter().zip(grounds) {
+        turn.release(version).await;
         finished.push(turn.finish(grounds).await);
     }
     finished
@@ -202,6 +203,26 @@ impl<'d> Turn<'d> {
         let taken = ready.explainer(ground, version).time(series).await;
         self.executed += started.elapsed();
         if let Err(error) = taken {
+            self.outcome = Err(error);
+        }
+    }
+
+    /// Lets go of a snapshot that is held, and looks at what that changes.
+    async fn release(&mut self, version: Version) {
+        let (Some(ground), Ok((ready, series))) = (&mut self.ground, &mut self.outcome) else {
+            return;
+        };
+        let started = Instant::now();
+        let released = match ground.present.release_snapshot().await {
+            Ok(true) => {
+                let explainer = ready.explainer(ground, version);
+                explainer.scan_after_release(series).await
+            }
+            Ok(false) => Ok(()),
+            Err(error) => Err(error),
+        };
+        self.executed += started.elapsed();
+        if let Err(error) = released {
             self.outcome = Err(error);
         }
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::definition::fixture::Analyze;
 use crate::plan::{Plan, PlanMode, PlanWork};
 
 /// A statement under judgement. Whoever measured or read the plans puts it together; a rule never looks further.
@@ -69,6 +70,9 @@ pub struct PlanView<'a> {
 pub struct Catalog {
     /// Tables and partitions.
     pub relations: Vec<Relation>,
+    /// When the fixture has ANALYZE run; none where there is no fixture, and in a run that did not record it.
+    #[serde(default)]
+    pub analyze: Option<Analyze>,
 }
 
 /// A table or partition.
@@ -80,6 +84,12 @@ pub struct Relation {
     pub pages: u64,
     /// `reltuples`; 0 where it was never analysed.
     pub rows: u64,
+    /// Rows that are live, counted; none where they were not.
+    #[serde(default)]
+    pub live_rows: Option<u64>,
+    /// Dead rows, counted: versions that no new transaction sees and VACUUM has not removed, marked or not; none where they were not.
+    #[serde(default)]
+    pub dead_rows: Option<u64>,
     /// Its indexes.
     pub indexes: Vec<Index>,
 }

@@ -41,10 +41,12 @@ pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
     for (title, lines) in [
         ("Not measured", &view.failures),
         ("Left out", &view.skipped),
+        ("Blocked", &view.blocked),
     ] {
         let line = |line: &FailureLine| format!("{}: {}", line.place, line.message);
         text += &list(title, lines.iter().map(line));
     }
+    text += &list("Scans", view.scans.iter().cloned());
     text += &list("Limitations", view.limitations.iter().cloned());
     text += &inside_functions(&view);
     text += &plans(&view);

@@ -11,6 +11,7 @@ mod naming;
 mod nested;
 mod page;
 mod palette;
+mod scans;
 mod self_check;
 mod selftest;
 mod status;

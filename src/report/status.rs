@@ -43,6 +43,7 @@ pub(super) fn missing(run: &Run) -> Vec<String> {
         run.failures
             .iter()
             .chain(&run.skipped)
+            .chain(&run.blocked)
             .filter_map(|failure| Some((failure.queue.as_deref()?, failure.fixture.as_deref()?))),
     );
     let mut lines = Vec::new();
@@ -78,6 +79,9 @@ pub(super) fn summary(run: &Run) -> String {
     }
     if !run.skipped.is_empty() {
         parts.push(format!("{} left out", Count(run.skipped.len() as u64)));
+    }
+    if !run.blocked.is_empty() {
+        parts.push(format!("{} blocked", Count(run.blocked.len() as u64)));
     }
     let by_severity = [Severity::Critical, Severity::Warning, Severity::Note].map(|severity| {
         let findings = run.results.iter().flat_map(|result| &result.findings);

@@ -43,7 +43,9 @@ pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
     findings(&mut page, &view);
     without_result(&mut page, "Not measured", &view.failures);
     without_result(&mut page, "Left out", &view.skipped);
-    limitations(&mut page, &view);
+    without_result(&mut page, "Blocked", &view.blocked);
+    sentences(&mut page, "Scans", &view.scans);
+    sentences(&mut page, "Limitations", &view.limitations);
     closing(&mut page, run, layout);
     page.text()
 }
@@ -244,13 +246,13 @@ fn without_result(page: &mut Page, title: &str, lines: &[FailureLine]) {
     page.blank();
 }
 
-fn limitations(page: &mut Page, view: &View) {
-    if view.limitations.is_empty() {
+fn sentences(page: &mut Page, title: &str, sentences: &[String]) {
+    if sentences.is_empty() {
         return;
     }
-    heading(page, "Limitations");
-    for limitation in &view.limitations {
-        page.hanging(2, Role::Plain, limitation);
+    heading(page, title);
+    for sentence in sentences {
+        page.hanging(2, Role::Plain, sentence);
     }
     page.blank();
 }

@@ -9,6 +9,7 @@ use super::marks;
 use super::naming::{Naming, position_or_push};
 use super::nested::NestedBlock;
 use super::palette::Role;
+use super::scans;
 use super::text::inert;
 use super::versions::{Versions, by_fixture_and_queue, versions};
 use crate::run::environment::{Limitation, ServerRecord};
@@ -43,6 +44,10 @@ pub(super) struct View {
     pub(super) failures: Vec<FailureLine>,
     /// What was left out on purpose, and why.
     pub(super) skipped: Vec<FailureLine>,
+    /// What waited for locks that a session of the fixture holds.
+    pub(super) blocked: Vec<FailureLine>,
+    /// Where one execution after another touched other pages, a line for each queue on a fixture.
+    pub(super) scans: Vec<String>,
     /// What the servers lack, and which keys of their results suffer.
     pub(super) limitations: Vec<String>,
     /// What changed from version to version; none for a single one. With several, only the newest has its tables in `groups`.
@@ -140,6 +145,8 @@ impl View {
             findings: findings::grouped(&run.results, &naming),
             failures: run.failures.iter().map(FailureLine::of).collect(),
             skipped: FailureLine::by_statement(&run.skipped),
+            blocked: FailureLine::by_statement(&run.blocked),
+            scans: scans::lines(&run.results),
             limitations: limitations(run, &naming),
             versions,
             legend: marks::legend(&run.results, is_limited),

@@ -46,6 +46,9 @@ pub struct Baseline {
     /// What was left out on purpose, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Failure>,
+    /// What waited for a lock that a session of the fixture holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked: Vec<Failure>,
     /// Whether the run came to its end; not in the file, which is made of no other.
     #[serde(skip, default = "complete")]
     pub status: RunStatus,
@@ -190,6 +193,7 @@ impl Baseline {
             plans: Vec::new(),
             failures: run.failures.clone(),
             skipped: run.skipped.clone(),
+            blocked: run.blocked.clone(),
             status: run.status,
             interleaved_with: run.interleaved_with.clone(),
         }

@@ -52,6 +52,9 @@ pub struct Run<R = PlanResult> {
     /// What was left out on purpose, and why: statements that write, where tables of others are only read.
     #[serde(default)]
     pub skipped: Vec<Failure>,
+    /// Statements that waited for a lock another session of the fixture holds, which is an outcome of theirs: no failure.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked: Vec<Failure>,
     /// What a sweep told of how a queue scales; only in runs that did one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scaling: Vec<throughput::Scaling>,
@@ -79,6 +82,7 @@ impl<R> Run<R> {
             failures: Vec::new(),
             interleaved_with: None,
             skipped: Vec::new(),
+            blocked: Vec::new(),
             scaling: Vec::new(),
         }
     }

@@ -55,6 +55,10 @@ pub struct PlanResult {
     /// Executions inside functions and triggers that are in no entry of `nested`: there were too many different ones, or one was too large.
     #[serde(default)]
     pub nested_left_out: u64,
+    /// The pages of one execution after another, where another session holds a snapshot or locks on the head of the queue; empty
+    /// elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scans: Vec<Scan>,
     /// Planning times of the samples, in milliseconds.
     pub planning_ms: Summary,
     /// Execution times of the samples, in milliseconds.
@@ -63,6 +67,29 @@ pub struct PlanResult {
     pub findings: Vec<Finding>,
     /// The file under the run folder with PostgreSQL's EXPLAIN JSON, untouched.
     pub dump: String,
+}
+
+/// The pages of one execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scan {
+    /// Which execution it was.
+    pub when: When,
+    /// Its pages, as `buffers.total`.
+    pub pages: u64,
+}
+
+/// Which execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// The first on a fresh copy, whose counts are the result's.
+    First,
+    /// The one after it: what the first has found dead it may have marked.
+    Second,
+    /// The first after the snapshot was released, which was after the samples for the times.
+    FirstAfterRelease,
+    /// The one after that.
+    SecondAfterRelease,
 }
 
 /// How the generic plan relates to the custom one.

@@ -44,6 +44,7 @@ pub(crate) fn run() -> Run {
         }],
         interleaved_with: None,
         skipped: Vec::new(),
+        blocked: Vec::new(),
         scaling: Vec::new(),
     }
 }
@@ -235,6 +236,7 @@ fn result(
         }),
         nested: Some(Vec::new()),
         nested_left_out: 0,
+        scans: Vec::new(),
         planning_ms: Summary::of(times.iter().map(|_| 0.231).collect()),
         execution_ms: Summary::of(times),
         findings: Vec::new(),

@@ -169,10 +169,12 @@ impl<'d> Executable<'d> {
         let message = server_message(error);
         match error.code() {
             Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => self.writes(place, message),
-            Some(&SqlState::LOCK_NOT_AVAILABLE) => {
-                let next = "; another session holds what it waits for (--lock-timeout, in place)";
-                StatementError::in_file(self.file, place, self.variant, message + next)
-            }
+            Some(&SqlState::LOCK_NOT_AVAILABLE) => StatementError::Blocked {
+                path: self.file.source.path.clone(),
+                position: place,
+                variant: self.variant.to_owned(),
+                reason: message,
+            },
             Some(&SqlState::QUERY_CANCELED) => {
                 let next = "; it takes longer than it may (--statement-timeout, in place)";
                 StatementError::in_file(self.file, place, self.variant, message + next)

@@ -4,6 +4,7 @@ mod array;
 pub mod evaluate;
 pub mod execute;
 pub mod generic;
+pub mod head;
 pub mod payload;
 pub mod relation;
 pub mod serving;
@@ -39,6 +40,20 @@ pub enum StatementError {
         /// The variant.
         variant: String,
         /// What it does.
+        reason: String,
+    },
+    /// A statement has waited for a lock for as long as it may.
+    #[error(
+        "{path}:{position}: variant {variant}: {reason}; another session holds what it waits for (--lock-timeout, in place)"
+    )]
+    Blocked {
+        /// The file, as the user knows it.
+        path: String,
+        /// Where in the file.
+        position: Position,
+        /// The variant.
+        variant: String,
+        /// What the server says.
         reason: String,
     },
     /// A statement that cannot serve under load as it is written.

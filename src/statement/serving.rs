@@ -92,7 +92,23 @@ impl Serving {
         file: &StatementFile,
         fetched: Option<&Columns>,
     ) -> Result<Serving, StatementError> {
-        let layout = Layout::of(client, queue, file, fetched).await?;
+        let mut layout = Layout::of(client, file, fetched).await?;
+        layout.follow_jobs(queue, file)?;
+        Serving::with_layout(client, Arc::new(layout))
+            .await
+            .map_err(StatementError::server("prepare a statement"))
+    }
+
+    /// The same where nobody asks which jobs they are: a fetch need not return their payload.
+    ///
+    /// # Errors
+    /// As [`Serving::prepare`].
+    pub async fn prepare_anonymous(
+        client: &Client,
+        file: &StatementFile,
+        fetched: Option<&Columns>,
+    ) -> Result<Serving, StatementError> {
+        let layout = Layout::of(client, file, fetched).await?;
         Serving::with_layout(client, Arc::new(layout))
             .await
             .map_err(StatementError::server("prepare a statement"))

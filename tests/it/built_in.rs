@@ -76,12 +76,18 @@ fn assert_all_run(fixtures: &[&str], patterns: &[&str]) {
         .results
         .iter()
         .filter(|one| one.plan_mode == PlanMode::Custom);
-    let found: BTreeSet<Name> = custom
+    let mut found: BTreeSet<Name> = custom
         .map(|one| {
             let (queue, fixture) = (one.queue.clone(), one.fixture.clone());
             (queue, fixture, one.statement.clone(), one.variant.clone())
         })
         .collect();
+    for one in &run.blocked {
+        let name = |name: &Option<String>| name.clone().expect("a statement that waits");
+        let (queue, fixture) = (name(&one.queue), name(&one.fixture));
+        assert_eq!((&*queue, &*fixture), ("natural-mistake", "locked-head"));
+        found.insert((queue, fixture, name(&one.statement), name(&one.variant)));
+    }
     assert_eq!(found, selected(fixtures, patterns));
     assert_bounded(&run);
 }

@@ -1,5 +1,6 @@
 //! Fixtures in a schema of the program's own, for roles that may not make databases: nothing outside it is touched, nothing is left.
 
+mod aged;
 mod cleaning;
 
 use std::collections::BTreeSet;

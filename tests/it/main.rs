@@ -11,6 +11,7 @@ mod comparing;
 mod connecting;
 mod contract;
 mod definitions;
+mod disturbed;
 mod draining;
 mod findings;
 mod gating;

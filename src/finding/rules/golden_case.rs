@@ -56,6 +56,15 @@ impl GoldenCase {
         self
     }
 
+    /// Says how many dead rows a relation has.
+    pub(super) fn with_dead_rows(mut self, relation: &str, dead: u64) -> Self {
+        let mut relations = self.catalog.relations.iter_mut();
+        if let Some(found) = relations.find(|found| found.name == relation) {
+            found.dead_rows = Some(dead);
+        }
+        self
+    }
+
     /// Takes every index away.
     pub(super) fn without_indexes(mut self) -> Self {
         for relation in &mut self.catalog.relations {
@@ -140,6 +149,7 @@ fn catalog() -> Catalog {
         pages: 1_000,
         rows: 60_000,
         indexes,
+        ..Relation::default()
     };
     let job = vec![
         index("job", "job_pkey", &["id"], None),
@@ -167,5 +177,6 @@ fn catalog() -> Catalog {
             relation("task", task),
             relation("later", later),
         ],
+        ..Catalog::default()
     }
 }

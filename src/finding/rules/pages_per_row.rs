@@ -114,7 +114,11 @@ fn is_filtered(pages: f64, kept: f64, removed: f64) -> bool {
 
 /// The scan looked at few rows: what cost the pages was not even a row to it.
 fn invisible(case: &Case<'_>, scan: &Access<'_>) -> (String, String) {
-    if let Some((unbounded, index)) = unbounded_comparison(case, scan) {
+    let relation = case.catalog.relation(scan.relation);
+    let dead = relation.and_then(|relation| relation.dead_rows);
+    // Where dead rows were counted, and there are about as many as pages were read, it is they that stand in front.
+    let are_dead = dead.is_some_and(|dead| dead.saturating_mul(2) >= scan.pages);
+    if !are_dead && let Some((unbounded, index)) = unbounded_comparison(case, scan) {
         let column = unbounded.column;
         return (
             format!(
@@ -128,8 +132,11 @@ fn invisible(case: &Case<'_>, scan: &Access<'_>) -> (String, String) {
             ),
         );
     }
+    let counted = dead.filter(|_| are_dead).map_or(String::new(), |dead| {
+        format!(" (it has {} dead)", count(dead))
+    });
     (
-        "pages without rows to see, as dead rows leave them".to_owned(),
+        format!("pages without rows to see, as dead rows leave them{counted}"),
         format!(
             "end what holds an old snapshot (pg_stat_activity.backend_xmin, prepared transactions, replication slots), then vacuum {}",
             scan.relation
@@ -219,6 +226,18 @@ mod tests {
             "{}",
             findings[0].help
         );
+    }
+
+    #[test]
+    fn dead_rows_that_were_counted_are_no_guess() {
+        let finding = |dead| {
+            let golden = GoldenCase::read(15, "future-rows").with_dead_rows("later", dead);
+            super::check(&golden.case()).remove(0)
+        };
+        let many = finding(50_000);
+        assert!(many.message.ends_with("(it has 50,000 dead)"), "{many:?}");
+        assert!(many.help.ends_with("then vacuum later"), "{many:?}");
+        assert!(finding(0).message.contains("does not bound the walk"));
     }
 
     #[test]

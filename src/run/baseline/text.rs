@@ -9,7 +9,7 @@ use super::Baseline;
 
 /// What is spread over lines, by the keys that lead to it; `*` stands for any key and for the items of a list. All the rest stands on
 /// one line.
-const SPREAD: [&[&str]; 18] = [
+const SPREAD: [&[&str]; 19] = [
     &[],
     &["servers"],
     &["servers", "*"],
@@ -28,6 +28,7 @@ const SPREAD: [&[&str]; 18] = [
     &["plans", "*", "plan"],
     &["failures"],
     &["skipped"],
+    &["blocked"],
 ];
 
 /// The text of a baseline file: the same run gives the same bytes, with a newline at their end.

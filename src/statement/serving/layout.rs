@@ -92,7 +92,6 @@ impl Layout {
     /// Finds out how the statements of a file are called; `fetched` is what the queue's fetch returns, where it feeds them.
     pub(super) async fn of(
         client: &Client,
-        queue: &Queue,
         file: &StatementFile,
         fetched: Option<&Columns>,
     ) -> Result<Layout, StatementError> {
@@ -117,7 +116,7 @@ impl Layout {
             .map_err(|reason| cannot(file, start(file), reason))?;
         let with_rows = |step: &Step| !step.columns.is_empty();
         let answering = steps.iter().rposition(with_rows);
-        let mut layout = Layout {
+        Ok(Layout {
             operation,
             answering: answering.unwrap_or(steps.len().saturating_sub(1)),
             steps,
@@ -125,13 +124,21 @@ impl Layout {
             payload: None,
             given: drawing.given(),
             notes: drawing.notes,
-        };
-        if operation == Operation::Fetch {
-            let columns = &layout.steps[layout.answering].columns;
-            layout.payload =
-                Some(payload_column(queue, columns).map_err(|why| cannot(file, start(file), why))?);
+        })
+    }
+
+    /// Finds the column of a fetch by which each of its jobs is known.
+    pub(super) fn follow_jobs(
+        &mut self,
+        queue: &Queue,
+        file: &StatementFile,
+    ) -> Result<(), StatementError> {
+        if self.operation == Operation::Fetch {
+            let columns = &self.steps[self.answering].columns;
+            let found = payload_column(queue, columns);
+            self.payload = Some(found.map_err(|why| cannot(file, start(file), why))?);
         }
-        Ok(layout)
+        Ok(())
     }
 }
 

@@ -52,6 +52,34 @@ fn signals_leave_nothing() {
 }
 
 #[test]
+fn a_signal_while_sessions_are_held_in_a_copy_leaves_nothing() {
+    let place = Place::new();
+    let server = start(&place);
+    let lines = "jobs = 4000\nageing = { completed = 0.5, snapshot = true }\ncontention = { locked_head = 100 }";
+    let fixture = crate::own_queue::write_fixture(&place, lines);
+    let url = server.url("postgres");
+    let held = "select count(*) from pg_stat_activity where datname like 'pgqa_%' and state = 'idle in transaction'";
+    for signal in [Signal::INT, Signal::TERM] {
+        let what = ["--queue", "status-partial", "--fixture", &fixture];
+        let how = ["--samples", "10000", "--budget", "60", "--yes"];
+        let on = ["--database-url", &url, "--allow-busy-server"];
+        let arguments = [&what[..], &how, &on].concat();
+        let running = Running::start(&place, command(&place, comparing(&place, &arguments)));
+        wait_for("both sessions", || {
+            let sessions: u32 = server.sql("postgres", held)[0][0]
+                .parse()
+                .expect("a number");
+            (sessions >= 2).then_some(())
+        });
+        running.signal(signal);
+        running.finish().expect_code(130);
+        assert_eq!(databases(&server), []);
+        assert_eq!(server.sql("postgres", held)[0][0], "0");
+        let _ = std::fs::remove_dir_all(place.out());
+    }
+}
+
+#[test]
 fn a_signal_while_a_database_is_made_leaves_nothing() {
     let place = Place::new();
     let server = start(&place);

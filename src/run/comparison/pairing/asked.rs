@@ -22,7 +22,7 @@ pub(super) struct Asked<'b> {
     servers: BTreeSet<usize>,
     queues: BTreeSet<&'b str>,
     fixtures: BTreeSet<&'b str>,
-    /// Failures and what was left out, each with the server and the queue it belongs to, where it names one that is known.
+    /// Failures, what was left out and what was blocked, each with the server and the queue it belongs to, where it names one that is known.
     failures: Vec<(Option<usize>, Option<&'b str>, &'b Failure)>,
     /// Variants that were measured, by fixture.
     variants: BTreeSet<(&'b str, &'b str)>,
@@ -35,7 +35,8 @@ impl<'b> Asked<'b> {
         entries: BTreeMap<Key<'b>, Entry<'b>>,
         names: &Names<'b>,
     ) -> Asked<'b> {
-        let failures = run.failures.iter().chain(&run.skipped).map(|failure| {
+        let without_plan = run.failures.iter().chain(&run.skipped).chain(&run.blocked);
+        let failures = without_plan.map(|failure| {
             let queue = failure.queue.as_deref().map(|name| names.queue(name));
             (names.server(&failure.postgres), queue, failure)
         });
