@@ -18,7 +18,9 @@ use super::version::Version;
 #[derive(Debug, Error)]
 pub enum TableError {
     /// A name that is none.
-    #[error("`{text}` names no table: {reason}; write name or schema.name, in double quotes where PostgreSQL wants them")]
+    #[error(
+        "`{text}` names no table: {reason}; write name or schema.name, in double quotes where PostgreSQL wants them"
+    )]
     Name {
         /// What was given.
         text: String,
@@ -56,7 +58,10 @@ pub enum TableError {
 fn hint(near: &Option<String>) -> String {
     match near {
         Some(near) => format!(": did you mean {near}?"),
-        None => ", or the search path does not find it: name its schema too, as in --table jobs.job".to_owned(),
+        None => {
+            ", or the search path does not find it: name its schema too, as in --table jobs.job"
+                .to_owned()
+        }
     }
 }
 
