@@ -12,6 +12,7 @@ mod connecting;
 mod definitions;
 mod draining;
 mod findings;
+mod from_database;
 mod gating;
 mod given_server;
 mod in_place;
