@@ -18,8 +18,8 @@ use values::{name, place};
 
 pub use comparing::{Compare, FailOn, Gate, Runs, RunsAction, RunsFolder};
 pub use definitions::{
-    Fixtures, FixturesAction, Init, Queues, QueuesAction, Rules, RulesAction, Scenarios,
-    ScenariosAction,
+    ColumnOptions, Fixtures, FixturesAction, FromDatabase, Init, Queues, QueuesAction, Rules,
+    RulesAction, Scenarios, ScenariosAction,
 };
 pub use keeping::{Clean, Postgres, PostgresAction};
 pub use measuring::{ComparePlans, ExtractQueries, OneDatabase, ScaleOptions, Selftest, What};
@@ -36,7 +36,7 @@ Measure   compare-plans    measure every statement's plan on every fixture
 Read      compare          set two runs, or a baseline and a run, side by side
           runs             list, show and remove runs, save one as a baseline
 Define    queues           list the queues, show one
-          fixtures         list, show, build and drop data distributions
+          fixtures         list, show, build and drop data distributions, draw one from a database
           scenarios        list, show workloads
           rules            list what is looked for in plans, explain one
           init             write a queue folder, a fixture or a scenario file, to start from
@@ -169,7 +169,7 @@ pub enum Command {
     Runs(Runs),
     /// List the queues, show one
     Queues(Queues),
-    /// List, show, build and drop data distributions
+    /// List, show, build and drop data distributions, draw one from a database
     Fixtures(Fixtures),
     /// List workloads, show one
     Scenarios(Scenarios),

@@ -183,7 +183,7 @@ pub fn choices(common: &Common, command: &str) -> anyhow::Result<Vec<Choice>> {
 
 /// Where the user's own server is, if one is to be used: `--database-url`, else `DATABASE_URL` unless `--postgres` asks for another.
 /// Not clap's business: it would print the value where it finds fault with it.
-fn database_url(common: &Common) -> anyhow::Result<Option<String>> {
+pub(super) fn database_url(common: &Common) -> anyhow::Result<Option<String>> {
     if common.database_url.is_some() || common.postgres.is_some() {
         return Ok(common.database_url.clone());
     }

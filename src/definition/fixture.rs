@@ -1,6 +1,7 @@
 //! A fixture: how many jobs, in which states, how distributed; the canonical rows a queue's tables are filled from.
 
 mod check;
+pub mod draft;
 #[cfg(test)]
 mod tests;
 

@@ -22,5 +22,6 @@ pub mod schema;
 pub mod server;
 pub mod sync_file;
 pub mod system_package;
+pub mod table_statistics;
 pub mod version;
 pub mod workspace;

@@ -14,6 +14,7 @@ mod definitions;
 mod disturbed;
 mod draining;
 mod findings;
+mod from_database;
 mod gating;
 mod given_server;
 mod in_place;

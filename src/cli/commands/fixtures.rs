@@ -1,4 +1,6 @@
-//! `fixtures`: list, show, build and drop data distributions.
+//! `fixtures`: list, show, build and drop data distributions, draw one from a database.
+
+mod from_database;
 
 use anyhow::Context;
 
@@ -42,6 +44,7 @@ pub async fn run(action: &FixturesAction, common: &Common) -> anyhow::Result<Exi
                 .collect::<anyhow::Result<_>>()?;
             build(&fixture, &queues, common).await
         }
+        FixturesAction::FromDatabase(arguments) => from_database::provide(arguments, common).await,
         FixturesAction::Drop { fixture, queue } => {
             // By name alone: the file may be gone.
             let queue = queue.as_deref().map(library::queue_name);

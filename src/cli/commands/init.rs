@@ -1,6 +1,6 @@
 //! `init`: a queue folder, a fixture or a scenario file, to start from.
 
-mod place;
+pub(super) mod place;
 
 use std::path::Path;
 
@@ -65,7 +65,7 @@ fn unknown(kind: &str, name: &str, known: Vec<&str>) -> Usage {
 
 /// The path a name stands for: its own where it has a `/`, else in this folder. Its last part is the queue's or fixture's name in
 /// every table, file name and script, so it is one that no shell and no terminal reads otherwise.
-fn path_of(name: &str) -> Result<String, Usage> {
+pub(super) fn path_of(name: &str) -> Result<String, Usage> {
     let refused = |reason: &str| {
         let help = "write letters, digits, `-`, `_` and `.`, beginning with a letter or digit: `my-queue`, `./queues/my-queue`";
         Err(Usage(format!("`{name}` {reason}; {help}")))
@@ -101,7 +101,7 @@ fn told(path: &str, (command, options): (&str, &str), files: &[(&str, &str)]) ->
 }
 
 /// A word as a shell reads it back: quoted where it has to be.
-fn in_a_shell(word: &str) -> String {
+pub(super) fn in_a_shell(word: &str) -> String {
     let plain = |character: char| character.is_alphanumeric() || "/-_.+,:@".contains(character);
     match word.chars().all(plain) {
         true => word.to_owned(),

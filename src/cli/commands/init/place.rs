@@ -11,7 +11,7 @@ use thiserror::Error;
 
 /// Why nothing was written.
 #[derive(Debug, Error)]
-pub(super) enum PlaceError {
+pub(in crate::cli::commands) enum PlaceError {
     /// A folder that holds something.
     #[error(
         "{path} is there and holds `{entry}`, and nothing is overwritten: give another name, or empty it"
@@ -65,7 +65,7 @@ pub(super) fn write_folder(path: &Path, files: &[(&str, &str)]) -> Result<(), Pl
 ///
 /// # Errors
 /// Anything of this name, and what the system refuses.
-pub(super) fn write_file(path: &Path, text: &str) -> Result<(), PlaceError> {
+pub(in crate::cli::commands) fn write_file(path: &Path, text: &str) -> Result<(), PlaceError> {
     check_free(path, false)?;
     stage(path, |staged| {
         if let Some(folder) = staged.parent() {
