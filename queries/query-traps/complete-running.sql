@@ -8,8 +8,8 @@
 -- variant completed-1: fetch.batch_size = 1
 -- variant completed-10: fetch.batch_size = 10
 -- variant completed-100: fetch.batch_size = 100
--- variant completed-10-of-1000:
---     fetch.batch_size = 1000,
+-- variant completed-10-of-10000:
+--     fetch.batch_size = 10000,
 --     ids = (select array_agg(id) from (select id from unnest(fetched.id) as id order by id limit 10) as oldest)
 
 update job
