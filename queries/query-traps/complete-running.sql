@@ -1,6 +1,6 @@
--- A trap: besides the ids and the worker it asks for the state, to be safe. That offers the planner the index of running jobs, which
--- statistics taken while nothing ran make look empty, so with many running all of them are read to complete a few. Healthy: the ids
--- and locked_by; whoever holds a job has it running.
+-- A trap: besides the ids and the worker it asks for the state, to be safe. That offers the planner the index of running jobs,
+-- which statistics taken while nothing ran make look empty, so with many running all of them are read to complete a few. Healthy:
+-- the ids and locked_by; whoever holds a job has it running.
 -- operation: complete
 -- param ids bigint[] = fetched.id
 -- param worker text = 'worker-1'

@@ -1,6 +1,6 @@
--- A trap: a sub-select that locks, and has a limit, inside EXISTS. It is run anew for every job that waits, so its limit holds for
--- each of them and for all of them together not at all: whatever is asked for, everything that waits is claimed. Healthy: collect
--- the ids once, `id = any(array(select … limit … for update skip locked))`.
+-- A trap: a sub-select that locks, and has a limit, inside EXISTS. It is run anew for every job that waits, so its limit holds
+-- for each of them and for all of them together not at all: whatever is asked for, everything that waits is claimed. Healthy:
+-- collect the ids once, `id = any(array(select … limit … for update skip locked))`.
 -- operation: fetch
 -- param queue text = 'default'
 -- param worker text = 'worker-1'

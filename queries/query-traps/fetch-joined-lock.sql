@@ -1,6 +1,6 @@
--- A trap: a join to the settings of the queue, and FOR UPDATE without OF locks their row too. While one worker fetches, every other
--- finds it locked, passes over job after job for it, locks them all on the way, and gets none. Healthy: `for update of job skip
--- locked`.
+-- A trap: a join to the settings of the queue, and FOR UPDATE without OF locks their row too. While one worker fetches, every
+-- other finds it locked, passes over job after job for it, locks them all on the way, and gets none. Healthy: `for update of job
+-- skip locked`.
 -- operation: fetch
 -- param queue text = 'default'
 -- param worker text = 'worker-1'

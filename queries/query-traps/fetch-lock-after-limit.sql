@@ -1,6 +1,6 @@
--- A trap: the first jobs are chosen by a limit, and locked only then. All workers choose the same ones; the first to lock them gets
--- them, and the others get none, whatever else waits. And the jobs are looked up by a join, for which the generic plan has to guess
--- the limit: it may read the whole table. Healthy: the lock in the query that has the limit.
+-- A trap: the first jobs are chosen by a limit, and locked only then. All workers choose the same ones; the first to lock them
+-- gets them, and the others get none, whatever else waits. And the jobs are looked up by a join, for which the generic plan has
+-- to guess the limit: it may read the whole table. Healthy: the lock in the query that has the limit.
 -- operation: fetch
 -- param queue text = 'default'
 -- param worker text = 'worker-1'

@@ -1,6 +1,6 @@
--- A trap: the fetch also looks for failed jobs that have attempts left. Never are there any, for a job that is to be tried again is
--- made ready when it fails; but an OR does not imply the condition of the partial index, so with either plan the whole table is
--- read. Healthy: one literal state to be fetched, and whatever is to be fetched again is put into that state.
+-- A trap: the fetch also looks for failed jobs that have attempts left. Never are there any, for a job that is to be tried again
+-- is made ready when it fails; but an OR does not imply the condition of the partial index, so with either plan the whole table
+-- is read. Healthy: one literal state to be fetched, and whatever is to be fetched again is put into that state.
 -- operation: fetch
 -- param queue text = 'default'
 -- param worker text = 'worker-1'

@@ -1,6 +1,6 @@
--- A trap: one statement for a worker of one queue and for a worker of all. The custom plan takes the branch out that does not apply;
--- the generic plan keeps both, cannot go to the place of the queue in the index, and sorts all that waits anywhere. Healthy: a
--- statement for each case.
+-- A trap: one statement for a worker of one queue and for a worker of all. The custom plan takes the branch out that does not
+-- apply; the generic plan keeps both, cannot go to the place of the queue in the index, and sorts all that waits anywhere.
+-- Healthy: a statement for each case.
 -- operation: fetch
 -- param queue text = 'default'
 -- param worker text = 'worker-1'

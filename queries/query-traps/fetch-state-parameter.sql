@@ -1,5 +1,5 @@
--- A trap: the state is a parameter. The custom plan knows its value and takes the partial index; the generic plan has to serve any
--- state, so it reads the whole table and sorts what waits. Healthy: the state as a literal, in the words of the index.
+-- A trap: the state is a parameter. The custom plan knows its value and takes the partial index; the generic plan has to serve
+-- any state, so it reads the whole table and sorts what waits. Healthy: the state as a literal, in the words of the index.
 -- operation: fetch
 -- param queue text = 'default'
 -- param worker text = 'worker-1'

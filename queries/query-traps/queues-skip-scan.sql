@@ -1,5 +1,5 @@
--- Names the queues in which jobs wait, jumping in the index from the first job of one queue to the first of the next: it costs what
--- there are queues, not what there are jobs. The healthy form of queues-distinct.
+-- Names the queues in which jobs wait, jumping in the index from the first job of one queue to the first of the next: it costs
+-- what there are queues, not what there are jobs. The healthy form of queues-distinct.
 -- operation: inspect
 
 with recursive found as (

@@ -1,5 +1,5 @@
--- Deletes the jobs that failed longest ago, a bounded number at a time, so that no single call holds locks or a snapshot for long.
--- Completed ones are gone already.
+-- Deletes the jobs that failed longest ago, a bounded number at a time, so that no single call holds locks or a snapshot for
+-- long. Completed ones are gone already.
 -- operation: prune
 -- param now timestamptz = '2021-01-01 00:00+00'
 -- param retention interval = '90 days'
