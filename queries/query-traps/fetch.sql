@@ -1,0 +1,29 @@
+-- Claims the first due jobs of one queue. The healthy form that the traps are to be set against: the conditions in the words of
+-- the index, its order, the lock where the limit is.
+-- operation: fetch
+-- param queue text = 'default'
+-- param worker text = 'worker-1'
+-- param now timestamptz = '2021-01-01 00:00+00'
+-- param batch_size int
+-- variant batch-1: batch_size = 1
+-- variant batch-10: batch_size = 10
+-- variant batch-100: batch_size = 100
+-- variant batch-1000: batch_size = 1000
+
+update job
+set state = 'running',
+    locked_by = :worker,
+    locked_at = :now,
+    heartbeat_at = :now,
+    attempts = attempts + 1
+where id = any(array(
+    select id
+    from job
+    where queue = :queue
+      and state = 'ready'
+      and run_at <= :now
+    order by priority, run_at, id
+    limit :batch_size
+    for update skip locked
+))
+returning id, queue, task_key, priority, run_at, attempts, max_attempts, locked_at, payload;
