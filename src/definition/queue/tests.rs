@@ -264,7 +264,7 @@ fn operations_name_files_that_serve_them() {
     let refuse = |value: &str, expected: &str| {
         refused(
             &[("queue.toml", &manifest(value))],
-            &format!("/queue.toml:10:12: {expected}"),
+            &format!("/queue.toml:11:12: {expected}"),
         )
     };
     refuse(
@@ -291,12 +291,12 @@ fn options_are_used_and_uses_are_options() {
     let unused = "option `unused` is never used; write `:unused` in schema.sql, populate.sql or indexes.sql, or remove it";
     refused(
         &[("queue.toml", &more)],
-        &format!("/queue.toml:13:10: {unused}"),
+        &format!("/queue.toml:14:10: {unused}"),
     );
     let more = format!("{MANIFEST}Fill = 1\n");
     refused(
         &[("queue.toml", &more)],
-        "/queue.toml:13:8: `Fill` cannot name an option; option names are [a-z_][a-z0-9_]*",
+        "/queue.toml:14:8: `Fill` cannot name an option; option names are [a-z_][a-z0-9_]*",
     );
     refused(
         &[("schema.sql", "select 1;\nselect :fillfacter")],
