@@ -19,6 +19,17 @@ pub(super) const SESSION_SETTINGS: &str = "set max_parallel_workers_per_gather =
 /// Where somebody holds locks all along, waiting longer for them is of no use.
 const SHORT_LOCK_TIMEOUT: &str = "set lock_timeout = '1s'";
 
+/// A call for each advisory lock of this session that takes it again. One number is in two halves in pg_locks.
+const HELD_LOCKS: &str = "select case mode when 'ShareLock' then 'pg_advisory_lock_shared' else 'pg_advisory_lock' end \
+     || case objsubid \
+            when 1 then format('(%s)', classid::bigint << 32 | objid::bigint) \
+            else format('(%s, %s)', classid::bigint::bit(32)::int, objid::bigint::bit(32)::int) \
+        end \
+     from pg_locks where locktype = 'advisory' and pid = pg_backend_pid() and granted order by 1";
+
+/// A list of results has at most 1,664 entries.
+const LOCKS_A_COMMAND: usize = 1000;
+
 /// What happens to what statements change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isolation {
@@ -90,6 +101,8 @@ pub struct Ground {
     pub access: Access,
     /// What is known of functions.
     pub(super) insight: Arc<Insight>,
+    /// Takes again, after a sample was undone, the advisory locks that were the session's before it.
+    pub(super) locks: String,
     /// The database.
     pub(super) database: String,
     /// What other sessions of ours are in it.
@@ -125,9 +138,30 @@ impl Ground {
             isolation: Isolation::Copy,
             access: Access::ReadWrite,
             insight: Arc::clone(insight),
+            locks: String::new(),
             database: database.to_owned(),
             present,
         })
+    }
+
+    /// Has samples leave the session the advisory locks it has now: they are its claims on what a fetch gave it.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub(super) async fn keep_locks(&mut self) -> Result<(), ExplainError> {
+        let held = self.session.query(HELD_LOCKS, &[]).await;
+        let held = held.map_err(ExplainError::session("look at the locks of the session"))?;
+        let calls: Vec<&str> = held.iter().map(|row| row.get(0)).collect();
+        let commands = calls.chunks(LOCKS_A_COMMAND);
+        self.locks = commands
+            .map(|calls| format!("; select {}", calls.join(", ")))
+            .collect();
+        Ok(())
+    }
+
+    /// Undoes a sample.
+    pub(super) fn undo_sample(&self) -> String {
+        format!("{}{}", self.isolation.undo_sample(), self.locks)
     }
 
     /// Begins a transaction whose changes the statement under measurement is to find.

@@ -229,10 +229,11 @@ impl Explainer<'_> {
             ..
         } = self.ground;
         let begin = format!("{}; {settings}", isolation.begin_sample());
+        let undo = self.ground.undo_sample();
         let (begun, executed, undone) = tokio::join!(
             client.simple_query(&begin),
             execution,
-            client.simple_query(isolation.undo_sample())
+            client.simple_query(&undo)
         );
         begun.map_err(ExplainError::session("begin a sample"))?;
         let executed = executed?;

@@ -120,6 +120,7 @@ impl Standing {
             isolation: Isolation::Transaction,
             access: self.access,
             insight: Arc::clone(&self.insight),
+            locks: String::new(),
             database: self.database.clone(),
             present: Present::default(),
         })

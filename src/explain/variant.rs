@@ -9,7 +9,7 @@ use super::ground::{Access, Ground};
 use super::rehearsal::rehearse;
 use super::sample::{Explainer, Measurement, Target};
 use crate::definition::operation::Operation;
-use crate::definition::queue::Queue;
+use crate::definition::queue::{ClaimEnds, Queue};
 use crate::definition::statement::{FETCHED, Statement, StatementFile, Variant};
 use crate::plan::Plan;
 use crate::plan::digest::node_label;
@@ -104,6 +104,9 @@ pub(super) async fn ready_custom<'d>(
 ) -> Result<Ready<'d>, ExplainError> {
     rehearse(ground, version, subject).await?;
     let executable = make_ready(ground, subject).await?.executable;
+    if subject.queue.claim_ends == ClaimEnds::Session {
+        ground.keep_locks().await?;
+    }
     let mut ready = Ready {
         planned: Planned {
             generic_shape: GenericShape::None,
@@ -208,6 +211,9 @@ pub(super) async fn ready_generic<'d>(
 ) -> Result<Ready<'d>, ExplainError> {
     rehearse(ground, version, subject).await?;
     let executable = make_ready(ground, subject).await?.executable;
+    if subject.queue.claim_ends == ClaimEnds::Session {
+        ground.keep_locks().await?;
+    }
     let generic = prepare_generic(&ground.session, &executable).await?;
     let ready = Ready {
         planned: Planned {
