@@ -374,7 +374,8 @@ fn sessions_backends_and_worker_processes_may_go() {
 fn a_server_that_is_gone_for_good_leaves_what_was_measured() {
     let place = Place::new();
     let scenario = scenario(&place);
-    let running = begin(&place, &[&scenario], 0, COMPLETING);
+    // Long enough for a look that comes late on a busy machine.
+    let running = begin(&place, &[&scenario, "--rows=6000"], 0, COMPLETING);
     let postmaster = Path::new(&socket(&place)).join("data/postmaster.pid");
     let text = std::fs::read_to_string(postmaster).expect("reads its process id");
     let pid = text.lines().next().and_then(|line| line.parse().ok());

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use pgq_analyze::run::Run;
-use pgq_analyze::run::plan_result::{Scan, When};
+use pgq_analyze::run::plan_result::{PlanMode, Scan, When};
+use pgq_analyze::run::{PlanResult, Run};
 
 use super::{JOBS, TENS, of, table, tens};
 use crate::own_queue::write_fixture;
@@ -32,6 +32,22 @@ fn a_fetch_reads_past_every_dead_row_at_its_head() {
         dead.environment.server.statistics, plain.environment.server.statistics,
         "taken before, when there was no difference"
     );
+}
+
+#[test]
+fn tables_that_rotate_have_no_dead_head() {
+    let place = Place::with_warm_cache();
+    // Pages of all statements of the fetch, for each of its ten jobs.
+    let pages = |run: &Run| -> f64 {
+        let fetch = |one: &&PlanResult| one.statement.starts_with("fetch/");
+        let custom = |one: &&PlanResult| one.plan_mode == PlanMode::Custom;
+        let statements = run.results.iter().filter(fetch).filter(custom);
+        statements.map(|one| one.buffers.total).sum::<u64>() as f64
+            / of(run, "fetch/slice").rows as f64
+    };
+    let plain = pages(&tens(&place, "append-only", ""));
+    let dead = pages(&tens(&place, "append-only", DEAD_HEAD));
+    assert!(dead <= 2.0 * plain, "{dead} pages a job against {plain}");
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn workers_of_the_natural_mistake_wait_for_each_others_rows() {
             "--workers=32",
             "--batch-size=1",
             "--task=io:wait=10ms",
-            "--duration=2500ms",
+            "--duration=4s",
             "--synchronous-commit=off",
             "--no-drain",
         ],

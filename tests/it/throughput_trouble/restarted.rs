@@ -22,6 +22,8 @@ fn workers_come_back_to_a_server_that_is_restarted_and_the_rest_of_the_sweep_is_
         &url,
         "--sweep=batch-size=100,50,20",
         "--concurrency=100",
+        // Long enough for a look that comes late on a busy machine.
+        "--rows=8000",
     ];
     let running = Running::start(&place, command(&place, throughput(&place, &arguments)));
     let working = "select count(*) >= 4 and bool_or(query ~ 'completed') from pg_stat_activity \
