@@ -51,12 +51,7 @@ fn fixtures() -> Vec<Fixture> {
 const TOLD: [&str; 3] = ["durable-steps", "natural-mistake", "status-partial"];
 
 /// The fixtures that every queue is built on.
-const FOR_ALL: [&str; 4] = [
-    "deep-history",
-    "heavy-single-queue",
-    "index-never-shrank",
-    "partitions-1",
-];
+const FOR_ALL: [&str; 2] = ["deep-history", "heavy-single-queue"];
 
 /// How many jobs are in a template with all that they carry, about.
 async fn whole_jobs(databases: &Databases, template: &str, queue: &Queue) -> f64 {
