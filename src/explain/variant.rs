@@ -102,11 +102,7 @@ pub(super) async fn ready_custom<'d>(
     version: Version,
     subject: Subject<'d>,
 ) -> Result<Ready<'d>, ExplainError> {
-    rehearse(ground, version, subject).await?;
-    let executable = make_ready(ground, subject).await?.executable;
-    if subject.queue.claim_ends == ClaimEnds::Session {
-        ground.keep_locks().await?;
-    }
+    let executable = prepare(ground, version, subject).await?;
     let mut ready = Ready {
         planned: Planned {
             generic_shape: GenericShape::None,
@@ -143,6 +139,20 @@ pub(super) async fn ready_custom<'d>(
         ended.map_err(ExplainError::session("go on after the generic plan"))?;
     }
     Ok(ready)
+}
+
+/// Brings a place to where the subject can be measured, sample after sample.
+async fn prepare<'d>(
+    ground: &mut Ground,
+    version: Version,
+    subject: Subject<'d>,
+) -> Result<Executable<'d>, ExplainError> {
+    rehearse(ground, version, subject).await?;
+    let executable = make_ready(ground, subject).await?.executable;
+    if subject.queue.claim_ends == ClaimEnds::Session {
+        ground.keep_locks().await?;
+    }
+    Ok(executable)
 }
 
 /// Where nothing may be written, a statement that would is not executed. What feeds it, and what a plan does not show, the server
@@ -209,11 +219,7 @@ pub(super) async fn ready_generic<'d>(
     version: Version,
     subject: Subject<'d>,
 ) -> Result<Ready<'d>, ExplainError> {
-    rehearse(ground, version, subject).await?;
-    let executable = make_ready(ground, subject).await?.executable;
-    if subject.queue.claim_ends == ClaimEnds::Session {
-        ground.keep_locks().await?;
-    }
+    let executable = prepare(ground, version, subject).await?;
     let generic = prepare_generic(&ground.session, &executable).await?;
     let ready = Ready {
         planned: Planned {

@@ -17,7 +17,7 @@ const WORKER: &str = "worker-before";
 
 /// 2021-01-01, 7,671 days after 2000-01-01: after every job that is due and before every other. What it writes into the rows is the
 /// same in every copy.
-const NOW: Timestamp = Timestamp {
+pub const NOW: Timestamp = Timestamp {
     microseconds: 7_671 * 86_400 * 1_000_000,
 };
 
@@ -74,13 +74,13 @@ pub enum HeadError {
     },
     /// There are not so many.
     #[error(
-        "the fetch of queue {queue} gave {found} of the {wanted} jobs that were to be taken from the head of `{lane}`: ask for fewer in the fixture, or for more jobs that are ready and due"
+        "the fetch of queue {queue} gave {found} of the {wanted} jobs that were to be taken from the head of `{of}`: ask for fewer in the fixture, or for more jobs that are ready and due"
     )]
     TooFew {
         /// The queue.
         queue: String,
         /// The queue within it, by the fixture's name.
-        lane: String,
+        of: String,
         /// Jobs asked for.
         wanted: u64,
         /// Jobs there were.
@@ -272,7 +272,7 @@ impl<'t> Taking<'t> {
         if jobs.is_empty() {
             return Err(HeadError::TooFew {
                 queue: self.queue.name.clone(),
-                lane: part.queue.clone(),
+                of: part.queue.clone(),
                 wanted: part.jobs,
                 found,
             });

@@ -234,3 +234,29 @@ async fn tables_hold_the_jobs_that_were_asked_for_with_their_checksums() {
     }
     managed.stop().await;
 }
+
+#[test]
+fn a_claim_that_is_a_lock_of_the_session_outlasts_a_sample() {
+    let place = Place::with_warm_cache();
+    let what = [
+        "--queue",
+        "advisory-locks",
+        "--fixture",
+        "heavy-single-queue",
+        "--rows",
+        "2000",
+        "--variant",
+        "completed-10",
+    ];
+    let run = measured(&place, &what);
+    let completed = run.results.iter().filter(|one| one.statement == "complete");
+    let mut any = false;
+    for one in completed {
+        any = true;
+        assert_eq!(one.rows, 10, "{one:#?}");
+        // Of the second execution: the first let go of the locks that a fetch had left.
+        let output = one.output.expect("its rows were received");
+        assert!(output.bytes >= 10, "{output:?}");
+    }
+    assert!(any, "{:#?}", run.results);
+}

@@ -36,6 +36,7 @@ fn show(queue: &Queue) -> String {
     let mut text = format!("{}: {}\n\n", queue.name, queue.description);
     let mut contract = vec![
         ["delivery".to_owned(), queue.delivery.to_string()],
+        ["claim ends".to_owned(), queue.claim_ends.to_string()],
         ["batch".to_owned(), queue.batch.to_string()],
         ["order".to_owned(), queue.order.to_string()],
         ["plan mode".to_owned(), queue.plan_mode.to_string()],
