@@ -10,7 +10,9 @@ use super::server::{self, Choice};
 use super::{exit, progress};
 use crate::experiment::cost::Workload;
 use crate::experiment::environment;
+use crate::experiment::growth::judge_growth;
 use crate::experiment::in_turns::{self, Side};
+use crate::experiment::pace::Pace;
 use crate::experiment::plans::{PlansExperiment, Request, record_subject_matter, save};
 use crate::postgres::conninfo::redact;
 use crate::postgres::workspace::Workspace;
@@ -113,6 +115,7 @@ impl<'m> Measuring<'m> {
                 Ok(Err(Interrupted)) => RunStatus::Interrupted,
                 Err(_) => RunStatus::Failed,
             };
+            judge_growth(run);
             save(run, version.store, self.started)?;
         }
         Ok(self.runs)
@@ -149,6 +152,7 @@ impl<'m> Measuring<'m> {
             store: version.store,
             started: self.started,
             events,
+            pace: Pace::default(),
         });
         let experiments: Vec<PlansExperiment<'_>> = experiments.collect();
         let sides = experiments.iter().zip(&mut self.runs);

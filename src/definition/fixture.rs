@@ -323,6 +323,20 @@ impl Fixture {
         Ok(fixture)
     }
 
+    /// Whether nothing is in the way of a fetch but the number of jobs: jobs are due and can be had, tables and statistics are as a load
+    /// leaves them, payloads small, and no other session holds anything.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.states.ready > 0.0
+            && !self.schedule.future_first
+            && self.task_keys.ineligible_head == 0.0
+            && self.payload == Payload::default()
+            && self.statistics == Statistics::default()
+            && self.ageing.is_none()
+            && self.contention.is_none()
+            && self.options.is_empty()
+    }
+
     /// Stands for tables that are there already, whatever is in them: it makes no rows.
     #[must_use]
     pub fn in_place() -> Fixture {

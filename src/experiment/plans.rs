@@ -6,6 +6,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::in_place::InPlace;
+use super::pace::Pace;
 use super::selection::Selection;
 use super::site::{Site, SiteError};
 use crate::definition::queue::PlanCacheMode;
@@ -62,7 +63,7 @@ pub struct Request {
     pub in_place: Option<InPlace>,
 }
 
-/// What a run is made of. What it finds is in a `Run`, and on disk after each variant.
+/// What a run is made of. What it finds is in a `Run`, and on disk not long after each variant.
 #[derive(Debug)]
 pub struct PlansExperiment<'e> {
     /// The server.
@@ -75,10 +76,12 @@ pub struct PlansExperiment<'e> {
     pub started: Instant,
     /// Who is told.
     pub events: &'e Events,
+    /// How often the run is written.
+    pub pace: Pace,
 }
 
 impl PlansExperiment<'_> {
-    /// Records what came out for a subject, and keeps it; gives what is to be said of it where not all of it could be measured.
+    /// Records what came out for a subject, and keeps it before long; gives what is to be said of it where not all of it could be measured.
     pub(super) fn record(
         &self,
         subject: Subject<'_>,
@@ -127,7 +130,7 @@ impl PlansExperiment<'_> {
             }
         };
         run.timing.clone_ms += milliseconds(site.grounds.take_spent());
-        save(run, self.store, self.started)?;
+        self.pace.save(|| save(run, self.store, self.started))?;
         Ok(error)
     }
 
@@ -203,6 +206,7 @@ impl PlansExperiment<'_> {
             auto_plan: measured.auto_plan,
             forced_plan_mode: forced(subject.queue),
             catalog,
+            sizes: None,
         };
         let mut results = vec![self.result(
             subject,
@@ -357,6 +361,7 @@ pub fn record_subject_matter(request: &Request, run: &mut Run) {
             digest: fixture.digest(),
             seed: fixture.seed,
             jobs: fixture.jobs,
+            plain: fixture.is_plain(),
         };
         environment.fixtures.insert(fixture.name.clone(), record);
     }

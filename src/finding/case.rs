@@ -34,6 +34,38 @@ pub struct Case<'a> {
     pub forced_plan_mode: Option<PlanMode>,
     /// The relations the statement works on, as far as known.
     pub catalog: &'a Catalog,
+    /// The same variant among few jobs and among many, where nothing else is in its way; none where one fixture alone is looked at.
+    pub sizes: Option<Sizes<'a>>,
+}
+
+/// What a statement read among few jobs, and among many.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sizes<'a> {
+    /// Among few.
+    pub few: AtSize<'a>,
+    /// Among many.
+    pub many: AtSize<'a>,
+}
+
+/// What a statement read at one number of jobs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AtSize<'a> {
+    /// Name of the fixture.
+    pub fixture: &'a str,
+    /// Jobs in it.
+    pub jobs: u64,
+    /// Pages of the statement.
+    pub pages: u64,
+    /// Rows it returned.
+    pub rows: u64,
+}
+
+impl AtSize<'_> {
+    /// Pages for each row.
+    #[must_use]
+    pub fn pages_per_row(&self) -> f64 {
+        self.pages as f64 / self.rows.max(1) as f64
+    }
 }
 
 impl<'a> Case<'a> {

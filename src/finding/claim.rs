@@ -392,6 +392,7 @@ mod tests {
             auto_plan: None,
             forced_plan_mode: None,
             catalog: &Catalog::default(),
+            sizes: None,
         };
         let choice = Feeds::of(&tree).unlocked_choice(0).unwrap();
         choice.claims_twice(&case, &tree)

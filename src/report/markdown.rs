@@ -38,6 +38,7 @@ pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
         text += &format!("\n<sub>{}</sub>\n", marks.join(" · "));
     }
     text += &findings(&view);
+    text += &list("Queues", view.verdicts.iter().cloned());
     for (title, lines) in [
         ("Not measured", &view.failures),
         ("Left out", &view.skipped),

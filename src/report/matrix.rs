@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::markdown::text::{cell, code, escaped};
 use super::text::inert;
 use crate::run::Run;
+use crate::run::growth::is_settled_on;
 use crate::run::plan_result::PlanResult;
 use crate::units::Count;
 
@@ -60,7 +61,8 @@ pub(super) fn render(run: &Run) -> String {
         text += &format!(" {} |", cell(&escaped(&inert(queue))));
     }
     text += &format!("\n|---|--:|{}\n", "--:|".repeat(queues.len()));
-    for fixture in &fixtures {
+    let is_shown = |fixture: &&&str| cells.keys().any(|(_, of, _)| of == *fixture);
+    for fixture in fixtures.iter().filter(is_shown) {
         let record = run.environment.fixtures.get(*fixture);
         let jobs = record.map_or_else(String::new, |record| Count(record.jobs).to_string());
         text += &format!("| {} | {jobs} |", cell(&escaped(&inert(fixture))));
@@ -94,20 +96,6 @@ fn cells<'r>(run: &'r Run, postgres: &str) -> Cells<'r> {
         fetched.rows = result.rows;
     }
     cells
-}
-
-/// Whether it is the plan that is used in the end, or the only one there is.
-fn is_settled_on(run: &Run, result: &PlanResult) -> bool {
-    let is_other = |other: &&PlanResult| {
-        other.plan_mode != result.plan_mode
-            && (&other.postgres, &other.queue, &other.fixture)
-                == (&result.postgres, &result.queue, &result.fixture)
-            && (&other.statement, &other.variant) == (&result.statement, &result.variant)
-    };
-    match result.auto_plan {
-        Some(mode) if mode != result.plan_mode => !run.results.iter().any(|one| is_other(&one)),
-        _ => true,
-    }
 }
 
 /// The names that occur, in order.

@@ -18,6 +18,7 @@ mod status;
 mod table;
 pub mod text;
 mod throughput;
+mod verdicts;
 mod versions;
 mod view;
 

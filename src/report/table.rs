@@ -41,6 +41,7 @@ pub(super) fn render(run: &Run, layout: Layout<'_>) -> String {
     }
     legend(&mut page, &view, &arrangement);
     findings(&mut page, &view);
+    sentences(&mut page, "Queues", &view.verdicts);
     without_result(&mut page, "Not measured", &view.failures);
     without_result(&mut page, "Left out", &view.skipped);
     without_result(&mut page, "Blocked", &view.blocked);

@@ -11,6 +11,7 @@ use super::nested::NestedBlock;
 use super::palette::Role;
 use super::scans;
 use super::text::inert;
+use super::verdicts;
 use super::versions::{Versions, by_fixture_and_queue, versions};
 use crate::run::environment::{Limitation, ServerRecord};
 use crate::run::plan_result::{PlanMode, PlanResult};
@@ -40,6 +41,8 @@ pub(super) struct View {
     pub(super) units: Units,
     /// What the rules found, worst first.
     pub(super) findings: Vec<FindingGroup>,
+    /// Whether fetches are bounded, a line for each queue.
+    pub(super) verdicts: Vec<String>,
     /// What could not be measured.
     pub(super) failures: Vec<FailureLine>,
     /// What was left out on purpose, and why.
@@ -143,6 +146,7 @@ impl View {
             groups,
             units,
             findings: findings::grouped(&run.results, &naming),
+            verdicts: verdicts::lines(run, &naming),
             failures: run.failures.iter().map(FailureLine::of).collect(),
             skipped: FailureLine::by_statement(&run.skipped),
             blocked: FailureLine::by_statement(&run.blocked),

@@ -193,6 +193,9 @@ pub struct FixtureRecord {
     pub seed: u64,
     /// Number of jobs.
     pub jobs: u64,
+    /// Whether nothing is in the way of a fetch but the number of jobs; `false` in a run of a program that did not record it.
+    #[serde(default)]
+    pub plain: bool,
 }
 
 #[cfg(test)]

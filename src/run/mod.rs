@@ -4,6 +4,7 @@ pub mod baseline;
 pub mod comparison;
 pub mod environment;
 pub mod event;
+pub mod growth;
 pub mod nested;
 pub mod plan_result;
 #[cfg(test)]

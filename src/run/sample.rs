@@ -55,6 +55,7 @@ pub(crate) fn environment() -> Environment {
         digest: digest.to_owned(),
         seed: 1,
         jobs,
+        plain: false,
     };
     Environment {
         program_version: "0.1.0".to_owned(),

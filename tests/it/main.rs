@@ -5,6 +5,7 @@
 
 mod against;
 mod bad_input;
+mod both_sides;
 mod built_in;
 mod cleaning;
 mod comparing;

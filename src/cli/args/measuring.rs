@@ -63,7 +63,19 @@ impl ScaleOptions {
             ..self
         }
     }
+
+    /// Time for the samples of a statement of a variant.
+    #[must_use]
+    pub fn budget(self, asked: Option<Duration>) -> Duration {
+        asked.unwrap_or(if self.quick { QUICK_BUDGET } else { BUDGET })
+    }
 }
+
+/// Time for the samples of a statement of a variant where the user does not say.
+const BUDGET: Duration = Duration::from_secs(2);
+
+/// The same with `--quick`: time for as many samples as ever of what is quick, and for the least of what is not.
+const QUICK_BUDGET: Duration = Duration::from_millis(250);
 
 /// `compare-plans`.
 #[derive(Debug, Args)]
@@ -75,8 +87,9 @@ pub struct ComparePlans {
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000), help_heading = "How")]
     pub samples: u64,
     /// Time for the samples of a statement of a variant, both plan modes together; never fewer than 3 samples, or 20 a side in turns
-    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds, help_heading = "How")]
-    pub budget: Duration,
+    /// [default: 2; 0.25 with small fixtures]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "How")]
+    pub budget: Option<Duration>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub one_database: OneDatabase,

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 
 use self::judged::Judge;
 use super::listing;
-use crate::cli::args::{Common, ComparePlans};
+use crate::cli::args::{Common, ComparePlans, ScaleOptions};
 use crate::cli::exit::{self, Exit};
 use crate::cli::interrupt::Interrupted;
 use crate::cli::measuring::{Measuring, Outcome, Version};
@@ -117,6 +117,11 @@ pub(in crate::cli) fn request(
         None => selection::select(&library, &arguments.what, scale)?,
     };
     selected.tell_warnings(common.quiet);
+    // Tables that stand there already have the size they have.
+    let budget = match in_place {
+        Some(_) => ScaleOptions::default().budget(arguments.budget),
+        None => scale.budget(arguments.budget),
+    };
     Ok(Request {
         queues: selected.queues,
         fixtures: selected.fixtures,
@@ -124,7 +129,7 @@ pub(in crate::cli) fn request(
         sampling: Sampling {
             samples: usize::try_from(arguments.samples).unwrap_or(usize::MAX),
             least,
-            budget: arguments.budget,
+            budget,
         },
         in_place,
     })

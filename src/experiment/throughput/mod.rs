@@ -238,6 +238,7 @@ pub fn record_subject_matter(plan: &Plan, run: &mut ThroughputRun) {
         digest: fixture.digest(),
         seed: fixture.seed,
         jobs: fixture.jobs,
+        plain: fixture.is_plain(),
     };
     environment.fixtures.insert(fixture.name.clone(), record);
 }

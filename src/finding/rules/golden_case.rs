@@ -116,6 +116,7 @@ impl GoldenCase {
             auto_plan: None,
             forced_plan_mode: None,
             catalog: &self.catalog,
+            sizes: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The rules, one a file; `RULES` is the list everything else is derived from.
 
+mod fetch_not_bounded;
 mod fetch_without_lock;
 mod fetch_without_skip_locked;
 mod lock_after_limit;
@@ -40,6 +41,8 @@ pub static RULES: &[Rule] = &[
     fetch_without_skip_locked::RULE,
     pages_per_row::RULE,
     work_after_root::RULE,
+    // Of several fixtures.
+    fetch_not_bounded::RULE,
 ];
 
 /// The rule of this id.
