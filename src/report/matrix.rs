@@ -1,10 +1,13 @@
 //! Queues against fixtures, as Markdown: how many pages a fetch of ten reads, and how that compares with the same fetch where nothing
-//! stands in its way.
+//! stands in its way; and what the rules found there.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use super::findings::severity_name;
 use super::markdown::text::{cell, code, escaped};
 use super::text::inert;
+use crate::finding::Severity;
 use crate::run::Run;
 use crate::run::growth::is_settled_on;
 use crate::run::plan_result::PlanResult;
@@ -38,7 +41,7 @@ struct Fetched {
 type Cells<'r> = BTreeMap<(&'r str, &'r str, &'r str), Fetched>;
 
 /// Prints the matrix: a line a fixture, a column a queue, both in the order of the run; of several servers the last. Of a statement with
-/// two plans it takes the one that PostgreSQL settles on.
+/// two plans it takes the one that PostgreSQL settles on. Below, what the rules found in these fetches.
 pub(super) fn render(run: &Run) -> String {
     let Some(postgres) = run.results.last().map(|result| result.postgres.as_str()) else {
         return "No fetch was measured.\n".to_owned();
@@ -79,17 +82,69 @@ pub(super) fn render(run: &Run) -> String {
     if !one.is_empty() {
         text += &format!("\nOne job a call: {}.\n", one.join(", "));
     }
-    text
+    text + &found(run, postgres, &cells, &fixtures)
+}
+
+/// What the rules found in the same fetches: a line a fixture, the queues by rule. Notes are left out; nothing where nothing was found.
+fn found(run: &Run, postgres: &str, cells: &Cells<'_>, fixtures: &[&str]) -> String {
+    let mut lines = String::new();
+    for fixture in fixtures {
+        let mut rules: BTreeMap<(Reverse<Severity>, &str), Vec<&str>> = BTreeMap::new();
+        for result in fetches(run, postgres) {
+            let is_cell = result.fixture == *fixture
+                && variant_shown(cells, &result.queue, fixture) == Some(&result.variant);
+            let findings = result.findings.iter().filter(|_| is_cell);
+            for finding in findings.filter(|finding| finding.severity > Severity::Note) {
+                let queues = rules.entry((Reverse(finding.severity), &finding.rule));
+                let queues = queues.or_default();
+                if !queues.contains(&&*result.queue) {
+                    queues.push(&result.queue);
+                }
+            }
+        }
+        let rules = rules.into_iter().map(|((severity, rule), queues)| {
+            let queues: Vec<String> = queues
+                .into_iter()
+                .map(|queue| escaped(&inert(queue)))
+                .collect();
+            let queues = queues.join(", ");
+            format!(
+                "{} {}: {queues}",
+                severity_name(severity.0),
+                code(&inert(rule))
+            )
+        });
+        let rules: Vec<String> = rules.map(|rule| cell(&rule)).collect();
+        if !rules.is_empty() {
+            let fixture = cell(&escaped(&inert(fixture)));
+            lines += &format!("| {fixture} | {} |\n", rules.join("<br>"));
+        }
+    }
+    if lines.is_empty() {
+        return lines;
+    }
+    format!("\nWhat the rules find in these fetches:\n\n| fixture | findings |\n|---|---|\n{lines}")
+}
+
+/// The results that cells are made of.
+fn fetches<'r>(run: &'r Run, postgres: &str) -> impl Iterator<Item = &'r PlanResult> {
+    run.results.iter().filter(move |result| {
+        let file = result.statement.split('/').next();
+        result.postgres == postgres && file == Some(FETCH) && is_settled_on(run, result)
+    })
+}
+
+/// The variant that stands for a fetch of ten of a queue on a fixture.
+fn variant_shown<'v>(cells: &Cells<'_>, queue: &str, fixture: &str) -> Option<&'v str> {
+    let mut variants = VARIANTS.iter();
+    let found = variants.find(|variant| cells.contains_key(&(queue, fixture, **variant)));
+    found.copied()
 }
 
 /// The cells of a server's results. What several statements of a file touch is added up; the rows are those of the last.
 fn cells<'r>(run: &'r Run, postgres: &str) -> Cells<'r> {
     let mut cells = Cells::new();
-    let fetches = run.results.iter().filter(|result| {
-        let file = result.statement.split('/').next();
-        result.postgres == postgres && file == Some(FETCH) && is_settled_on(run, result)
-    });
-    for result in fetches {
+    for result in fetches(run, postgres) {
         let key = (&*result.queue, &*result.fixture, &*result.variant);
         let fetched = cells.entry(key).or_default();
         fetched.pages += result.buffers.total;
@@ -122,10 +177,8 @@ fn gives_one(cells: &Cells<'_>, queue: &str) -> bool {
 }
 
 fn shown(cells: &Cells<'_>, queue: &str, fixture: &str) -> String {
-    let found = VARIANTS.iter().find_map(|variant| {
-        let fetched = cells.get(&(queue, fixture, *variant))?;
-        Some((*variant, *fetched))
-    });
+    let found = variant_shown(cells, queue, fixture)
+        .and_then(|variant| Some((variant, cells.get(&(queue, fixture, variant))?)));
     let Some((variant, fetched)) = found else {
         return "–".to_owned();
     };
@@ -142,6 +195,7 @@ fn shown(cells: &Cells<'_>, queue: &str, fixture: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Finding;
     use crate::run::plan_result::PlanMode;
     use crate::run::sample;
 
@@ -209,6 +263,37 @@ mod tests {
         assert!(render(&run).contains("| dead |  | 70 |"));
         run.results.truncate(1);
         assert!(render(&run).contains("| dead |  | 10 |"), "the only one");
+    }
+
+    #[test]
+    fn what_was_found_is_a_line_a_fixture_worst_first() {
+        let mut run = run(&[
+            ("one", CLEAN, "fetch", "batch-10", 9),
+            ("one", "dead", "fetch", "batch-10", 9),
+            ("two", "dead", "fetch", "batch-10", 9),
+            ("two", "dead", "fetch", "batch-1", 9),
+            ("two", "dead", "fetch-cte", "batch-10", 9),
+        ]);
+        let finding = |rule: &str, severity| Finding {
+            rule: rule.to_owned(),
+            severity,
+            message: String::new(),
+            help: String::new(),
+            node: None,
+            evidence: BTreeMap::new(),
+        };
+        run.results[0].findings = vec![finding("a-note", Severity::Note)];
+        let warning = finding("a-warning", Severity::Warning);
+        run.results[1].findings = vec![finding("dead-head", Severity::Critical), warning.clone()];
+        run.results[2].findings = vec![finding("dead-head", Severity::Critical)];
+        run.results[3].findings = vec![warning.clone()];
+        run.results[4].findings = vec![warning];
+        let text = render(&run);
+        let (_, found) = text.split_once("|---|---|\n").expect("a second table");
+        assert_eq!(
+            found,
+            "| dead | critical `dead-head`: one, two<br>warning `a-warning`: one |\n"
+        );
     }
 
     #[test]
