@@ -6,6 +6,7 @@ pub mod environment;
 pub mod event;
 pub mod nested;
 pub mod plan_result;
+pub mod review;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod self_check;
