@@ -1,5 +1,7 @@
 //! The jobs at the head of a queue, taken by its own statements and not measured: completed, or claimed and held.
 
+use std::time::{Duration, Instant};
+
 use thiserror::Error;
 use tokio_postgres::Client;
 
@@ -21,6 +23,9 @@ pub const NOW: Timestamp = Timestamp {
     microseconds: 7_671 * 86_400 * 1_000_000,
 };
 
+/// How long to stay silent between two words on how far it is.
+const SILENCE: Duration = Duration::from_millis(100);
+
 /// How many jobs are taken of each queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
@@ -28,6 +33,15 @@ pub struct Head {
     pub parts: Vec<Part>,
     /// Jobs asked for by one fetch, at most.
     pub batch: u64,
+}
+
+impl Head {
+    /// How many jobs are taken of all queues together.
+    #[must_use]
+    pub fn jobs(&self) -> u64 {
+        let jobs = self.parts.iter().map(|part| part.jobs);
+        jobs.fold(0, u64::saturating_add)
+    }
 }
 
 /// The head of one queue.
@@ -105,7 +119,7 @@ fn server(action: &'static str) -> impl FnOnce(tokio_postgres::Error) -> HeadErr
 }
 
 /// Fetches jobs from the head and completes them; gives how many. A queue whose fetch may return more than it is asked for may have
-/// more of them taken.
+/// more of them taken. `progress` is told every now and then how many are through, of how many, and once when all are.
 ///
 /// # Errors
 /// If the queue has no fetch or no complete, there are not so many jobs, or the server refuses.
@@ -114,12 +128,15 @@ pub async fn complete(
     queue: &Queue,
     head: &Head,
     transactions: Transactions,
+    progress: impl Fn(u64, u64),
 ) -> Result<u64, HeadError> {
     let file = serving(queue, Operation::Complete)?;
     let taking = Taking::prepare(client, queue, head).await?;
     let columns = Some(taking.fetch.columns());
     let complete = Serving::prepare_anonymous(client, file, columns).await?;
-    let mut taken = 0;
+    let wanted = head.jobs();
+    progress(0, wanted);
+    let (mut taken, mut told) = (0, Instant::now());
     for part in taking.parts() {
         let mut found = 0;
         while found < part.jobs {
@@ -140,9 +157,14 @@ pub async fn complete(
             };
             let answer = answer.map_err(server("complete the jobs at the head of the queue"))?;
             check_settled(queue, &complete, &answer, &jobs)?;
+            if told.elapsed() >= SILENCE && taken + found < wanted {
+                progress(taken + found, wanted);
+                told = Instant::now();
+            }
         }
         taken += found;
     }
+    progress(wanted, wanted);
     Ok(taken)
 }
 
