@@ -3,7 +3,7 @@
 //! Imports go down only:
 //!
 //! ```text
-//! cli → experiment, report → explain, fixture, load, monitor → statement → postgres → run → finding → definition → plan, stats, sql → units
+//! cli → experiment, report, review → explain, fixture, load, monitor → statement → postgres → run → finding → definition → plan, stats, sql → units
 //! ```
 //!
 //! `units`, `sql`, `plan`, `stats`, `definition`, `finding`, `run` (except `run::store`) and `report` are pure and synchronous: no
@@ -22,6 +22,7 @@ pub mod monitor;
 pub mod plan;
 pub mod postgres;
 pub mod report;
+pub mod review;
 pub mod run;
 pub mod sql;
 pub mod statement;

@@ -1,6 +1,7 @@
 //! What is being done and what is left, on stderr: bars on a terminal, a plain line every few seconds elsewhere.
 
 mod drain;
+mod pace;
 
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use self::pace::{Left, Pace};
 use crate::report::text::{inert, inert_lines};
 use crate::run::event::{Events, RunEvent};
 use crate::units::{Bytes, Count, Milliseconds};
@@ -20,7 +22,9 @@ const SILENCE: Duration = Duration::from_secs(5);
 pub fn listener(quiet: bool) -> Events {
     if quiet {
         return Events::new(|event| {
-            if let RunEvent::VariantFinished { error: Some(error) }
+            if let RunEvent::VariantFinished {
+                error: Some(error), ..
+            }
             | RunEvent::DrainFinished {
                 error: Some(error), ..
             } = event
@@ -50,10 +54,12 @@ struct Progress {
     terminal: bool,
     /// When the last plain line was written.
     spoke: Instant,
-    /// Variants through, and in all.
-    done: usize,
-    total: usize,
-    measuring_since: Option<Instant>,
+    /// Variants through, and to come.
+    pace: Pace,
+    /// When the first variant was begun, or the last one was through.
+    since: Option<Instant>,
+    /// What is said of the variant that is going on.
+    variant: Option<String>,
     /// The drain that is going on: where, with what.
     drain: String,
 }
@@ -64,9 +70,9 @@ impl Progress {
             bar: None,
             terminal,
             spoke: Instant::now(),
-            done: 0,
-            total: 0,
-            measuring_since: None,
+            pace: Pace::default(),
+            since: None,
+            variant: None,
             drain: String::new(),
         }
     }
@@ -85,7 +91,7 @@ impl Progress {
             | RunEvent::PackageUnpacking { .. }
             | RunEvent::PackageFailed { .. } => self.hear_of_servers(event),
             RunEvent::StepProgress { step, done, total } => self.step(step, *done, *total),
-            RunEvent::VariantsPlanned { total } => self.total += *total,
+            RunEvent::VariantsPlanned { fixtures } => self.pace.plan(fixtures),
             RunEvent::FixtureProgress { .. } | RunEvent::FixtureReady { .. } => {
                 self.hear_of_fixtures(event);
             }
@@ -95,30 +101,35 @@ impl Progress {
                 fixture,
                 variant,
             } => {
-                self.measuring_since.get_or_insert_with(Instant::now);
-                let (done, total) = (self.done as u64, self.total as u64);
-                let left = self
-                    .time_left()
-                    .map_or(String::new(), |left| format!(", about {left:?} left"));
-                self.show(
-                    &format!("{stage} {fixture}, {queue}: {variant}{left}"),
-                    done,
-                    total,
-                );
+                self.since.get_or_insert_with(Instant::now);
+                let left = self.pace.left().map_or(String::new(), words);
+                self.variant = Some(format!("{stage} {fixture}, {queue}: {variant}{left}"));
+                self.show_variant();
             }
             RunEvent::DrainStarted { .. }
             | RunEvent::DrainProgress { .. }
             | RunEvent::RestProgress { .. }
             | RunEvent::DrainFinished { .. } => self.hear_of_drains(event),
-            RunEvent::VariantFinished { error } => {
-                self.done += 1;
+            RunEvent::VariantFinished { fixture, error } => {
+                let since = self.since.replace(Instant::now());
+                let took = since.map_or(Duration::ZERO, |since| since.elapsed());
+                self.pace.finish(fixture, took);
+                self.variant = None;
                 if let Some(error) = error {
                     self.say(&format!("failed: {error}"));
                 }
-                if self.done == self.total {
+                if self.pace.done() == self.pace.total() {
                     self.clear();
                 }
             }
+        }
+    }
+
+    /// The variant that is going on, if one is.
+    fn show_variant(&mut self) {
+        if let Some(variant) = self.variant.clone() {
+            let (done, total) = (self.pace.done() as u64, self.pace.total() as u64);
+            self.show(&variant, done, total);
         }
     }
 
@@ -244,17 +255,6 @@ impl Progress {
         }
     }
 
-    /// By the pace so far; not before there is one.
-    fn time_left(&self) -> Option<Duration> {
-        let elapsed = self.measuring_since?.elapsed();
-        let (done, left) = (
-            self.done as f64,
-            self.total.saturating_sub(self.done) as f64,
-        );
-        (self.done >= 5)
-            .then(|| Duration::from_secs((elapsed.as_secs_f64() / done * left).ceil() as u64))
-    }
-
     /// A line that stays.
     fn say(&mut self, line: &str) {
         match &self.bar {
@@ -264,10 +264,13 @@ impl Progress {
         self.spoke = Instant::now();
     }
 
-    /// A step that has done all of its parts is over, and so is its line.
+    /// A step that has done all of its parts is over, and so is its line; the variant that it is part of goes on.
     fn step(&mut self, step: &str, done: u64, total: u64) {
         if total > 0 && done == total {
             self.clear();
+            if self.terminal {
+                self.show_variant();
+            }
         } else {
             self.show(step, done, total);
         }
@@ -308,6 +311,17 @@ impl Drop for Progress {
     /// What is told after the work, an error for one, follows no bar.
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+/// How much is left, behind what is going on.
+fn words(left: Left) -> String {
+    let seconds = |left: Duration| Duration::from_secs(left.as_secs_f64().ceil() as u64);
+    match left {
+        Left::All(left) => format!(", about {:?} left", seconds(left)),
+        Left::OfItsKind(left) => {
+            format!(", about {:?} left on fixtures like this", seconds(left))
+        }
     }
 }
 

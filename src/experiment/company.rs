@@ -3,10 +3,11 @@
 use crate::definition::{Fixture, Queue};
 use crate::explain::company::{Company, Completed};
 use crate::fixture::head;
+use crate::run::event::Events;
 
 /// What a fixture has happen in every copy of a queue's tables; none where nothing does.
 #[must_use]
-pub(super) fn of(queue: &Queue, fixture: &Fixture) -> Option<Company> {
+pub(super) fn of(queue: &Queue, fixture: &Fixture, events: &Events) -> Option<Company> {
     if fixture.needs_copies().is_empty() {
         return None;
     }
@@ -19,6 +20,8 @@ pub(super) fn of(queue: &Queue, fixture: &Fixture) -> Option<Company> {
     });
     Some(Company {
         queue: queue.clone(),
+        fixture: fixture.name.clone(),
+        events: events.clone(),
         behind_snapshot,
         locked: head::locked(fixture),
     })

@@ -49,7 +49,7 @@ pub async fn scripts<'d>(
     let count = subjects.len() as u64;
     let template = cache::provide(workspace, queue, fixture, count, events).await?;
     let copies = Copies::of(databases, &template.database, false).await?;
-    let mut copies = copies.with_company(company::of(queue, fixture));
+    let mut copies = copies.with_company(company::of(queue, fixture, events));
     let mut extracted = Vec::new();
     for subject in subjects {
         events.emit(RunEvent::VariantStarted {
@@ -60,6 +60,7 @@ pub async fn scripts<'d>(
         });
         let outcome = extract(&mut copies, *subject, fixture).await;
         events.emit(RunEvent::VariantFinished {
+            fixture: fixture.name.clone(),
             error: outcome.as_ref().err().map(ToString::to_string),
         });
         extracted.push((*subject, outcome));

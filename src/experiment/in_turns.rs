@@ -6,7 +6,7 @@ use crate::definition::Fixture;
 use crate::explain::turns;
 use crate::explain::variant::Subject;
 use crate::run::Run;
-use crate::run::event::RunEvent;
+use crate::run::event::{PlannedFixture, RunEvent};
 
 /// One version of the queues: what is measured of it, and the run that keeps it.
 #[derive(Debug)]
@@ -34,9 +34,13 @@ pub async fn measure(sides: &mut [Side<'_, '_>]) -> Result<(), PlansError> {
         .map(|(fixture, queue)| (fixture, steps(&requests, fixture, queue)))
         .filter(|(_, steps)| !steps.is_empty())
         .collect();
-    shared.events.emit(RunEvent::VariantsPlanned {
-        total: pairs.iter().map(|(_, steps)| steps.len()).sum(),
+    let fixtures = pairs.iter().map(|(fixture, steps)| PlannedFixture {
+        fixture: fixture.name.clone(),
+        in_each_copy: !fixture.needs_copies().is_empty(),
+        variants: steps.len(),
     });
+    let fixtures = fixtures.collect();
+    shared.events.emit(RunEvent::VariantsPlanned { fixtures });
     for side in sides.iter_mut() {
         record_subject_matter(side.experiment.request, side.run);
     }
@@ -123,7 +127,8 @@ async fn measure_pair(
             let PlansExperiment {
                 workspace, events, ..
             } = side.experiment;
-            events.emit(RunEvent::VariantFinished { error });
+            let fixture = fixture.name.clone();
+            events.emit(RunEvent::VariantFinished { fixture, error });
             if workspace.databases().session().is_closed() {
                 return Err(PlansError::ServerGone {
                     hint: workspace.log_hint(),

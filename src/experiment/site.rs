@@ -189,7 +189,7 @@ impl PlansExperiment<'_> {
         let (mut catalog, functions) = self.catalog(&template.database, fixture).await?;
         let prewarm = template.mark.prewarm;
         let copies = Copies::of(databases, &template.database, prewarm).await?;
-        let copies = copies.with_company(company::of(queue, fixture));
+        let copies = copies.with_company(company::of(queue, fixture, self.events));
         let mut copies = copies.sharing(demand.versions);
         if fixture.is_disturbed() {
             catalog = catalog_of_a_copy(&mut copies, queue, fixture).await?;

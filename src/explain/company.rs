@@ -1,11 +1,14 @@
 //! Who else is in a copy while it is measured: a session whose snapshot keeps dead rows from being removed, a session that has locked the
 //! head of the queue. And what happens before: jobs are completed behind the snapshot.
 
+use std::sync::Arc;
+
 use super::ExplainError;
 use crate::definition::queue::Queue;
 use crate::postgres::connect::{Address, Session};
 use crate::postgres::database::DatabaseError;
 use crate::postgres::database::marker::WITHOUT_LIMITS;
+use crate::run::event::{Events, RunEvent};
 use crate::statement::head::{self, Head, Transactions};
 
 /// A snapshot of a transaction is taken by its first query.
@@ -21,10 +24,14 @@ const TABLES: &str = "select c.oid::regclass::text from pg_class c join pg_names
 pub struct Company {
     /// The queue whose statements fetch and complete.
     pub queue: Queue,
+    /// The fixture's name, for whoever is told.
+    pub fixture: String,
     /// Jobs completed behind a snapshot, which is held from then on.
     pub behind_snapshot: Option<Completed>,
     /// Jobs that a session holds locked.
     pub locked: Option<Head>,
+    /// Who is told how far it is.
+    pub events: Events,
 }
 
 /// Jobs that are completed.
@@ -41,29 +48,31 @@ pub struct Completed {
 pub(super) struct Present {
     snapshot: Option<Session>,
     locks: Option<Session>,
+    /// Who says what is to be locked, until it is.
+    to_lock: Option<Arc<Company>>,
 }
 
 impl Company {
-    /// Does in a copy what is to be done there, and leaves the sessions that stay.
+    /// Does in a copy what is to be done there, and leaves the sessions that stay. The head of the queue is not locked yet: see
+    /// [`Present::lock_head`].
     pub(super) async fn join(
-        &self,
+        company: &Arc<Company>,
         address: &Address,
         database: &str,
     ) -> Result<Present, ExplainError> {
         let mut present = Present::default();
-        if let Some(completed) = &self.behind_snapshot {
+        if let Some(completed) = &company.behind_snapshot {
             let session = connect(address, database).await?;
             session
                 .batch_execute(TAKE_SNAPSHOT)
                 .await
                 .map_err(ExplainError::session("take a snapshot in a copy"))?;
             present.snapshot = Some(session);
-            self.age(completed, address, database).await?;
+            company.age(completed, address, database).await?;
         }
-        if let Some(head) = &self.locked {
-            let session = connect(address, database).await?;
-            head::lock(&session, &self.queue, head).await?;
-            present.locks = Some(session);
+        if company.locked.is_some() {
+            present.locks = Some(connect(address, database).await?);
+            present.to_lock = Some(Arc::clone(company));
         }
         Ok(present)
     }
@@ -75,13 +84,31 @@ impl Company {
         database: &str,
     ) -> Result<(), ExplainError> {
         let session = connect(address, database).await?;
-        head::complete(&session, &self.queue, &completed.head, Transactions::Each).await?;
+        let progress = |done, total| self.tell(done, total);
+        head::complete(
+            &session,
+            &self.queue,
+            &completed.head,
+            Transactions::Each,
+            progress,
+        )
+        .await?;
         if completed.vacuum {
             let vacuumed = vacuum(&session).await;
             vacuumed.map_err(ExplainError::session("vacuum an aged copy"))?;
         }
         session.close().await;
         Ok(())
+    }
+
+    /// It may take seconds in each copy, in which nothing else would be heard.
+    fn tell(&self, done: u64, total: u64) {
+        let (fixture, queue) = (&self.fixture, &self.queue.name);
+        self.events.emit(RunEvent::StepProgress {
+            step: format!("{fixture}, {queue}: completing jobs behind a snapshot"),
+            done,
+            total,
+        });
     }
 }
 
@@ -110,7 +137,19 @@ impl Present {
         self.snapshot.is_some() || self.locks.is_some()
     }
 
-    /// Whether somebody holds locks on jobs.
+    /// Locks the head of the queue, where that is to be done and is not yet. What was to happen with nobody in the way has happened by
+    /// then: tables can be emptied for a rehearsal only while no row of them is locked.
+    pub(super) async fn lock_head(&mut self) -> Result<(), ExplainError> {
+        let Some(company) = self.to_lock.take() else {
+            return Ok(());
+        };
+        if let (Some(session), Some(head)) = (&self.locks, &company.locked) {
+            head::lock(session, &company.queue, head).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether somebody holds locks on jobs, or is about to.
     pub(super) fn holds_locks(&self) -> bool {
         self.locks.is_some()
     }

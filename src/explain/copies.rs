@@ -27,7 +27,7 @@ pub struct Copies<'d> {
     /// What is known of functions in it.
     pub(super) insight: Arc<Insight>,
     /// Who is in each copy.
-    company: Option<Box<Company>>,
+    company: Option<Arc<Company>>,
     /// Size of the template and thus, about, of each copy.
     bytes: u64,
     /// Copies that are done with.
@@ -74,7 +74,7 @@ impl<'d> Copies<'d> {
     /// Copies in which there are others.
     #[must_use]
     pub fn with_company(self, company: Option<Company>) -> Copies<'d> {
-        let company = company.map(Box::new);
+        let company = company.map(Arc::new);
         Copies { company, ..self }
     }
 
@@ -83,6 +83,24 @@ impl<'d> Copies<'d> {
     /// # Errors
     /// If the server refuses, or jobs that are to be completed or locked cannot be.
     pub async fn open(&mut self) -> Result<Ground, ExplainError> {
+        let mut ground = self.open_unlocked().await?;
+        let started = Instant::now();
+        let locked = ground.present.lock_head().await;
+        self.spent += started.elapsed();
+        match locked {
+            Ok(()) => Ok(ground),
+            Err(error) => {
+                self.finish(ground).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The same before jobs are locked that are to be.
+    ///
+    /// # Errors
+    /// If the server refuses, or jobs that are to be completed cannot be.
+    pub(super) async fn open_unlocked(&mut self) -> Result<Ground, ExplainError> {
         if self.finished.len() as u64 * self.bytes >= self.kept {
             self.drop_finished().await?;
         }
@@ -99,7 +117,7 @@ impl<'d> Copies<'d> {
     async fn enter(&self, name: &str) -> Result<Ground, ExplainError> {
         let address = self.databases.address();
         let present = match &self.company {
-            Some(company) => company.join(address, name).await?,
+            Some(company) => Company::join(company, address, name).await?,
             None => Present::default(),
         };
         let ground = Ground::in_copy(address, name, &self.insight, present).await?;

@@ -229,13 +229,14 @@ impl Grounds<'_> {
         self
     }
 
-    /// A place where nothing was measured before.
+    /// A place where nothing was measured before, and no head of a queue is locked yet: making a statement ready there has it locked,
+    /// when the functions that it calls were rehearsed.
     ///
     /// # Errors
     /// If the server refuses.
-    pub async fn open(&mut self) -> Result<Ground, ExplainError> {
+    pub async fn open_unlocked(&mut self) -> Result<Ground, ExplainError> {
         match self {
-            Grounds::Copies(copies) => copies.open().await,
+            Grounds::Copies(copies) => copies.open_unlocked().await,
             Grounds::Standing(standing) => standing.open().await,
         }
     }

@@ -162,7 +162,7 @@ struct Finished {
 impl<'d> Turn<'d> {
     /// Opens a place, makes the statement ready there and counts.
     async fn begin(side: &mut Side<'_, '_, 'd>, version: Version, mode: PlanMode) -> Turn<'d> {
-        let (ground, started) = (side.grounds.open().await, Instant::now());
+        let (ground, started) = (side.grounds.open_unlocked().await, Instant::now());
         let mut ground = match ground {
             Ok(ground) => ground,
             Err(error) => {

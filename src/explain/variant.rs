@@ -148,6 +148,7 @@ async fn prepare<'d>(
     subject: Subject<'d>,
 ) -> Result<Executable<'d>, ExplainError> {
     rehearse(ground, version, subject).await?;
+    ground.present.lock_head().await?;
     let executable = make_ready(ground, subject).await?.executable;
     if subject.queue.claim_ends == ClaimEnds::Session {
         ground.keep_locks().await?;

@@ -13,6 +13,7 @@ pub mod reference;
 pub mod rows;
 pub mod shape;
 pub mod statement;
+pub mod text;
 pub mod tree;
 pub mod trigger;
 pub mod work;

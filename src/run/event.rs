@@ -107,10 +107,10 @@ pub enum RunEvent {
         /// Of how many; 0 where it is not known.
         total: u64,
     },
-    /// So many variants will be gone through in all.
+    /// So many variants will be gone through.
     VariantsPlanned {
-        /// Their number.
-        total: usize,
+        /// On which fixtures; one may be there more than once.
+        fixtures: Vec<PlannedFixture>,
     },
     /// A variant is begun.
     VariantStarted {
@@ -125,6 +125,8 @@ pub enum RunEvent {
     },
     /// A variant is through, or has failed.
     VariantFinished {
+        /// Name of the fixture.
+        fixture: String,
         /// The error, where it failed.
         error: Option<String>,
     },
@@ -182,6 +184,17 @@ pub enum RunEvent {
         /// The error, where it failed.
         error: Option<String>,
     },
+}
+
+/// Variants that will be gone through on a fixture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedFixture {
+    /// Its name.
+    pub fixture: String,
+    /// Whether something is done in every copy of it, which may take longer than what is measured.
+    pub in_each_copy: bool,
+    /// Number of variants, of all queues together.
+    pub variants: usize,
 }
 
 /// Where events go. Cheap to clone.

@@ -7,6 +7,7 @@ pub mod event;
 pub mod growth;
 pub mod nested;
 pub mod plan_result;
+pub mod review;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod self_check;

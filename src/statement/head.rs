@@ -1,5 +1,7 @@
 //! The jobs at the head of a queue, taken by its own statements and not measured: completed, or claimed and held.
 
+use std::time::{Duration, Instant};
+
 use thiserror::Error;
 use tokio_postgres::Client;
 
@@ -21,6 +23,12 @@ pub const NOW: Timestamp = Timestamp {
     microseconds: 7_671 * 86_400 * 1_000_000,
 };
 
+/// Calls of a fetch that are sent without waiting for answers in between, at most.
+const CALLS: u64 = 100;
+
+/// How long to stay silent between two words on how far it is.
+const SILENCE: Duration = Duration::from_millis(100);
+
 /// How many jobs are taken of each queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
@@ -28,6 +36,15 @@ pub struct Head {
     pub parts: Vec<Part>,
     /// Jobs asked for by one fetch, at most.
     pub batch: u64,
+}
+
+impl Head {
+    /// How many jobs are taken of all queues together.
+    #[must_use]
+    pub fn jobs(&self) -> u64 {
+        let jobs = self.parts.iter().map(|part| part.jobs);
+        jobs.fold(0, u64::saturating_add)
+    }
 }
 
 /// The head of one queue.
@@ -105,7 +122,7 @@ fn server(action: &'static str) -> impl FnOnce(tokio_postgres::Error) -> HeadErr
 }
 
 /// Fetches jobs from the head and completes them; gives how many. A queue whose fetch may return more than it is asked for may have
-/// more of them taken.
+/// more of them taken. `progress` is told every now and then how many are through, of how many, and once when all are.
 ///
 /// # Errors
 /// If the queue has no fetch or no complete, there are not so many jobs, or the server refuses.
@@ -114,17 +131,19 @@ pub async fn complete(
     queue: &Queue,
     head: &Head,
     transactions: Transactions,
+    progress: impl Fn(u64, u64),
 ) -> Result<u64, HeadError> {
     let file = serving(queue, Operation::Complete)?;
     let taking = Taking::prepare(client, queue, head).await?;
     let columns = Some(taking.fetch.columns());
     let complete = Serving::prepare_anonymous(client, file, columns).await?;
-    let mut taken = 0;
+    let wanted = head.jobs();
+    progress(0, wanted);
+    let (mut taken, mut told) = (0, Instant::now());
     for part in taking.parts() {
-        let mut found = 0;
-        while found < part.jobs {
-            let jobs = taking.fetch(&part, found, transactions).await?;
-            found += jobs.len() as u64;
+        let mut reached = Reached::default();
+        while reached.found < part.jobs {
+            let jobs = taking.fetch(&part, &mut reached, transactions).await?;
             let jobs: Vec<&FetchedJob> = jobs.iter().collect();
             let outcomes = vec![Outcome::Completed; jobs.len()];
             let input = Input {
@@ -140,9 +159,15 @@ pub async fn complete(
             };
             let answer = answer.map_err(server("complete the jobs at the head of the queue"))?;
             check_settled(queue, &complete, &answer, &jobs)?;
+            let found = taken + reached.found;
+            if told.elapsed() >= SILENCE && found < wanted {
+                progress(found, wanted);
+                told = Instant::now();
+            }
         }
-        taken += found;
+        taken += reached.found;
     }
+    progress(wanted, wanted);
     Ok(taken)
 }
 
@@ -156,14 +181,13 @@ pub async fn lock(client: &Client, queue: &Queue, head: &Head) -> Result<u64, He
     begun.map_err(server("begin to lock the head of the queue"))?;
     let mut taken = 0;
     for part in taking.parts() {
-        let mut found = 0;
-        while found < part.jobs {
-            let jobs = taking
-                .fetch(&part, found, Transactions::Surrounding)
+        let mut reached = Reached::default();
+        while reached.found < part.jobs {
+            taking
+                .fetch(&part, &mut reached, Transactions::Surrounding)
                 .await?;
-            found += jobs.len() as u64;
         }
-        taken += found;
+        taken += reached.found;
     }
     Ok(taken)
 }
@@ -198,6 +222,26 @@ fn check_settled(
         settled,
         given,
     })
+}
+
+/// How far a queue's head is taken.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reached {
+    /// Jobs found so far.
+    found: u64,
+    /// The most that one call gave.
+    most: u64,
+}
+
+impl Reached {
+    /// How many calls to make next, if each gives as many as the best so far: the first by itself.
+    fn calls(self, wanted: u64) -> u64 {
+        let left = wanted.saturating_sub(self.found);
+        match left.checked_div(self.most) {
+            None => 1,
+            Some(calls) => calls.clamp(1, CALLS),
+        }
+    }
 }
 
 /// A session in which the queue's fetch is prepared.
@@ -252,23 +296,38 @@ impl<'t> Taking<'t> {
         }
     }
 
-    /// The next jobs of a queue of which so many were found; at least one.
+    /// The next jobs of a queue; at least one. A fetch that is not asked for a number is called several times, as many as should be
+    /// settled together.
     async fn fetch(
         &self,
         part: &Part,
-        found: u64,
+        reached: &mut Reached,
         transactions: Transactions,
     ) -> Result<Vec<FetchedJob>, HeadError> {
+        let batch_size = part.jobs.saturating_sub(reached.found);
+        let batch_size = batch_size.min(self.head.batch.max(1));
         let input = Input {
-            batch_size: (part.jobs - found).min(self.head.batch.max(1)),
+            batch_size,
             ..self.input(&part.queue)
         };
-        let answer = match transactions {
-            Transactions::Each => self.fetch.call(self.client, &input).await,
-            Transactions::Surrounding => self.fetch.call_within(self.client, &input).await,
+        let calls = match self.fetch.takes("batch_size") {
+            true => 1,
+            false => reached.calls(part.jobs).min(self.head.batch.max(1)),
         };
-        let answer = answer.map_err(server("fetch the jobs at the head of the queue"))?;
-        let jobs = self.fetch.jobs(answer);
+        let is_within = transactions == Transactions::Surrounding;
+        let answers = self
+            .fetch
+            .call_again_and_again(self.client, &input, calls as usize, is_within)
+            .await
+            .map_err(server("fetch the jobs at the head of the queue"))?;
+        let mut jobs = Vec::new();
+        for answer in answers {
+            let of_call = self.fetch.jobs(answer);
+            reached.most = reached.most.max(of_call.len() as u64);
+            jobs.extend(of_call);
+        }
+        let found = reached.found;
+        reached.found = found.saturating_add(jobs.len() as u64);
         if jobs.is_empty() {
             return Err(HeadError::TooFew {
                 queue: self.queue.name.clone(),
@@ -278,5 +337,25 @@ impl<'t> Taking<'t> {
             });
         }
         Ok(jobs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_as_many_as_should_give_what_is_left() {
+        for (found, most, wanted, calls) in [
+            (0, 0, 7500, 1),
+            (1, 1, 7500, CALLS),
+            (7450, 1, 7500, 50),
+            (10, 10, 100, 9),
+            (95, 10, 100, 1),
+            (120, 60, 100, 1),
+        ] {
+            let reached = Reached { found, most };
+            assert_eq!(reached.calls(wanted), calls, "{reached:?}");
+        }
     }
 }

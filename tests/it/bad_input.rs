@@ -1,5 +1,6 @@
 //! Bad input: each gets a clear error and its exit code, and nothing is left behind.
 
+mod building;
 mod cache_directory;
 mod definition;
 mod full_disk;

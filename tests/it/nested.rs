@@ -11,6 +11,7 @@ use pgq_analyze::run::plan_result::PlanMode;
 use pgq_analyze::run::{PlanResult, Run, store};
 
 use crate::given_server::{GivenServer, Options};
+use crate::own_queue::write_fixture;
 use crate::place::Place;
 use crate::program::{compare_plans, measured, result, run_folder, take_run};
 use crate::repeatable::assert_same_counts;
@@ -255,4 +256,31 @@ fn tables_that_stay_show_them_as_well() {
     assert_eq!((inner.calls, inner.rows), (1, 20));
     let kept = server.sql("postgres", "select count(*) from task where waiting");
     assert_eq!(kept.concat(), ["500"], "rolled back, and never emptied");
+}
+
+/// A table of which rows are locked cannot be emptied for a rehearsal.
+#[test]
+fn a_function_is_rehearsed_before_the_head_is_locked() {
+    let place = Place::with_warm_cache();
+    let called = functions::write(&place, "called", "", &[]);
+    let plain = functions::write_plain(&place);
+    let pages = |contention: &str| {
+        let fixture = write_fixture(&place, &format!("jobs = 3000\n{contention}"));
+        let what = ["--operation", "fetch", "--fixture", &fixture];
+        let queues = ["--queue", &called, "--queue", &plain];
+        let run = measured(&place, &[&what[..], &queues].concat());
+        assert!(run.blocked.is_empty(), "{:?}", run.blocked);
+        ["batch-1", "batch-20"].map(|variant| {
+            let plain = custom(&run, "plain-queue", "fetch", variant);
+            let called = custom(&run, "called", "fetch", variant);
+            let inner = by_place(called)["in function fetch_tasks(integer), line 3"];
+            assert_eq!(inner.buffers.total, plain.buffers.total, "{variant}");
+            assert_eq!(called.buffers.total, plain.buffers.total, "{variant}");
+            plain.buffers.total
+        })
+    };
+    let (free, locked) = (pages(""), pages("contention = { locked_head = 500 }"));
+    for (few, many) in free.into_iter().zip(locked) {
+        assert!(many > few + 400, "{many} pages against {few}: stepped over");
+    }
 }

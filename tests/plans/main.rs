@@ -1,4 +1,4 @@
-//! Golden plans: what PostgreSQL 14 to 18 print for the statements of `cases.sql`, read, digested and worked out.
+//! Golden plans: what PostgreSQL 14 to 18 print for the statements in `cases/`, read, digested and worked out.
 
 mod arbitrary;
 mod golden;

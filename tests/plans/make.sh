@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes the golden plans of one server version: tests/plans/pg<major>/<case>.json.
+# Makes the golden plans of one server version: tests/plans/pg<major>/<case>.json, of every file in tests/plans/cases, each in a database
+# of its own. CASES=name makes those of one file.
 #
 #   tests/plans/make.sh /usr/lib/postgresql/15/bin     starts a server of its own, removes it afterwards
 #   tests/plans/make.sh 'host=/tmp port=5432 user=me'  works in a new database of a running server, removes that afterwards
@@ -46,11 +47,13 @@ else
 fi
 
 database=plans_$$
-"$psql" -XAtq -d "$base dbname=postgres" -c "create database $database"
 major=$("$psql" -XAtq -d "$base dbname=postgres" -c "select current_setting('server_version_num')::int / 10000")
 out=$here/pg$major
 mkdir -p "$out"
 status=0
-"$psql" -XAtq -v ON_ERROR_STOP=1 -v out="$out" -d "$base dbname=$database" -f "$here/cases.sql" || status=$?
-"$psql" -XAtq -d "$base dbname=postgres" -c "drop database $database"
+for cases in "$here"/cases/${CASES:-*}.sql; do
+    "$psql" -XAtq -d "$base dbname=postgres" -c "drop database if exists $database" -c "create database $database"
+    "$psql" -XAtq -v ON_ERROR_STOP=1 -v out="$out" -d "$base dbname=$database" -f "$cases" || status=$?
+done
+"$psql" -XAtq -d "$base dbname=postgres" -c "drop database if exists $database"
 exit $status

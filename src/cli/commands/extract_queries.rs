@@ -17,7 +17,7 @@ use crate::experiment::extract;
 use crate::explain::variant::Subject;
 use crate::postgres::workspace::Workspace;
 use crate::report::text::inert;
-use crate::run::event::{Events, RunEvent};
+use crate::run::event::{Events, PlannedFixture, RunEvent};
 use crate::run::store;
 use crate::units::Count;
 
@@ -69,8 +69,13 @@ impl Extraction<'_> {
                 all.push((queue, fixture, subjects));
             }
         }
-        let total = all.iter().map(|(_, _, subjects)| subjects.len()).sum();
-        events.emit(RunEvent::VariantsPlanned { total });
+        let fixtures = all.iter().map(|(_, fixture, subjects)| PlannedFixture {
+            fixture: fixture.name.clone(),
+            in_each_copy: !fixture.needs_copies().is_empty(),
+            variants: subjects.len(),
+        });
+        let fixtures = fixtures.collect();
+        events.emit(RunEvent::VariantsPlanned { fixtures });
         for (queue, fixture, subjects) in all {
             if !subjects.is_empty() {
                 self.write(queue, fixture, &subjects, workspace, events)
@@ -97,7 +102,8 @@ impl Extraction<'_> {
                 self.failed += subjects.len() as u64;
                 for _ in subjects {
                     let error = message.take();
-                    events.emit(RunEvent::VariantFinished { error });
+                    let fixture = fixture.name.clone();
+                    events.emit(RunEvent::VariantFinished { fixture, error });
                 }
             }
             Ok(extracted) => {

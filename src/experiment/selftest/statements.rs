@@ -70,7 +70,7 @@ impl Statements<'_> {
             let executions = done.iter().map(|copy| copy.times.len()).sum();
             let message = format!("counting and timing on copy {}", done.len() + 1);
             step(self.events, &message, executions, 0);
-            let ground = grounds.open().await?;
+            let ground = grounds.open_unlocked().await?;
             let outcome = self.on_copy(&ground, &counted, timed, end).await;
             grounds.finish(ground).await;
             done.push(outcome?);

@@ -132,7 +132,7 @@ fn golden(version: u32, name: &str) -> (Plan, PlanWork) {
     (plan, worked)
 }
 
-/// What `tests/plans/cases.sql` creates.
+/// What `tests/plans/cases/base.sql` creates.
 fn catalog() -> Catalog {
     let index = |relation: &str, name: &str, columns: &[&str], predicate: Option<&str>| Index {
         name: name.to_owned(),

@@ -184,6 +184,35 @@ impl Serving {
         Ok(self.answer(parts))
     }
 
+    /// Calls it so many times, each time as [`Serving::call`] does, or within the transaction that is open. One statement is sent without
+    /// waiting for the answers to those before.
+    ///
+    /// # Errors
+    /// As [`Serving::call`].
+    pub async fn call_again_and_again(
+        &self,
+        client: &Client,
+        input: &Input<'_>,
+        times: usize,
+        is_within: bool,
+    ) -> Result<Vec<Answer>, Error> {
+        let call = || async {
+            match is_within {
+                true => self.call_within(client, input).await,
+                false => self.call(client, input).await,
+            }
+        };
+        if self.steps.len() == 1 && self.layout.is_sent_at_once() {
+            let calls = (0..times).map(|_| Box::pin(call()));
+            return in_order(calls.collect()).await.into_iter().collect();
+        }
+        let mut answers = Vec::with_capacity(times);
+        for _ in 0..times {
+            answers.push(call().await?);
+        }
+        Ok(answers)
+    }
+
     /// Calls it inside a transaction that is open.
     ///
     /// # Errors
