@@ -9,11 +9,29 @@ mod selective_seq_scan;
 mod sort_in_fetch;
 mod work_after_root;
 
+mod costly_generic_plan;
+mod heap_fetches;
+mod jit_dominates;
+mod jit_in_fetch;
+mod limit_over_sort;
+mod lossy_bitmap;
+mod misestimate;
+mod nested_loop_inner;
+mod parallel_in_fetch;
+mod parallel_workers_missing;
+mod planning_dominates;
+mod spill;
+mod time_outside_plan;
+mod trigger_cost;
+mod wal_volume;
+
 #[cfg(test)]
 mod golden_case;
 
 use super::case::Case;
+use super::cause::told_once;
 use super::{Finding, Severity};
+use crate::plan::PlanTree;
 
 /// Something to look for in a plan.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +58,22 @@ pub static RULES: &[Rule] = &[
     fetch_without_skip_locked::RULE,
     pages_per_row::RULE,
     work_after_root::RULE,
+    // What any statement may suffer from.
+    limit_over_sort::RULE,
+    misestimate::RULE,
+    nested_loop_inner::RULE,
+    lossy_bitmap::RULE,
+    heap_fetches::RULE,
+    spill::RULE,
+    costly_generic_plan::RULE,
+    parallel_in_fetch::RULE,
+    parallel_workers_missing::RULE,
+    jit_in_fetch::RULE,
+    jit_dominates::RULE,
+    planning_dominates::RULE,
+    trigger_cost::RULE,
+    time_outside_plan::RULE,
+    wal_volume::RULE,
 ];
 
 /// The rule of this id.
@@ -48,10 +82,14 @@ pub fn find(id: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.id == id)
 }
 
-/// What the rules find in the judged plan of a case, worst first.
+/// What the rules find in the judged plan of a case, worst first; of several findings with one cause the cause.
 #[must_use]
 pub fn judge(case: &Case<'_>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = RULES.iter().flat_map(|rule| (rule.check)(case)).collect();
+    let Some(view) = case.judged() else {
+        return Vec::new();
+    };
+    let found = RULES.iter().flat_map(|rule| (rule.check)(case)).collect();
+    let mut findings = told_once(found, &PlanTree::new(view.plan));
     if case.is_generic_never_chosen() {
         findings.iter_mut().for_each(lower);
     }
