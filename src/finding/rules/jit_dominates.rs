@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_small_query_that_is_compiled_fires() {
-        let golden = GoldenCase::read(15, "jit").operation("");
+        let golden = GoldenCase::read(15, "report-jit").operation("");
         let findings = super::check(&golden.case());
         assert_eq!(findings.len(), 1);
         assert_eq!(findings[0].severity, Severity::Warning);

@@ -55,6 +55,11 @@ fn look_at(scan: &Access<'_>) -> Option<Finding> {
         return None;
     }
     let again = scan.node.rows_removed_by_index_recheck.unwrap_or(0.0) * scan.loops as f64;
+    let read_again = if again >= 1.0 {
+        format!(": {} rows of them were read for nothing", rows(again))
+    } else {
+        String::new()
+    };
     Some(Finding {
         rule: RULE.id.to_owned(),
         severity: if lossy < LEAST_PAGES {
@@ -63,12 +68,11 @@ fn look_at(scan: &Access<'_>) -> Option<Finding> {
             RULE.severity
         },
         message: format!(
-            "{} of {} pages of {} ({:.0} %) were kept as whole pages for want of memory: {} rows were read to be thrown away again",
+            "{} of {} pages of {} ({:.0} %) were kept as whole pages for want of memory{read_again}",
             count(lossy),
             count(pages),
             scan.relation,
-            100.0 * share,
-            rows(again)
+            100.0 * share
         ),
         help: format!(
             "let one index serve the conditions, so that fewer rows are collected ({} here), or raise work_mem for this statement",

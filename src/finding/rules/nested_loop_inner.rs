@@ -27,9 +27,9 @@ use serde_json::json;
 
 use super::{Rule, page};
 use crate::finding::access::{Access, accesses};
-use crate::finding::case::{Case, PlanView};
+use crate::finding::case::{Case, Index, PlanView};
 use crate::finding::predicate::{column_name, conjuncts};
-use crate::finding::wording::{count, evidence, rows};
+use crate::finding::wording::{count, evidence, first_word, rows};
 use crate::finding::{Finding, Severity};
 use crate::plan::{Condition, PlanNode, PlanTree, Relationship, node_label};
 
@@ -56,11 +56,12 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
     let positions = tree.positions().iter();
     let loops = positions.filter(|position| position.node.node_type == "Nested Loop");
     loops
-        .filter_map(|position| look_at(&view, &tree, &scans, position.index))
+        .filter_map(|position| look_at(case, &view, &tree, &scans, position.index))
         .collect()
 }
 
 fn look_at(
+    case: &Case<'_>,
     view: &PlanView<'_>,
     tree: &PlanTree<'_>,
     scans: &[Access<'_>],
@@ -73,15 +74,15 @@ fn look_at(
     let pairs = above.rows_removed_by_join_filter.unwrap_or(0.0) * above.loops() as f64;
     let is_quadratic = pairs >= LEAST_PAIRS && pairs >= PAIRS_PER_ROW * above.total_rows();
     let pages = below.buffers.map_or(0, |buffers| buffers.total());
-    let cause = if is_quadratic {
-        format!("compares and throws away {} pairs of rows", rows(pairs))
-    } else if reads_again(view, tree, inner) {
+    let cause = if reads_again(view, tree, inner) {
         let read = if view.work.has_buffers {
             format!("{} pages", count(pages))
         } else {
             format!("{} rows for nothing", rows(below.total_rows_removed()))
         };
         format!("reads {read} in {} loops", count(below.loops()))
+    } else if is_quadratic {
+        format!("is compared row by row: {} pairs are thrown away", rows(pairs))
     } else {
         return None;
     };
@@ -92,7 +93,7 @@ fn look_at(
         rule: RULE.id.to_owned(),
         severity: RULE.severity,
         message: format!("its inner side, {}, {cause}", scan.map_or(node_label(below), Access::label)),
-        help: help(above, scan),
+        help: help(case, above, scan),
         node: Some(node_label(above)),
         evidence: evidence([
             ("relation", json!(scan.map(|scan| scan.relation))),
@@ -124,22 +125,33 @@ fn reads_again(view: &PlanView<'_>, tree: &PlanTree<'_>, inner: usize) -> bool {
         && node.total_rows_removed() >= LEAST_REMOVED_PER_LOOP * node.loops() as f64
 }
 
-fn help(join: &PlanNode, scan: Option<&Access<'_>>) -> String {
+fn help(case: &Case<'_>, join: &PlanNode, scan: Option<&Access<'_>>) -> String {
     let Some(scan) = scan else {
         return "hand the rows over by key: where id = any(array(…)), or narrow the inner side to what is asked for".to_owned();
     };
+    let relation = scan.relation;
     let columns = compared_with_outer(join, scan);
     if columns.is_empty() {
         return format!(
-            "create an index on {} that serves what it is joined by, or analyze the tables joined",
-            scan.relation
+            "create an index on {relation} that serves what it is joined by, or analyze the tables joined"
         );
     }
-    format!(
-        "create index on {} ({}); where there is one, analyze the tables joined",
-        scan.relation,
-        columns.join(", ")
-    )
+    let serves = |index: &&Index| {
+        let first = index.columns.first();
+        index.predicate.is_none()
+            && first.is_some_and(|first| columns.contains(&first_word(first)))
+    };
+    let known = case.catalog.relation(relation);
+    match known.and_then(|relation| relation.indexes.iter().find(serves)) {
+        Some(index) => format!(
+            "{} serves the join and is not used: analyze the tables joined, and look for enable_… settings and casts",
+            index.name
+        ),
+        None => format!(
+            "create index on {relation} ({}); where there is one, analyze the tables joined",
+            columns.join(", ")
+        ),
+    }
 }
 
 /// The columns of the inner relation that are compared with the outer row: in the join's filter, or in a condition of the scan.
@@ -206,8 +218,8 @@ mod tests {
             let findings = super::check(&golden.case());
             assert_eq!(findings.len(), 1, "pg{version}");
             assert!(
-                findings[0].message.contains("compares and throws away ")
-                    && findings[0].help.starts_with("create index on step (job_id);"),
+                findings[0].message.contains(" is compared row by row: ")
+                    && findings[0].help.starts_with("job_pkey serves the join and is not used"),
                 "pg{version}: {findings:?}"
             );
         }

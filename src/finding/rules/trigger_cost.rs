@@ -29,7 +29,7 @@ use serde_json::json;
 use super::{Rule, page};
 use crate::finding::case::{Case, PlanView};
 use crate::finding::time_share::TimeShare;
-use crate::finding::wording::{count, evidence};
+use crate::finding::wording::{count, evidence, milliseconds};
 use crate::finding::{Finding, Severity};
 use crate::plan::Trigger;
 use crate::units::Milliseconds;
@@ -118,7 +118,7 @@ fn look_at(
         node: None,
         evidence: evidence([
             ("trigger", json!(name)),
-            ("trigger_ms", json!(cost.time_ms)),
+            ("trigger_ms", json!(milliseconds(cost.time_ms))),
             ("calls", json!(cost.calls)),
             ("execution_ms", json!(share.elapsed_ms)),
         ]),
@@ -179,12 +179,12 @@ mod tests {
             case.fixture = fixture;
             super::check(&case)
         };
-        let execution = r#","Execution Time":0.1"#;
+        let execution = r#","Execution Time":0.08"#;
         let finding = found(0.015, execution, "").remove(0);
         assert_eq!(finding.severity, Severity::Warning);
         assert_eq!(finding.evidence["calls"], 4);
         assert_eq!(found(0.015, execution, "clean")[0].severity, Severity::Note);
-        assert_eq!(found(0.014, execution, ""), []);
+        assert_eq!(found(0.010, execution, ""), []);
         assert_eq!(found(0.015, "", ""), [], "nothing tells how long it took");
     }
 
