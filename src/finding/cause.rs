@@ -391,7 +391,12 @@ mod tests {
         assert_eq!(rules(&found), ["partial-index-lost"]);
         assert_eq!(
             symptoms(&found[0]),
-            ["sort-in-fetch", "spill", "time-outside-plan", "jit-in-fetch"]
+            [
+                "sort-in-fetch",
+                "spill",
+                "time-outside-plan",
+                "jit-in-fetch"
+            ]
         );
     }
 

@@ -83,6 +83,9 @@ mod tests {
         let nothing = r#"{"Plan":{"Node Type":"Result"},"Execution Time":0.0}"#;
         assert_eq!(share(nothing, Some(0.0)), None);
         let timed = r#"{"Plan":{"Node Type":"Result"},"Execution Time":1.0}"#;
-        assert_eq!([share(timed, None), share(timed, Some(f64::NAN))], [None, None]);
+        assert_eq!(
+            [share(timed, None), share(timed, Some(f64::NAN))],
+            [None, None]
+        );
     }
 }

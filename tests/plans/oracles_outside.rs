@@ -93,16 +93,17 @@ fn a_gather_that_runs_again_has_its_processes_each_time() {
         2,
         &[],
     );
-    let root = measured(r#""Node Type": "Nested Loop""#, 4.0, 1, 62, &[outer, gather]);
+    let root = measured(
+        r#""Node Type": "Nested Loop""#,
+        4.0,
+        1,
+        62,
+        &[outer, gather],
+    );
     let worked = worked(&statement(&root, ""));
     check(
         &worked,
-        &[
-            (0.5, 0.5, 0),
-            (0.5, 0.5, 2),
-            (1.0, 1.0, 0),
-            (2.0, 6.0, 60),
-        ],
+        &[(0.5, 0.5, 0), (0.5, 0.5, 2), (1.0, 1.0, 0), (2.0, 6.0, 60)],
     );
 }
 
@@ -153,13 +154,7 @@ fn a_modifying_cte_that_is_read_to_the_end_leaves_nothing_after_the_root() {
         50,
         &[],
     );
-    let root = measured(
-        r#""Node Type": "Aggregate""#,
-        5.3,
-        1,
-        50,
-        &[update, scan],
-    );
+    let root = measured(r#""Node Type": "Aggregate""#, 5.3, 1, 50, &[update, scan]);
     let worked = worked(&statement(&root, ""));
     check(&worked, &[(0.1, 0.1, 0), (5.0, 5.0, 50), (0.2, 0.2, 0)]);
     assert_eq!(worked.after_root, Work::default());
@@ -222,10 +217,18 @@ fn after_triggers_are_outside_of_every_node_and_before_triggers_inside() {
         {"Trigger Name": "stamped", "Relation": "job", "Time": 5.0, "Calls": 9}], "Execution Time": 14.2"#;
     let worked = worked(&statement(&update, triggers));
     check(&worked, &[(7.0, 7.0, 30), (1.0, 1.0, 10)]);
-    let places: Vec<TriggerPlace> = worked.triggers.iter().map(|trigger| trigger.place).collect();
+    let places: Vec<TriggerPlace> = worked
+        .triggers
+        .iter()
+        .map(|trigger| trigger.place)
+        .collect();
     assert_eq!(
         places,
-        [TriggerPlace::After, TriggerPlace::After, TriggerPlace::Inside]
+        [
+            TriggerPlace::After,
+            TriggerPlace::After,
+            TriggerPlace::Inside
+        ]
     );
     assert!((worked.after_triggers_ms - 6.1).abs() < 1e-9);
     assert!((worked.total.time_ms - 8.0).abs() < 1e-9, "the nodes alone");

@@ -46,7 +46,8 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
     let Some(view) = case.judged() else {
         return Vec::new();
     };
-    let Some(share) = TimeShare::of_compiling(&view).filter(|share| share.share() >= LEAST_SHARE) else {
+    let Some(share) = TimeShare::of_compiling(&view).filter(|share| share.share() >= LEAST_SHARE)
+    else {
         return Vec::new();
     };
     if is_hot_path(case, &PlanTree::new(view.plan)) {

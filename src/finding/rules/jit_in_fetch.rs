@@ -125,6 +125,9 @@ mod tests {
     fn it_is_quiet_outside_of_claims_and_without_it() {
         let report = GoldenCase::read(15, "report-jit").operation("inspect");
         assert_eq!(super::check(&report.case()), []);
-        assert_eq!(super::check(&GoldenCase::read(15, "fetch-array").case()), []);
+        assert_eq!(
+            super::check(&GoldenCase::read(15, "fetch-array").case()),
+            []
+        );
     }
 }

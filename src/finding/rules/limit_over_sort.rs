@@ -99,8 +99,12 @@ mod tests {
             assert_eq!(findings[0].rule, "limit-over-sort");
             assert_eq!(findings[0].severity, Severity::Warning);
             assert!(
-                findings[0].message.starts_with("sorts 18,000 rows of task to return 10: ")
-                    && findings[0].message.contains("all that its limit chooses from"),
+                findings[0]
+                    .message
+                    .starts_with("sorts 18,000 rows of task to return 10: ")
+                    && findings[0]
+                        .message
+                        .contains("all that its limit chooses from"),
                 "{findings:?}"
             );
             assert!(

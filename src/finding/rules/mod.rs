@@ -210,8 +210,14 @@ mod tests {
                 let golden = GoldenCase::read(version, name).operation(operation);
                 let findings = judge(&golden.case()).into_iter();
                 let symptoms = |finding: &Finding| {
-                    let list = finding.evidence.get("symptoms").and_then(|list| list.as_array());
-                    let rules = list.into_iter().flatten().map(|one| one["rule"].to_string());
+                    let list = finding
+                        .evidence
+                        .get("symptoms")
+                        .and_then(|list| list.as_array());
+                    let rules = list
+                        .into_iter()
+                        .flatten()
+                        .map(|one| one["rule"].to_string());
                     rules.collect::<Vec<_>>().join(" ").replace('"', "")
                 };
                 let told = findings.map(|one| (one.rule.clone(), symptoms(&one)));

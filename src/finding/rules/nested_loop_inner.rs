@@ -16,7 +16,8 @@
 //! analyse the tables.
 //!
 //! # Thresholds
-//! The inner side takes at least half of the statement's pages, at least 64, and more than eight a loop, in at least two loops; without
+//! The inner side takes at least half of the statement's pages, at least 64, and more than eight a loop and a row joined, in at least two
+//! loops; without
 //! BUFFERS, half of the time, and throws away at least 100 rows a loop. Or the join itself throws away at least 10,000 pairs of rows,
 //! nine for each it keeps.
 //!
@@ -42,7 +43,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 const LEAST_PAGES: u64 = 64;
-const PAGES_PER_LOOP: f64 = 8.0;
+const PAGES_PER_ROW: f64 = 8.0;
 const LEAST_REMOVED_PER_LOOP: f64 = 100.0;
 const LEAST_PAIRS: f64 = 10_000.0;
 const PAIRS_PER_ROW: f64 = 9.0;
@@ -74,7 +75,7 @@ fn look_at(
     let pairs = above.rows_removed_by_join_filter.unwrap_or(0.0) * above.loops() as f64;
     let is_quadratic = pairs >= LEAST_PAIRS && pairs >= PAIRS_PER_ROW * above.total_rows();
     let pages = below.buffers.map_or(0, |buffers| buffers.total());
-    let cause = if reads_again(view, tree, inner) {
+    let cause = if reads_again(view, tree, join, inner) {
         let read = if view.work.has_buffers {
             format!("{} pages", count(pages))
         } else {
@@ -82,7 +83,10 @@ fn look_at(
         };
         format!("reads {read} in {} loops", count(below.loops()))
     } else if is_quadratic {
-        format!("is compared row by row: {} pairs are thrown away", rows(pairs))
+        format!(
+            "is compared row by row: {} pairs are thrown away",
+            rows(pairs)
+        )
     } else {
         return None;
     };
@@ -92,7 +96,10 @@ fn look_at(
     Some(Finding {
         rule: RULE.id.to_owned(),
         severity: RULE.severity,
-        message: format!("its inner side, {}, {cause}", scan.map_or(node_label(below), Access::label)),
+        message: format!(
+            "its inner side, {}, {cause}",
+            scan.map_or(node_label(below), Access::label)
+        ),
         help: help(case, above, scan),
         node: Some(node_label(above)),
         evidence: evidence([
@@ -106,7 +113,7 @@ fn look_at(
 }
 
 /// Whether the inner side is what the statement costs, and more than a look-up each time.
-fn reads_again(view: &PlanView<'_>, tree: &PlanTree<'_>, inner: usize) -> bool {
+fn reads_again(view: &PlanView<'_>, tree: &PlanTree<'_>, join: usize, inner: usize) -> bool {
     let node = tree.node(inner);
     if node.loops() < 2 {
         return false;
@@ -115,7 +122,8 @@ fn reads_again(view: &PlanView<'_>, tree: &PlanTree<'_>, inner: usize) -> bool {
         let (pages, total) = (buffers.total(), view.work.total.buffers.total());
         return pages >= LEAST_PAGES
             && pages.saturating_mul(2) >= total
-            && pages as f64 > PAGES_PER_LOOP * node.loops() as f64;
+            && pages as f64
+                > PAGES_PER_ROW * tree.node(join).total_rows().max(node.loops() as f64);
     }
     let below = inner..tree.end(inner);
     let works = view.work.nodes.get(below).into_iter().flatten();
@@ -138,8 +146,7 @@ fn help(case: &Case<'_>, join: &PlanNode, scan: Option<&Access<'_>>) -> String {
     }
     let serves = |index: &&Index| {
         let first = index.columns.first();
-        index.predicate.is_none()
-            && first.is_some_and(|first| columns.contains(&first_word(first)))
+        index.predicate.is_none() && first.is_some_and(|first| columns.contains(&first_word(first)))
     };
     let known = case.catalog.relation(relation);
     match known.and_then(|relation| relation.indexes.iter().find(serves)) {
@@ -204,7 +211,9 @@ mod tests {
                 "{findings:?}"
             );
             assert!(
-                findings[0].help.starts_with("create index on step (job_id);"),
+                findings[0]
+                    .help
+                    .starts_with("create index on step (job_id);"),
                 "pg{version}: {}",
                 findings[0].help
             );
@@ -219,7 +228,9 @@ mod tests {
             assert_eq!(findings.len(), 1, "pg{version}");
             assert!(
                 findings[0].message.contains(" is compared row by row: ")
-                    && findings[0].help.starts_with("job_pkey serves the join and is not used"),
+                    && findings[0]
+                        .help
+                        .starts_with("job_pkey serves the join and is not used"),
                 "pg{version}: {findings:?}"
             );
         }
@@ -243,7 +254,11 @@ mod tests {
             findings[0].message,
             "its inner side, Seq Scan step, reads 1,000 rows for nothing in 10 loops"
         );
-        assert!(findings[0].help.starts_with("create index on step (job_id);"));
+        assert!(
+            findings[0]
+                .help
+                .starts_with("create index on step (job_id);")
+        );
         assert_eq!(found(0.49, 100, 10), []);
         assert_eq!(found(0.5, 99, 10), []);
         assert_eq!(found(9.0, 100, 1), []);

@@ -58,7 +58,12 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
         0 => String::new(),
         more => format!(" ({more} more like it)"),
     };
-    let input: f64 = gather.node.children.iter().map(|input| input.total_rows()).sum();
+    let input: f64 = gather
+        .node
+        .children
+        .iter()
+        .map(|input| input.total_rows())
+        .sum();
     let passed = if input > 0.0 {
         format!(" for {} rows", rows(input))
     } else {

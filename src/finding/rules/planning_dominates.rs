@@ -18,7 +18,8 @@
 //! # Thresholds
 //! Planning reads at least 512 pages, and more than the execution: a warning. (The first plan of a session reads 20 to 420 for a statement
 //! on one table, whatever the table.) Or it takes at least 1 ms, and longer than the execution: a
-//! warning, but a note in a measured plan, because times do not repeat. Not for generic plans, which are planned once.
+//! warning. In a measured plan that is a note, because times do not repeat, and told only of at least 16 partitions. Not for generic plans,
+//! which are planned once.
 //!
 //! # Source
 //! pg-boss#824 and awa (217 relations): partitions paid for in planning; the thresholds are those of common plan reviewers.
@@ -44,12 +45,11 @@ pub(super) const RULE: Rule = Rule {
 
 const LEAST_PAGES: u64 = 512;
 const LEAST_MS: f64 = 1.0;
+const MANY_PARTITIONS: u64 = 16;
 
 fn check(case: &Case<'_>) -> Vec<Finding> {
     let judged = case.judged().filter(|_| case.mode == PlanMode::Custom);
-    let found = judged.and_then(|view| {
-        by_pages(&view).or_else(|| by_time(case, &view))
-    });
+    let found = judged.and_then(|view| by_pages(&view).or_else(|| by_time(case, &view)));
     found.into_iter().collect()
 }
 
@@ -74,7 +74,9 @@ fn by_pages(view: &PlanView<'_>) -> Option<Finding> {
 fn by_time(case: &Case<'_>, view: &PlanView<'_>) -> Option<Finding> {
     let planning = view.plan.planning.time_ms?;
     let execution = view.elapsed_ms()?;
-    (planning >= LEAST_MS && planning > execution).then(|| {
+    let is_dear = planning >= LEAST_MS && planning > execution;
+    let is_counted = case.fixture.is_empty() || partitions(view) >= MANY_PARTITIONS;
+    (is_dear && is_counted).then(|| {
         let message = format!(
             "planning takes {}, the execution {}",
             Milliseconds(planning),
@@ -95,7 +97,7 @@ fn finding(
     mut evidence: BTreeMap<String, Value>,
 ) -> Finding {
     let partitions = partitions(view);
-    let (of, help) = if partitions > 1 {
+    let (of, help) = if partitions >= MANY_PARTITIONS {
         (
             format!(" of {} partitions", count(partitions)),
             "fewer partitions; or a",
@@ -103,7 +105,9 @@ fn finding(
     } else {
         (String::new(), "a")
     };
-    evidence.insert("partitions".to_owned(), json!(partitions));
+    if partitions > 0 {
+        evidence.insert("members_of_append".to_owned(), json!(partitions));
+    }
     Finding {
         rule: RULE.id.to_owned(),
         severity,
@@ -158,15 +162,16 @@ mod tests {
 
     #[test]
     fn a_time_fires_where_pages_do_not_tell() {
-        let found = |planning: f64, execution: f64, fixture: &'static str| {
+        let among = |removed: u64, planning: f64, execution: f64, fixture: &'static str| {
             let golden = GoldenCase::of(&format!(
-                r#"{{"Plan":{{"Node Type":"Append","Subplans Removed":98,"Plans":[{{"Node Type":"Result"}},{{"Node Type":"Result"}}]}},
+                r#"{{"Plan":{{"Node Type":"Append","Subplans Removed":{removed},"Plans":[{{"Node Type":"Result"}},{{"Node Type":"Result"}}]}},
                     "Planning Time":{planning},"Execution Time":{execution}}}"#
             ));
             let mut case = golden.case();
             case.fixture = fixture;
             super::check(&case)
         };
+        let found = |planning, execution, fixture| among(98, planning, execution, fixture);
         let finding = found(6.0, 0.5, "").remove(0);
         assert_eq!(
             finding.message,
@@ -175,6 +180,12 @@ mod tests {
         assert!(finding.help.starts_with("fewer partitions; or a statement"));
         assert_eq!(finding.severity, Severity::Warning);
         assert_eq!(found(6.0, 0.5, "clean")[0].severity, Severity::Note);
+        assert_eq!(among(13, 6.0, 0.5, "clean"), [], "too few to be the cause");
+        let few = among(13, 6.0, 0.5, "").remove(0);
+        assert!(
+            few.message.starts_with("planning takes 6.00 ms")
+                && few.help.starts_with("a statement")
+        );
         assert_eq!(found(0.9, 0.1, ""), [], "a fetch is planned so");
         assert_eq!(found(6.0, 6.0, ""), []);
         assert_eq!(found(6.0, 0.0, ""), [], "not timed");
@@ -183,7 +194,12 @@ mod tests {
     #[test]
     fn it_is_quiet_where_the_catalogs_are_known_and_for_generic_plans() {
         for version in [14, 15, 16, 17, 18] {
-            for name in ["planning-again", "fetch-array", "fetch-array-plain", "append"] {
+            for name in [
+                "planning-again",
+                "fetch-array",
+                "fetch-array-plain",
+                "append",
+            ] {
                 let golden = GoldenCase::read(version, name);
                 assert_eq!(super::check(&golden.case()), [], "pg{version}/{name}");
             }

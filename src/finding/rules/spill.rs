@@ -133,7 +133,11 @@ impl Disk {
                 kilobytes: sort.space_kb,
                 batches: None,
             });
-        let of_workers = || node.workers.iter().find_map(|worker| Disk::told(&worker.extra));
+        let of_workers = || {
+            node.workers
+                .iter()
+                .find_map(|worker| Disk::told(&worker.extra))
+        };
         sorted_on_disk
             .or_else(|| Disk::told(&node.extra))
             .or_else(of_workers)
@@ -215,12 +219,22 @@ mod tests {
             for (name, node, what) in [
                 ("sort-spill", "Sort", "the rows to sort do not fit in "),
                 ("spill-hash", "Hash Join", "the hash table fits only in "),
-                ("spill-aggregate", "HashAggregate", "the hash table fits only in "),
-                ("spill-kept", "CTE Scan kept", "the rows kept do not fit in "),
+                (
+                    "spill-aggregate",
+                    "HashAggregate",
+                    "the hash table fits only in ",
+                ),
+                (
+                    "spill-kept",
+                    "CTE Scan kept",
+                    "the rows kept do not fit in ",
+                ),
             ] {
                 let golden = GoldenCase::read(version, name).operation("");
                 let findings = super::check(&golden.case());
-                let found = findings.iter().find(|one| one.node.as_deref() == Some(node));
+                let found = findings
+                    .iter()
+                    .find(|one| one.node.as_deref() == Some(node));
                 let found = found.unwrap_or_else(|| panic!("pg{version}/{name}: {findings:?}"));
                 assert!(found.message.starts_with(what), "pg{version}: {found:?}");
                 assert!(
@@ -270,7 +284,11 @@ mod tests {
         ] {
             let findings = found(keys);
             assert_eq!(findings.len(), 1, "{keys}");
-            assert_eq!(findings[0].evidence["disk_kb"].as_u64(), kilobytes, "{keys}");
+            assert_eq!(
+                findings[0].evidence["disk_kb"].as_u64(),
+                kilobytes,
+                "{keys}"
+            );
             assert!(!findings[0].message.contains("temporary pages"), "{keys}");
         }
         for keys in [
@@ -286,7 +304,12 @@ mod tests {
     #[test]
     fn it_is_quiet_where_all_fits() {
         for version in [14, 15, 16, 17, 18] {
-            for name in ["sort-in-memory", "natural-mistake", "fetch-cte-generic", "cte-read-twice"] {
+            for name in [
+                "sort-in-memory",
+                "natural-mistake",
+                "fetch-cte-generic",
+                "cte-read-twice",
+            ] {
                 let golden = GoldenCase::read(version, name);
                 assert_eq!(super::check(&golden.case()), [], "pg{version}/{name}");
             }

@@ -67,7 +67,10 @@ struct Cost<'a> {
 fn costs(triggers: &[Trigger]) -> BTreeMap<&str, Cost<'_>> {
     let mut costs: BTreeMap<&str, Cost<'_>> = BTreeMap::new();
     for trigger in triggers {
-        let name = trigger.constraint_name.as_deref().or(trigger.name.as_deref());
+        let name = trigger
+            .constraint_name
+            .as_deref()
+            .or(trigger.name.as_deref());
         let cost = costs.entry(name.unwrap_or("without a name")).or_default();
         cost.time_ms += trigger.time_ms.unwrap_or(0.0).max(0.0);
         cost.calls = cost.calls.saturating_add(trigger.calls);
@@ -77,12 +80,7 @@ fn costs(triggers: &[Trigger]) -> BTreeMap<&str, Cost<'_>> {
     costs
 }
 
-fn look_at(
-    case: &Case<'_>,
-    view: &PlanView<'_>,
-    name: &str,
-    cost: &Cost<'_>,
-) -> Option<Finding> {
+fn look_at(case: &Case<'_>, view: &PlanView<'_>, name: &str, cost: &Cost<'_>) -> Option<Finding> {
     let share = TimeShare::of(Some(cost.time_ms), view)?;
     if share.share() < LEAST_SHARE || cost.calls == 0 {
         return None;
@@ -144,9 +142,9 @@ mod tests {
                 "{findings:?}"
             );
             assert!(
-                findings[0]
-                    .help
-                    .starts_with("create an index on the columns that refer by watched_job_id_fkey"),
+                findings[0].help.starts_with(
+                    "create an index on the columns that refer by watched_job_id_fkey"
+                ),
                 "{findings:?}"
             );
             assert_eq!(findings[0].severity, Severity::Warning);
@@ -161,9 +159,21 @@ mod tests {
             let [after, before] = findings.as_slice() else {
                 panic!("pg{version}: {findings:?}");
             };
-            assert!(after.message.starts_with("trigger watched_after on watched"));
-            assert!(before.message.starts_with("trigger watched_before on watched"));
-            assert!(before.help.contains("for each statement with transition tables"));
+            assert!(
+                after
+                    .message
+                    .starts_with("trigger watched_after on watched")
+            );
+            assert!(
+                before
+                    .message
+                    .starts_with("trigger watched_before on watched")
+            );
+            assert!(
+                before
+                    .help
+                    .contains("for each statement with transition tables")
+            );
         }
     }
 
@@ -190,7 +200,12 @@ mod tests {
 
     #[test]
     fn it_is_quiet_without_triggers() {
-        for name in ["fetch-array", "complete-array", "timing-off", "fetch-array-plain"] {
+        for name in [
+            "fetch-array",
+            "complete-array",
+            "timing-off",
+            "fetch-array-plain",
+        ] {
             let golden = GoldenCase::read(15, name);
             assert_eq!(super::check(&golden.case()), [], "{name}");
         }
