@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Severity;
 use crate::definition::fixture::Analyze;
 use crate::plan::{Plan, PlanMode, PlanWork};
 
@@ -84,6 +85,17 @@ impl<'a> Case<'a> {
         self.mode == PlanMode::Generic
             && self.forced_plan_mode.or(self.auto_plan) == Some(PlanMode::Custom)
     }
+
+    /// How much it matters what a clock alone tells. Where plans are measured on a fixture they are compared from run to run, and gates
+    /// rest on counts: times do not repeat, so there it is a note.
+    #[must_use]
+    pub fn severity_of_a_time(&self) -> Severity {
+        if self.fixture.is_empty() {
+            Severity::Warning
+        } else {
+            Severity::Note
+        }
+    }
 }
 
 /// A plan with what its nodes did.
@@ -95,6 +107,18 @@ pub struct PlanView<'a> {
     pub work: &'a PlanWork,
     /// Rows returned, or written where none are returned.
     pub rows: u64,
+}
+
+impl PlanView<'_> {
+    /// What the execution took with its triggers, in milliseconds; none where it was not timed. A log tells it beside the plan, so there
+    /// it is what nodes and triggers took.
+    #[must_use]
+    pub fn elapsed_ms(&self) -> Option<f64> {
+        let of_parts = || self.work.total.time_ms + self.work.after_triggers_ms;
+        let told = self.plan.execution_ms;
+        told.or_else(|| self.work.has_times.then(of_parts))
+            .filter(|elapsed| *elapsed > 0.0 && elapsed.is_finite())
+    }
 }
 
 /// The relations a statement works on, from `pg_class` and `pg_index`.

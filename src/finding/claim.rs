@@ -138,6 +138,14 @@ pub fn is_fetch(case: &Case<'_>, tree: &PlanTree<'_>) -> bool {
     case.operation == "fetch" || (case.operation.is_empty() && locks(tree).next().is_some())
 }
 
+/// Whether the statement is one that workers run all the time: a fetch or a completion, or whatever claims rows.
+#[must_use]
+pub fn is_hot_path(case: &Case<'_>, tree: &PlanTree<'_>) -> bool {
+    matches!(case.operation, "fetch" | "complete")
+        || locks(tree).next().is_some()
+        || is_by_advisory_lock(case, tree)
+}
+
 /// The nodes that lock rows.
 pub fn locks<'t>(tree: &'t PlanTree<'_>) -> impl Iterator<Item = usize> + use<'t> {
     let positions = tree.positions().iter();

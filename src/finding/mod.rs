@@ -2,11 +2,13 @@
 
 pub mod access;
 pub mod case;
+pub mod cause;
 pub mod claim;
 pub mod order;
 pub mod predicate;
 pub mod rules;
 pub mod statement_text;
+pub mod time_share;
 pub mod wording;
 
 use std::collections::BTreeMap;

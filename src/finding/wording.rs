@@ -39,6 +39,12 @@ pub fn rows_of(number: f64, relation: &str) -> String {
     }
 }
 
+/// A time as evidence has it: PostgreSQL tells microseconds, and sums of them no more.
+#[must_use]
+pub fn milliseconds(time: f64) -> f64 {
+    (time * 1e3).round() / 1e3
+}
+
 /// The figures behind a message.
 #[must_use]
 pub fn evidence<const N: usize>(figures: [(&str, Value); N]) -> BTreeMap<String, Value> {

@@ -210,6 +210,11 @@ fn figure(value: &Value) -> String {
         },
         Value::String(text) => inert(text),
         Value::Array(items) => items.iter().map(figure).collect::<Vec<_>>().join(", "),
+        // Of a symptom its name is enough; the rest is in `run.json`.
+        Value::Object(parts) => match parts.get("rule") {
+            Some(rule) => figure(rule),
+            None => inert(&value.to_string()),
+        },
         other => inert(&other.to_string()),
     }
 }
@@ -238,6 +243,11 @@ mod tests {
             figure(&json!(["priority", "run_at", 1_000])),
             "priority, run_at, 1,000"
         );
+        assert_eq!(
+            figure(&json!([{ "rule": "spill", "message": "…" }, { "rule": "misestimate" }])),
+            "spill, misestimate"
+        );
+        assert_eq!(figure(&json!({ "pages": 7 })), "{\"pages\":7}");
         let figures = [
             ("rows_sorted", json!(3_943)),
             ("pages_custom", json!(null)),

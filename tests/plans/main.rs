@@ -3,6 +3,7 @@
 mod arbitrary;
 mod golden;
 mod oracles;
+mod oracles_outside;
 
 use std::path::{Path, PathBuf};
 

@@ -17,7 +17,15 @@ pub(super) struct GoldenCase {
 impl GoldenCase {
     /// The case of one golden plan.
     pub(super) fn read(version: u32, name: &str) -> Self {
-        let (plan, work) = golden(version, name);
+        Self::of_plan(golden(version, name))
+    }
+
+    /// The case of a plan written by hand, for what no server prints at will.
+    pub(super) fn of(text: &str) -> Self {
+        Self::of_plan(read(text))
+    }
+
+    fn of_plan((plan, work): (Plan, PlanWork)) -> Self {
         GoldenCase {
             plan,
             work,
@@ -126,8 +134,11 @@ fn golden(version: u32, name: &str) -> (Plan, PlanWork) {
         "{}/tests/plans/pg{version}/{name}.json",
         env!("CARGO_MANIFEST_DIR")
     );
-    let text = std::fs::read_to_string(path).unwrap();
-    let plan = Plan::parse(&text).unwrap().remove(0);
+    read(&std::fs::read_to_string(path).unwrap())
+}
+
+fn read(text: &str) -> (Plan, PlanWork) {
+    let plan = Plan::parse(text).unwrap().remove(0);
     let worked = work(&plan);
     (plan, worked)
 }

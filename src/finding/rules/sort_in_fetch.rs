@@ -61,21 +61,48 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
     if !is_fetch(case, &tree) {
         return Vec::new();
     }
-    let sorts = tree
-        .positions()
-        .iter()
-        .filter(|position| position.node.node_type.ends_with("Sort"));
-    sorts
-        .filter_map(|position| look_at(case, &view, &tree, position.index))
+    sorts(&tree)
+        .filter_map(|sort| look_at(case, &view, &tree, sort, "so a fetch reads all that is due"))
+        .map(|found| Finding {
+            rule: RULE.id.to_owned(),
+            severity: if found.sorted < CRITICAL_SORTED {
+                Severity::Warning
+            } else {
+                RULE.severity
+            },
+            ..found.finding
+        })
         .collect()
 }
 
-fn look_at(
+/// The nodes that sort.
+pub(super) fn sorts(tree: &PlanTree<'_>) -> impl Iterator<Item = usize> {
+    let positions = tree.positions().iter();
+    positions
+        .filter(|position| position.node.node_type.ends_with("Sort"))
+        .map(|position| position.index)
+}
+
+/// A sort below a limit that keeps few of its rows.
+pub(super) struct LimitedSort {
+    /// Rows sorted, over all loops.
+    pub(super) sorted: f64,
+    /// Rows kept, over all loops.
+    pub(super) kept: f64,
+    /// Pages the sort and all below it read.
+    pub(super) pages: u64,
+    /// What to say of it; whose finding it is and how much it matters is for the rule.
+    pub(super) finding: Finding,
+}
+
+/// Looks at a sort; `so` is what follows from it.
+pub(super) fn look_at(
     case: &Case<'_>,
     view: &PlanView<'_>,
     tree: &PlanTree<'_>,
     sort: usize,
-) -> Option<Finding> {
+    so: &str,
+) -> Option<LimitedSort> {
     let node = tree.node(sort);
     let details = node.sort.as_ref()?;
     let sorted: f64 = tree
@@ -106,15 +133,11 @@ fn look_at(
     let spilled = spill(details).map_or(String::new(), |kilobytes| {
         format!(" and spills {} kB to disk", count(kilobytes))
     });
-    Some(Finding {
-        rule: RULE.id.to_owned(),
-        severity: if sorted < CRITICAL_SORTED {
-            Severity::Warning
-        } else {
-            RULE.severity
-        },
+    let finding = Finding {
+        rule: String::new(),
+        severity: Severity::Note,
         message: format!(
-            "sorts {} rows of {relation} to return {}{spilled}: {}, so a fetch reads all that is due{} ({} pages)",
+            "sorts {} rows of {relation} to return {}{spilled}: {}, {so}{} ({} pages)",
             rows(sorted),
             rows(kept),
             cause(case, scan, &order, nearest),
@@ -129,6 +152,12 @@ fn look_at(
             ("pages", json!(pages)),
             ("sort_keys", json!(order)),
         ]),
+    };
+    Some(LimitedSort {
+        sorted,
+        kept,
+        pages,
+        finding,
     })
 }
 
