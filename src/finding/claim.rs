@@ -174,7 +174,7 @@ pub fn is_limited(tree: &PlanTree<'_>, lock: usize) -> bool {
 }
 
 /// Whether an alias of a plan is a name of the statement, or that with the number PostgreSQL puts behind a name that is there twice.
-fn is_alias(alias: &str, name: &str) -> bool {
+pub(super) fn is_alias(alias: &str, name: &str) -> bool {
     let rest = alias
         .get(..name.len())
         .filter(|start| start.eq_ignore_ascii_case(name))
@@ -242,6 +242,26 @@ impl<'t, 'a> Feeds<'t, 'a> {
         self.relations(&self.reaching(node), is_named)
     }
 
+    /// The scans a node gets its rows from that go by one of these names, by that name: an alias before the name of a table.
+    #[must_use]
+    pub fn scans_named<'n>(&self, node: usize, names: &[&'n str]) -> BTreeMap<&'n str, Vec<usize>> {
+        let mut found: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for index in self.reaching(node) {
+            let scan = self.tree.node(index);
+            let (true, false) = (scan.relation_name.is_some(), scan.is_modify_table()) else {
+                continue;
+            };
+            let known = [&scan.alias, &scan.relation_name].into_iter().flatten();
+            let name = known
+                .filter_map(|known| names.iter().find(|name| is_alias(known, name)))
+                .next();
+            if let Some(name) = name {
+                found.entry(name).or_default().push(index);
+            }
+        }
+        found
+    }
+
     /// All relations a node gets its rows from.
     #[must_use]
     pub fn relations_read(&self, node: usize) -> BTreeSet<&'a str> {
@@ -281,6 +301,16 @@ impl<'t, 'a> Feeds<'t, 'a> {
     /// chooses something else (whose rows to take, not which) keeps fewer rows than the node gets.
     #[must_use]
     pub fn unlocked_choice(&self, node: usize) -> Option<UnlockedChoice> {
+        self.unlocked_choice_of(node, |_| true)
+    }
+
+    /// The first such choice that is meant.
+    #[must_use]
+    pub fn unlocked_choice_of(
+        &self,
+        node: usize,
+        is_meant: impl Fn(&UnlockedChoice) -> bool,
+    ) -> Option<UnlockedChoice> {
         let all = self.reaching(node);
         let inputs: Vec<&PlanNode> = self
             .tree
@@ -304,14 +334,15 @@ impl<'t, 'a> Feeds<'t, 'a> {
             };
             // Backwards: the first scan of a relation stays.
             let chosen_by: BTreeMap<&str, usize> = below.iter().rev().filter_map(scanned).collect();
-            let mut outside = all.difference(&below).filter_map(scanned);
-            outside.find_map(|(relation, found_by)| {
+            let outside = all.difference(&below).filter_map(scanned);
+            let mut choices = outside.filter_map(|(relation, found_by)| {
                 Some(UnlockedChoice {
                     limit: *limit,
                     chosen_by: *chosen_by.get(relation)?,
                     found_by,
                 })
-            })
+            });
+            choices.find(&is_meant)
         })
     }
 }

@@ -3,7 +3,9 @@
 pub mod access;
 pub mod case;
 pub mod claim;
+pub mod costly_scan;
 pub mod order;
+pub mod own_row;
 pub mod predicate;
 pub mod rules;
 pub mod statement_text;
