@@ -38,8 +38,13 @@ pub struct CostlyScan<'a> {
 /// What a scan reads its pages for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause<'a> {
-    /// Index entries of rows that are dead; how many the relation has, where they were counted.
-    DeadRows(Option<u64>),
+    /// Index entries of rows that are dead.
+    DeadRows {
+        /// How many the relation has, where they were counted.
+        counted: Option<u64>,
+        /// A comparison that may as well pass over the entries, where the index is not known.
+        or: Option<Comparison<'a>>,
+    },
     /// Index entries of rows whose time has not come: the comparison that passes over them.
     FutureRows(Comparison<'a>),
     /// Index entries that another comparison passes over one by one.
@@ -138,19 +143,25 @@ fn passed_over<'a>(case: &Case<'a>, scan: &Access<'a>) -> Option<Cause<'a>> {
         .catalog
         .relation(scan.relation)
         .and_then(|relation| relation.dead_rows);
-    let unbounded = unbounded_comparison(case, scan).map(|part| {
+    let named = |part| {
         if is_of_time(case, scan, &part) {
             Cause::FutureRows(part)
         } else {
             Cause::Unbounded(part)
         }
-    });
+    };
+    let are_dead = |or| Cause::DeadRows { counted: dead, or };
+    let index = scan.node.index_name.as_deref();
+    let is_known = index.is_some_and(|index| case.catalog.index(index).is_some());
+    let unbounded = unbounded_comparison(case, scan);
     Some(match (dead, unbounded) {
         // Where dead rows were counted, and there are about as many as pages were read, it is they that stand in front.
-        (Some(counted), _) if counted.saturating_mul(2) >= scan.pages => Cause::DeadRows(dead),
-        (Some(_), unbounded) => unbounded.unwrap_or(Cause::Sparse(dead)),
-        (None, Some(unbounded)) if was_expected(scan) => unbounded,
-        (None, _) => Cause::DeadRows(None),
+        (Some(counted), _) if counted.saturating_mul(2) >= scan.pages => are_dead(None),
+        (Some(_), Some(part)) => named(part),
+        (Some(_), None) => Cause::Sparse(dead),
+        (None, Some(part)) if is_known && were_expected(scan) => named(part),
+        (None, Some(part)) if !is_known && were_foreseen(scan) => named(part),
+        (None, part) => are_dead(part.filter(|_| !is_known)),
     })
 }
 
@@ -171,8 +182,15 @@ fn looks_up_keys(scan: &Access<'_>) -> bool {
 
 /// Whether the planner reckoned with so many pages. Entries that fail the index condition are among those it expects to read, at one
 /// unit of cost a page at least; dead ones are not.
-fn was_expected(scan: &Access<'_>) -> bool {
+fn were_expected(scan: &Access<'_>) -> bool {
     scan.pages as f64 / scan.loops.max(1) as f64 <= scan.node.estimate.total_cost
+}
+
+/// Whether the planner reckoned with many more pages than the rows it expected can take: two of an index and a table for each, at
+/// PostgreSQL's default cost of 4, and a few to begin with.
+fn were_foreseen(scan: &Access<'_>) -> bool {
+    let estimate = &scan.node.estimate;
+    were_expected(scan) && estimate.total_cost > 8.0 * estimate.rows + LEAST_PAGES
 }
 
 /// A comparison in the index condition on a column behind one that is not fixed: checked entry by entry. Where the index is not known,

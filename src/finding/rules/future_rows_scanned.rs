@@ -19,8 +19,8 @@
 //! # Thresholds
 //! An index or bitmap scan reads at least 64 pages a loop, and more than 8 for each row it looked at, kept or thrown away. A column compared
 //! with an upper bound in time stands in the index behind one that is not compared for equality. Where dead rows were counted, they are
-//! fewer than half the pages; where they or the index are not known, the planner expected as many pages of the whole scan. Critical from
-//! 1,000 pages a loop.
+//! fewer than half the pages; where they were not, the planner expected as many pages of the whole scan, and where the index is not known, many
+//! more than its rows can take. Critical from 1,000 pages a loop.
 //!
 //! # Source
 //! oban#1161 (1,340 ms became 0.18 ms), oban#1462, river#785; measured: 200,000 future jobs, 1,229 pages for 10 rows.
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn without_a_catalog_less_is_said_of_what_the_planner_reckoned_with() {
         for version in [14, 15, 16, 17] {
-            let golden = GoldenCase::read(version, "future-rows").without_catalog();
+            let golden = GoldenCase::read(version, "future-rows-mostly").without_catalog();
             let findings = super::check(&golden.case());
             assert_eq!(findings.len(), 1, "pg{version}");
             assert!(
@@ -122,6 +122,9 @@ mod tests {
                 "{}",
                 findings[0].message
             );
+            // It might be dead rows as well: the guess is theirs.
+            let unsure = GoldenCase::read(version, "future-rows").without_catalog();
+            assert_eq!(super::check(&unsure.case()), [], "pg{version}");
         }
     }
 

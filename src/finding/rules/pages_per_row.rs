@@ -52,7 +52,7 @@ fn look_at(scan: &CostlyScan<'_>) -> Option<Finding> {
         Cause::Filter => filtered(scan),
         Cause::Unbounded(comparison) => unbounded(scan, &comparison),
         Cause::Sparse(dead) => sparse(scan, dead),
-        Cause::DeadRows(_) | Cause::FutureRows(_) | Cause::Volatile(_) => return None,
+        Cause::DeadRows { .. } | Cause::FutureRows(_) | Cause::Volatile(_) => return None,
     };
     Some(Finding {
         rule: RULE.id.to_owned(),

@@ -132,9 +132,9 @@ mod tests {
     #[test]
     fn where_it_costs_nothing_it_is_a_note() {
         for version in [14, 15, 16, 17, 18] {
-            let golden = GoldenCase::read(version, "volatile-filter-passed");
-            for case in [golden.case(), golden.without_catalog().case()] {
-                let findings = super::check(&case);
+            let golden = || GoldenCase::read(version, "volatile-filter-passed");
+            for golden in [golden(), golden().without_catalog()] {
+                let findings = super::check(&golden.case());
                 assert_eq!(findings.len(), 1, "pg{version}");
                 assert_eq!(findings[0].severity, Severity::Note, "{findings:?}");
             }
