@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::case::Case;
 use super::predicate::{column_name, comparisons, conjuncts, names_column};
 use super::statement_text::{LockPolicy, assigned_columns, names_advisory_lock};
-use crate::plan::{Operation, PlanNode, PlanTree, References, node_label};
+use crate::plan::{Operation, PlanNode, PlanTree, References, Relationship, node_label};
 
 /// Rows that the planner expects of `id = any(array(…))`, whatever the limit within.
 const ARRAY_ESTIMATE: f64 = 10.0;
@@ -242,21 +242,26 @@ impl<'t, 'a> Feeds<'t, 'a> {
         self.relations(&self.reaching(node), is_named)
     }
 
-    /// The scans a node gets its rows from that go by one of these names, by that name: an alias before the name of a table.
+    /// The scans that are inputs of a node, those of its InitPlans, CTEs and SubPlans apart, and that go by one of these names, by that
+    /// name.
     #[must_use]
-    pub fn scans_named<'n>(&self, node: usize, names: &[&'n str]) -> BTreeMap<&'n str, Vec<usize>> {
+    pub fn inputs_named<'n>(&self, node: usize, names: &[&'n str]) -> BTreeMap<&'n str, Vec<usize>> {
         let mut found: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for index in self.reaching(node) {
-            let scan = self.tree.node(index);
-            let (true, false) = (scan.relation_name.is_some(), scan.is_modify_table()) else {
-                continue;
-            };
-            let known = [&scan.alias, &scan.relation_name].into_iter().flatten();
+        let mut pending = vec![node];
+        while let Some(at) = pending.pop() {
+            let inputs = self.tree.children(at).filter(|child| {
+                let child = self.tree.node(*child);
+                !child.is_init_plan() && child.parent_relationship != Some(Relationship::SubPlan)
+            });
+            pending.extend(inputs);
+            let scan = self.tree.node(at);
+            let known = scan.alias.as_ref().or(scan.relation_name.as_ref());
+            let is_scan = scan.relation_name.is_some() && !scan.is_modify_table();
             let name = known
-                .filter_map(|known| names.iter().find(|name| is_alias(known, name)))
-                .next();
+                .filter(|_| is_scan)
+                .and_then(|known| names.iter().find(|name| is_alias(known, name)));
             if let Some(name) = name {
-                found.entry(name).or_default().push(index);
+                found.entry(name).or_default().push(at);
             }
         }
         found

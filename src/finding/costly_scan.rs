@@ -131,12 +131,12 @@ fn cause<'a>(case: &Case<'a>, scan: &Access<'a>) -> Option<Cause<'a>> {
     let is_filtered = removed >= LEAST_REMOVED
         && removed >= REMOVED_SHARE * looked_at
         && pages > PAGES_PER_ROW * kept;
-    is_filtered.then(|| volatile_comparison(scan).map_or(Cause::Filter, Cause::Volatile))
+    is_filtered.then(|| filters_by_volatile(scan).map_or(Cause::Filter, Cause::Volatile))
 }
 
 /// The scan looked at few rows: what cost the pages was not even a row to it.
 fn passed_over<'a>(case: &Case<'a>, scan: &Access<'a>) -> Option<Cause<'a>> {
-    if looks_up_keys(scan) {
+    if looks_up_keys(case, scan) {
         return None;
     }
     let dead = case
@@ -166,18 +166,28 @@ fn passed_over<'a>(case: &Case<'a>, scan: &Access<'a>) -> Option<Cause<'a>> {
 }
 
 /// Keys given in an array are looked up one by one; those that are not there cost pages and give no row.
-fn looks_up_keys(scan: &Access<'_>) -> bool {
+fn looks_up_keys(case: &Case<'_>, scan: &Access<'_>) -> bool {
     let condition = scan
         .node
         .condition(Condition::Index)
         .or_else(|| scan.node.condition(Condition::Recheck));
-    condition.is_some_and(|condition| {
-        let all = comparisons(condition);
-        let is_key = |part: &Comparison<'_>| part.is_equality() || part.value.starts_with("ANY ");
-        all.len() == conjuncts(condition).len()
-            && all.iter().all(is_key)
-            && all.iter().any(|part| part.value.starts_with("ANY "))
-    })
+    let Some(condition) = condition else {
+        return false;
+    };
+    let all = comparisons(condition);
+    let is_array = |part: &Comparison<'_>| part.value.starts_with("ANY ");
+    let is_of_keys = scan.index_names.iter().all(|name| {
+        let Some(index) = case.catalog.index(name) else {
+            // As PostgreSQL names it.
+            return name.ends_with("_pkey");
+        };
+        let key = index.columns.first().filter(|_| index.is_unique());
+        let mut arrays = all.iter().filter(|part| is_array(part));
+        key.is_some_and(|key| arrays.any(|part| part.column == first_word(key)))
+    });
+    let are_equal = all.len() == conjuncts(condition).len()
+        && all.iter().all(|part| part.is_equality() || is_array(part));
+    all.iter().any(is_array) && (are_equal || is_of_keys)
 }
 
 /// Whether the planner reckoned with so many pages. Entries that fail the index condition are among those it expects to read, at one
@@ -190,7 +200,10 @@ fn were_expected(scan: &Access<'_>) -> bool {
 /// PostgreSQL's default cost of 4, and a few to begin with.
 fn were_foreseen(scan: &Access<'_>) -> bool {
     let estimate = &scan.node.estimate;
-    were_expected(scan) && estimate.total_cost > 8.0 * estimate.rows + LEAST_PAGES
+    // What is asked for each row has a cost of its own.
+    let filter = scan.node.condition(Condition::Filter);
+    let is_plain = !filter.is_some_and(|filter| filter.contains("SubPlan"));
+    is_plain && were_expected(scan) && estimate.total_cost > 8.0 * estimate.rows + LEAST_PAGES
 }
 
 /// A comparison in the index condition on a column behind one that is not fixed: checked entry by entry. Where the index is not known,
@@ -235,6 +248,18 @@ fn is_of_time(case: &Case<'_>, scan: &Access<'_>, part: &Comparison<'_>) -> bool
         |column| names_time(&column.type_name),
     );
     is_upper_bound && is_time
+}
+
+/// The volatile comparison that throws the rows away: others of the filter may as well, unless they are of the kind that a partial index
+/// has for its condition.
+fn filters_by_volatile<'a>(scan: &Access<'a>) -> Option<Comparison<'a>> {
+    let filter = scan.node.condition(Condition::Filter)?;
+    let known = comparisons(filter);
+    let mut others = known.iter().filter(|part| !is_volatile(part.value));
+    let all_known = known.len() == conjuncts(filter).len();
+    (all_known && others.all(Comparison::is_equality))
+        .then(|| volatile_comparison(scan))
+        .flatten()
 }
 
 /// A comparison in the filter of a scan whose value is another at each call, so that no index can serve it.

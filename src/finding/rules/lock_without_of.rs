@@ -55,7 +55,7 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
     let clauses = locks_without_of(case.statement_text);
     let found = clauses.iter().filter_map(|names| {
         let locked = locks(&tree)
-            .map(|lock| (lock, feeds.scans_named(lock, names)))
+            .map(|lock| (lock, feeds.inputs_named(lock, names)))
             .find(|(_, scans)| scans.len() > 1);
         let (lock, scans) = locked?;
         // In the order of FROM, each once.
@@ -163,6 +163,9 @@ mod tests {
                 ("lock-joined", OF),
                 ("lock-joined", ""),
                 ("fetch-array", ALONE),
+                // A table within EXISTS is not locked.
+                ("exists-skip-locked", "update few set state = 'running' where exists (select from few c where c.id = few.id limit 1 \
+                  for update skip locked)"),
                 ("lock-after-limit-cte", "with next as materialized (select id from job limit 10), locked as materialized (select job.id \
                   from job join next using (id) for update skip locked) update job set state = 'running' from locked"),
             ] {

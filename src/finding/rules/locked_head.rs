@@ -32,6 +32,7 @@ use super::{Rule, page};
 use crate::finding::case::{Case, PlanView};
 use crate::finding::claim::{Feeds, is_by_advisory_lock, is_fetch, is_lock};
 use crate::finding::costly_scan::PAGES_PER_ROW;
+use crate::finding::predicate::{comparisons, conjuncts};
 use crate::finding::statement_text::names_advisory_lock;
 use crate::finding::wording::{count, evidence, listed, rows, rows_of};
 use crate::finding::{Finding, Severity};
@@ -82,7 +83,11 @@ fn tries_advisory_locks(tree: &PlanTree<'_>, feeds: &Feeds<'_, '_>, index: usize
         return false;
     };
     let walks = |node: &PlanNode| node.node_type == "Recursive Union";
-    names_advisory_lock(filter)
+    // Another condition may have thrown the rows away.
+    let is_alone = conjuncts(filter)
+        .iter()
+        .all(|part| names_advisory_lock(part) || comparisons(part).iter().any(|part| part.is_equality()));
+    (is_alone && names_advisory_lock(filter))
         || (node.node_type == "CTE Scan"
             && feeds
                 .reaching(index)
@@ -110,7 +115,12 @@ fn look_at(
     if !is_costly || !is_for_locks {
         return None;
     }
-    let relation = listed(&feeds.relations_read(index).into_iter().collect::<Vec<_>>());
+    let relations: Vec<&str> = feeds.relations_read(index).into_iter().collect();
+    // Partitions may be many.
+    let relation = match relations.as_slice() {
+        [first, _, _, _, ..] => format!("{first} and {} others", relations.len() - 1),
+        few => listed(few),
+    };
     Some(Finding {
         rule: RULE.id.to_owned(),
         severity: if pages < CRITICAL_PAGES {

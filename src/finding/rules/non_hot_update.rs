@@ -158,11 +158,11 @@ fn by_index(
             Severity::Note
         },
         message: format!(
-            "changes what {} {}, so every update writes an entry to {} indexes of {}",
+            "changes what {} {}, so no update of {} is heap-only and each writes to all of its {} indexes that the row is in",
             listed(&told),
             if names.len() == 1 { "holds" } else { "hold" },
-            count(relation.indexes.len() as u64),
-            relation.name
+            relation.name,
+            count(relation.indexes.len() as u64)
         ),
         help: format!(
             "drop {} if nothing needs it, or leave {} out of it: what a claim changes belongs into the condition of a partial index that \
@@ -278,7 +278,8 @@ mod tests {
             assert_eq!(findings[0].severity, Severity::Warning);
             assert_eq!(
                 findings[0].message,
-                "changes what slot_updated (updated_at) holds, so every update writes an entry to 3 indexes of slot"
+                "changes what slot_updated (updated_at) holds, so no update of slot is heap-only and each writes to all of its 3 indexes that \
+                 the row is in"
             );
             assert!(findings[0].help.starts_with("drop slot_updated"));
             let keyed = GoldenCase::read(version, "room").with_index(

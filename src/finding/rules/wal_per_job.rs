@@ -88,7 +88,11 @@ fn too_much(view: &PlanView<'_>, tree: &PlanTree<'_>, written: f64, bytes: f64) 
     let images = wal.fpi.saturating_mul(IMAGE_BYTES);
     let size = wal.bytes.saturating_sub(images) / wal.records.max(1);
     let relation = node.relation_name.as_deref().unwrap_or("the table");
-    let help = if node.is_modify_table() && size >= BYTES_OF_A_ROW {
+    let help = if node.operation == Some(Operation::Insert) {
+        format!(
+            "it copies rows into {relation}: copy what has to be kept, and leave what is wide where it is, in a table of its own"
+        )
+    } else if node.is_modify_table() && size >= BYTES_OF_A_ROW {
         format!(
             "its records have {} bytes, so whole rows of {relation} are written for each change: keep what is wide in a table of its own, \
              or out of line: alter table {relation} alter column payload set storage external, set (toast_tuple_target = 128)",
@@ -159,7 +163,7 @@ mod tests {
                 findings[0].message.starts_with("writes ")
                     && findings[0]
                         .message
-                        .ends_with(" bytes of WAL for each of 10 rows, most of them in Update wide"),
+                        .ends_with(" bytes of WAL for each of 10 rows, most of them in Update"),
                 "pg{version}: {}",
                 findings[0].message
             );
