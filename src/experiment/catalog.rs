@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::{Client, Error};
 
-use crate::finding::case::{Catalog, Index, Relation};
+use crate::finding::case::{Catalog, Column, Index, Relation};
 
 /// In a database of ours pages are what there are; elsewhere what the catalogs say, as looking at a file waits for locks.
 const RELATIONS: &str = "select c.oid, c.relname::text, \
          case when $1 then c.relpages::bigint else pg_relation_size(c.oid) / current_setting('block_size')::bigint end, \
-         greatest(c.reltuples, 0)::bigint \
+         greatest(c.reltuples, 0)::bigint, coalesce(c.reloptions, '{}') \
      from pg_class c join pg_namespace n on n.oid = c.relnamespace \
      where c.relkind in ('r', 'm') and c.oid >= 16384 and n.nspname <> 'pgqa' \
      and (not $1 or pg_table_is_visible(c.oid)) order by c.relname";
@@ -30,7 +30,12 @@ const INDEXES: &str = "select i.indrelid, c.relname::text, \
                from generate_series(1, i.indnkeyatts) n) \
      from pg_index i join pg_class c on c.oid = i.indexrelid where c.oid >= 16384 and (not $1 or pg_table_is_visible(i.indrelid)) order by c.relname";
 
-/// Reads tables, sizes and indexes of the database that `client` is connected to.
+const COLUMNS: &str = "select a.attrelid, a.attname::text, format_type(a.atttypid, a.atttypmod), pg_get_expr(d.adbin, d.adrelid), \
+         a.attgenerated <> '' \
+     from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum \
+     where a.attrelid = any($1) and a.attnum > 0 and not a.attisdropped order by a.attrelid, a.attnum";
+
+/// Reads tables, sizes, columns and indexes of the database that `client` is connected to.
 ///
 /// # Errors
 /// If the server refuses.
@@ -38,6 +43,8 @@ pub async fn read(client: &Client, scope: Scope) -> Result<Catalog, Error> {
     let visible = scope == Scope::SearchPath;
     let relations = client.query(RELATIONS, &[&visible]).await?;
     let indexes = client.query(INDEXES, &[&visible]).await?;
+    let oids: Vec<u32> = relations.iter().map(|relation| relation.get(0)).collect();
+    let columns = client.query(COLUMNS, &[&oids]).await?;
     let count = |number: i64| u64::try_from(number).unwrap_or(0);
     let mut catalog = Catalog::default();
     for relation in &relations {
@@ -52,10 +59,19 @@ pub async fn read(client: &Client, scope: Scope) -> Result<Catalog, Error> {
             pages: count(index.get(2)),
         });
         let indexes = indexes.collect();
+        let own = columns.iter().filter(|column| column.get::<_, u32>(0) == oid);
+        let columns = own.map(|column| Column {
+            name: column.get(1),
+            type_name: column.get(2),
+            default: column.get(3),
+            generated: column.get(4),
+        });
         catalog.relations.push(Relation {
             name,
             pages: count(relation.get(2)),
             rows: count(relation.get(3)),
+            columns: columns.collect(),
+            options: Some(relation.get(4)),
             indexes,
             ..Relation::default()
         });

@@ -146,8 +146,27 @@ pub struct Relation {
     /// Dead rows, counted: versions that no new transaction sees and VACUUM has not removed, marked or not; none where they were not.
     #[serde(default)]
     pub dead_rows: Option<u64>,
+    /// Its columns, in order; empty in a run of a program that did not record them.
+    #[serde(default)]
+    pub columns: Vec<Column>,
+    /// `pg_class.reloptions`, for example `fillfactor=50`; none in a run of a program that did not record them.
+    #[serde(default)]
+    pub options: Option<Vec<String>>,
     /// Its indexes.
     pub indexes: Vec<Index>,
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type, as `format_type` prints it.
+    pub type_name: String,
+    /// Its default, or what it is generated from, as `pg_get_expr` prints it.
+    pub default: Option<String>,
+    /// Whether it is generated from other columns whenever a row is written.
+    pub generated: bool,
 }
 
 /// An index.
@@ -182,5 +201,80 @@ impl Catalog {
             .iter()
             .flat_map(|relation| &relation.indexes)
             .find(|index| index.name == name)
+    }
+}
+
+impl Relation {
+    /// How full an insert may make a page, in percent; none where the options are not known.
+    #[must_use]
+    pub fn fillfactor(&self) -> Option<u64> {
+        let options = self.options.as_ref()?;
+        let mut set = options
+            .iter()
+            .filter_map(|option| option.strip_prefix("fillfactor="));
+        // PostgreSQL's default for tables.
+        Some(set.next().map_or(100, |value| value.parse().unwrap_or(100)))
+    }
+}
+
+impl Index {
+    /// Whether two rows of equal keys cannot both be in it.
+    #[must_use]
+    pub fn is_unique(&self) -> bool {
+        self.definition.starts_with("CREATE UNIQUE INDEX ")
+    }
+
+    /// The columns behind INCLUDE, as written there: in the entries, but not in the key.
+    #[must_use]
+    pub fn included(&self) -> Vec<&str> {
+        // No condition can stand in front of it, and a key of such an index that holds the word in quotes is none of a queue's.
+        let list = self
+            .definition
+            .split_once(") INCLUDE (")
+            .and_then(|(_, rest)| rest.split_once(')'));
+        list.map_or_else(Vec::new, |(columns, _)| columns.split(", ").collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_tells_what_it_includes() {
+        let index = |definition: &str| Index {
+            definition: definition.to_owned(),
+            ..Index::default()
+        };
+        let claim = index(
+            "CREATE INDEX a ON public.job USING btree (queue, lower(name)) INCLUDE (attempts, \"Kind\") WHERE (state = 'ready'::text)",
+        );
+        assert_eq!(claim.included(), ["attempts", "\"Kind\""]);
+        assert!(!claim.is_unique());
+        let key = index("CREATE UNIQUE INDEX job_pkey ON public.job USING btree (id)");
+        assert!(key.is_unique() && key.included().is_empty());
+        assert!(index("").included().is_empty());
+    }
+
+    #[test]
+    fn a_table_without_a_fillfactor_has_the_default() {
+        let relation = |options: Option<&[&str]>| Relation {
+            options: options.map(|list| list.iter().map(ToString::to_string).collect()),
+            ..Relation::default()
+        };
+        assert_eq!(relation(None).fillfactor(), None);
+        assert_eq!(relation(Some(&[])).fillfactor(), Some(100));
+        assert_eq!(
+            relation(Some(&["autovacuum_enabled=false", "fillfactor=50"])).fillfactor(),
+            Some(50)
+        );
+    }
+
+    #[test]
+    fn a_catalog_of_an_older_run_is_read() {
+        let text = r#"{"relations":[{"name":"job","pages":1,"rows":2,"indexes":[]}]}"#;
+        let catalog: Catalog = serde_json::from_str(text).unwrap();
+        let job = catalog.relation("job").unwrap();
+        assert!(job.columns.is_empty() && job.options.is_none());
     }
 }

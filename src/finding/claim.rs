@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::case::Case;
 use super::predicate::{column_name, comparisons, conjuncts, names_column};
 use super::statement_text::{LockPolicy, assigned_columns, names_advisory_lock};
-use crate::plan::{Operation, PlanNode, PlanTree, References, node_label};
+use crate::plan::{Operation, PlanNode, PlanTree, References, Relationship, node_label};
 
 /// Rows that the planner expects of `id = any(array(…))`, whatever the limit within.
 const ARRAY_ESTIMATE: f64 = 10.0;
@@ -182,7 +182,7 @@ pub fn is_limited(tree: &PlanTree<'_>, lock: usize) -> bool {
 }
 
 /// Whether an alias of a plan is a name of the statement, or that with the number PostgreSQL puts behind a name that is there twice.
-fn is_alias(alias: &str, name: &str) -> bool {
+pub(super) fn is_alias(alias: &str, name: &str) -> bool {
     let rest = alias
         .get(..name.len())
         .filter(|start| start.eq_ignore_ascii_case(name))
@@ -250,6 +250,31 @@ impl<'t, 'a> Feeds<'t, 'a> {
         self.relations(&self.reaching(node), is_named)
     }
 
+    /// The scans that are inputs of a node, those of its InitPlans, CTEs and SubPlans apart, and that go by one of these names, by that
+    /// name.
+    #[must_use]
+    pub fn inputs_named<'n>(&self, node: usize, names: &[&'n str]) -> BTreeMap<&'n str, Vec<usize>> {
+        let mut found: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut pending = vec![node];
+        while let Some(at) = pending.pop() {
+            let inputs = self.tree.children(at).filter(|child| {
+                let child = self.tree.node(*child);
+                !child.is_init_plan() && child.parent_relationship != Some(Relationship::SubPlan)
+            });
+            pending.extend(inputs);
+            let scan = self.tree.node(at);
+            let known = scan.alias.as_ref().or(scan.relation_name.as_ref());
+            let is_scan = scan.relation_name.is_some() && !scan.is_modify_table();
+            let name = known
+                .filter(|_| is_scan)
+                .and_then(|known| names.iter().find(|name| is_alias(known, name)));
+            if let Some(name) = name {
+                found.entry(name).or_default().push(at);
+            }
+        }
+        found
+    }
+
     /// All relations a node gets its rows from.
     #[must_use]
     pub fn relations_read(&self, node: usize) -> BTreeSet<&'a str> {
@@ -289,6 +314,16 @@ impl<'t, 'a> Feeds<'t, 'a> {
     /// chooses something else (whose rows to take, not which) keeps fewer rows than the node gets.
     #[must_use]
     pub fn unlocked_choice(&self, node: usize) -> Option<UnlockedChoice> {
+        self.unlocked_choice_of(node, |_| true)
+    }
+
+    /// The first such choice that is meant.
+    #[must_use]
+    pub fn unlocked_choice_of(
+        &self,
+        node: usize,
+        is_meant: impl Fn(&UnlockedChoice) -> bool,
+    ) -> Option<UnlockedChoice> {
         let all = self.reaching(node);
         let inputs: Vec<&PlanNode> = self
             .tree
@@ -312,14 +347,15 @@ impl<'t, 'a> Feeds<'t, 'a> {
             };
             // Backwards: the first scan of a relation stays.
             let chosen_by: BTreeMap<&str, usize> = below.iter().rev().filter_map(scanned).collect();
-            let mut outside = all.difference(&below).filter_map(scanned);
-            outside.find_map(|(relation, found_by)| {
+            let outside = all.difference(&below).filter_map(scanned);
+            let mut choices = outside.filter_map(|(relation, found_by)| {
                 Some(UnlockedChoice {
                     limit: *limit,
                     chosen_by: *chosen_by.get(relation)?,
                     found_by,
                 })
-            })
+            });
+            choices.find(&is_meant)
         })
     }
 }

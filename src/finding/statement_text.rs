@@ -83,6 +83,83 @@ pub fn waiting_locks(sql: &str) -> Vec<Vec<&str>> {
         .collect()
 }
 
+/// For each clause that locks rows to change them and names no tables (`of`), the names among which are those of the tables it locks: all
+/// of the FROM of its query.
+#[must_use]
+pub fn locks_without_of(sql: &str) -> Vec<Vec<&str>> {
+    let parts = parts(sql);
+    let locks = (0..parts.len()).filter_map(|at| Some((at, RowLock::at_start_of(&parts[at..])?)));
+    locks
+        .filter(|(at, lock)| {
+            let clause = parts.get(*at..at.saturating_add(lock.length));
+            lock.to_change && !clause.unwrap_or_default().iter().any(|part| part.is_word("of"))
+        })
+        .map(|(at, _)| names_in_from(&parts[..at]))
+        .collect()
+}
+
+/// The number behind the LIMIT that a locking clause follows, if it is written out and there is one such clause: `limit 10 for update`.
+#[must_use]
+pub fn literal_limit(sql: &str) -> Option<u64> {
+    let parts = parts(sql);
+    let locks = (0..parts.len()).filter(|at| RowLock::at_start_of(&parts[*at..]).is_some());
+    let [at] = locks.collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    let number = parts.get(at.checked_sub(1)?)?;
+    let is_limit = parts.get(at.checked_sub(2)?)?.is_word("limit");
+    let number = number.text.parse().ok();
+    number.filter(|_| is_limit)
+}
+
+/// The tables that the statement updates, by the name without schema, each with the columns it gives new values.
+#[must_use]
+pub fn updates(sql: &str) -> Vec<(&str, Vec<&str>)> {
+    let parts = parts(sql);
+    let starts = (0..parts.len()).filter(|at| {
+        // Neither a locking clause (`for update`, `for no key update`) nor `on conflict … do update`.
+        let before = at.checked_sub(1).and_then(|before| parts.get(before));
+        let other = ["for", "key", "do", "on", "after", "before", "or"];
+        parts[*at].is_word("update")
+            && !before.is_some_and(|before| other.iter().any(|word| before.is_word(word)))
+    });
+    starts
+        .filter_map(|at| {
+            let rest = parts.get(at + 1..)?;
+            let set = rest.iter().position(|part| part.is_word("set"))?;
+            let name = table_name(&rest[..set])?;
+            let assigned = equations_of(&rest[..end_of_query(rest)])
+                .into_iter()
+                .filter(|equation| equation.is_assignment);
+            Some((name, assigned.map(|equation| equation.column).collect()))
+        })
+        .collect()
+}
+
+/// The table that `update` is of, given what stands between that and `set`: `only public.job as j`.
+fn table_name<'a>(parts: &[Part<'a>]) -> Option<&'a str> {
+    let mut at = usize::from(parts.first()?.is_word("only"));
+    while parts.get(at + 1).is_some_and(|part| part.kind == TokenKind::Dot) {
+        at += 2;
+    }
+    let name = parts.get(at).filter(|part| part.is_name())?;
+    Some(name.text.trim_matches('"'))
+}
+
+/// Where the query ends that `parts` begin in.
+fn end_of_query(parts: &[Part<'_>]) -> usize {
+    let mut depth = 0_i64;
+    let end = parts.iter().position(|part| {
+        match part.kind {
+            TokenKind::Open => depth += 1,
+            TokenKind::Close => depth -= 1,
+            _ => (),
+        }
+        depth < 0 || part.kind == TokenKind::Semicolon
+    });
+    end.unwrap_or(parts.len())
+}
+
 /// The names in the FROM of the query that `parts` end in, without those of queries within it.
 fn names_in_from<'a>(parts: &[Part<'a>]) -> Vec<&'a str> {
     const ENDS: [&str; 7] = [
@@ -199,7 +276,10 @@ struct Equation<'a> {
 }
 
 fn equations(sql: &str) -> Vec<Equation<'_>> {
-    let parts = parts(sql);
+    equations_of(&parts(sql))
+}
+
+fn equations_of<'a>(parts: &[Part<'a>]) -> Vec<Equation<'a>> {
     let mut found = Vec::new();
     let (mut depth, mut assignments_at) = (0_i64, None);
     for (at, part) in parts.iter().enumerate() {
@@ -224,7 +304,7 @@ fn equations(sql: &str) -> Vec<Equation<'_>> {
         if part.kind == TokenKind::Open && is_assigned && assignments_at == Some(depth - 1) {
             found.extend(row_assignment(&parts[at + 1..]));
         }
-        let Some(value) = value_at(&parts, at) else {
+        let Some(value) = value_at(parts, at) else {
             continue;
         };
         let in_assignments = assignments_at == Some(depth);
@@ -280,8 +360,8 @@ fn value_at(parts: &[Part<'_>], at: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::{
-        LockPolicy, Operand, assigned_columns, assigns, compared_with, lock_policies,
-        names_advisory_lock, waiting_locks,
+        LockPolicy, Operand, assigned_columns, assigns, compared_with, literal_limit,
+        lock_policies, locks_without_of, names_advisory_lock, updates, waiting_locks,
     };
 
     const CLAIM: &str = "-- status = 'in a comment'
@@ -347,6 +427,54 @@ mod tests {
             "",
         ] {
             assert!(waiting_locks(quiet).is_empty(), "{quiet}");
+        }
+    }
+
+    #[test]
+    fn a_lock_without_of_is_of_all_that_is_joined() {
+        let joined = "select j.id from job j join setting s on s.queue = j.queue where a = 1 limit 5 for update skip locked";
+        let names = locks_without_of(joined).remove(0);
+        assert!(names.contains(&"job") && names.contains(&"setting") && !names.contains(&"a"));
+        for quiet in [
+            "select 1 from a, b for update of a skip locked",
+            "select 1 from a, b for share",
+            "",
+        ] {
+            assert!(locks_without_of(quiet).is_empty(), "{quiet}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_known_where_it_is_a_number_in_front_of_the_only_lock() {
+        assert_eq!(
+            literal_limit("select 1 from a limit 10 FOR UPDATE skip locked"),
+            Some(10)
+        );
+        for unknown in [
+            "select 1 from a limit $1 for update",
+            "select 1 from a limit 10",
+            "select 1 from a where b = 3 for update",
+            "with a as (select 1 from a limit 1 for update) select 1 from b limit 2 for update",
+            "for update",
+            "",
+        ] {
+            assert_eq!(literal_limit(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn each_table_has_the_columns_it_is_given() {
+        let sql = "with a as (update only public.\"Job\" as j set state = 'x', (b, c) = (1, 2) from (select 1 from d where e = 2) as f
+                       where j.g = 3 returning j.h),
+                   i as (select k from l for no key update)
+                   insert into m values (1) on conflict (n) do update set o = 1";
+        assert_eq!(updates(sql), [("Job", vec!["state", "b", "c"])]);
+        assert_eq!(
+            updates("update a set b = (select c from d where e = 1), f = 2; update g set h = 3"),
+            [("a", vec!["b", "f"]), ("g", vec!["h"])]
+        );
+        for none in ["select 1 from a for update", "update", "update set", ""] {
+            assert!(updates(none).is_empty(), "{none}");
         }
     }
 

@@ -5,6 +5,7 @@
 #   tests/plans/make.sh /usr/lib/postgresql/15/bin     starts a server of its own, removes it afterwards
 #   tests/plans/make.sh 'host=/tmp port=5432 user=me'  works in a new database of a running server, removes that afterwards
 #
+# Some cases leave a prepared transaction in another's way: a running server needs max_prepared_transactions above 0.
 # Needs psql on the PATH (or PSQL=...). As root the server runs as the user postgres (or PGRUNAS=...).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -33,7 +34,7 @@ if [ -d "$1" ]; then
     cd "$work"
     as_server_user "$1/initdb" -D "$work/data" -U postgres -A trust --no-sync --no-locale -E UTF8 >"$work/initdb.log" 2>&1
     as_server_user "$1/postgres" -D "$work/data" -k "$work" -c listen_addresses= -c fsync=off -c autovacuum=off \
-        -c full_page_writes=off -c max_wal_size=1GB >"$work/log" 2>&1 &
+        -c full_page_writes=off -c max_wal_size=1GB -c max_prepared_transactions=4 >"$work/log" 2>&1 &
     server=$!
     base="host=$work user=postgres"
     tries=0

@@ -19,7 +19,8 @@
 //!
 //! # Thresholds
 //! The operation is `fetch`. An UPDATE, DELETE or MERGE gets its rows from a Limit over a scan of a relation that it scans again, and
-//! nothing on the way locks rows. Quiet where an advisory lock decides who gets a row.
+//! nothing on the way locks rows. Quiet where an advisory lock decides who gets a row, and where the rows written are named by their key or
+//! are the worker's own (`locked_by = $1`): a cursor row, whoever's turn it is.
 //!
 //! # Source
 //! PostgreSQL's manual, "Read Committed Isolation Level"; measured with two sessions: both claimed the same three jobs.
@@ -28,11 +29,14 @@ use serde_json::json;
 
 use super::{Rule, page};
 use crate::finding::case::Case;
-use crate::finding::claim::{Feeds, UnlockedChoice, is_by_advisory_lock, is_lock, second_worker};
+use crate::finding::claim::{
+    Feeds, UnlockedChoice, is_alias, is_by_advisory_lock, is_lock, second_worker,
+};
+use crate::finding::own_row::is_own_row;
 use crate::finding::statement_text::LockPolicy;
 use crate::finding::wording::{evidence, rows_of};
 use crate::finding::{Finding, Severity};
-use crate::plan::{Operation, PlanTree, node_label};
+use crate::plan::{Operation, PlanNode, PlanTree, node_label};
 
 pub(super) const RULE: Rule = Rule {
     id: "fetch-without-lock",
@@ -59,9 +63,26 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
             let all = feeds.reaching(write.index);
             !all.iter().any(|index| is_lock(tree.node(*index)))
         })
-        .filter_map(|write| Some((write.index, feeds.unlocked_choice(write.index)?)))
+        .filter_map(|write| {
+            let is_meant = |choice: &UnlockedChoice| {
+                let mut scans = [choice.chosen_by, choice.found_by].into_iter();
+                is_of(write.node, tree.node(choice.found_by))
+                    && !scans.any(|scan| is_own_row(case, &tree, scan))
+            };
+            Some((write.index, feeds.unlocked_choice_of(write.index, is_meant)?))
+        })
         .map(|(write, choice)| finding(case, &tree, write, choice))
         .collect()
+}
+
+/// Whether what a node writes is what a scan reads: the same relation, or a partition of it, which goes by its alias.
+fn is_of(write: &PlanNode, scan: &PlanNode) -> bool {
+    let names = [&write.alias, &write.relation_name];
+    scan.relation_name == write.relation_name
+        || scan.alias.as_deref().is_some_and(|alias| {
+            let mut names = names.into_iter().flatten();
+            names.any(|name| is_alias(alias, name))
+        })
 }
 
 fn finding(case: &Case<'_>, tree: &PlanTree<'_>, write: usize, choice: UnlockedChoice) -> Finding {
@@ -159,6 +180,7 @@ mod tests {
                 "complete-array",
                 "modifying-cte-part-read",
                 "triggers",
+                "own-row-slice",
             ] {
                 assert_eq!(found(version, name, CLAIM), [], "pg{version}/{name}");
             }

@@ -20,7 +20,8 @@
 //! # Thresholds
 //! The operation is `fetch`, its plan locks rows, and its text has a `for update` or `for no key update` with neither `skip locked` nor
 //! `nowait`. Where the operation is not known, a warning, if a Limit stands above the lock. Quiet where an advisory lock decides who gets
-//! a row, and for a lock without a Limit of another table than a Limit of the plan chooses rows of: that is a row lock of its own. A rescue
+//! a row, and for a lock without a Limit of another table than a Limit of the plan chooses rows of: that is a row lock of its own. Quiet, too,
+//! where the rows are named by their key or are the worker's own (`locked_by = $1`): workers then take turns because they mean to. A rescue
 //! or prune that waits is left alone: one process runs it now and then.
 //!
 //! # Source
@@ -33,6 +34,7 @@ use serde_json::json;
 use super::{Rule, page};
 use crate::finding::case::Case;
 use crate::finding::claim::{Feeds, is_by_advisory_lock, is_fetch, is_limited, locks};
+use crate::finding::own_row::is_own_row;
 use crate::finding::statement_text::{lock_policies, waiting_locks};
 use crate::finding::wording::{evidence, listed, rows};
 use crate::finding::{Finding, Severity};
@@ -62,13 +64,31 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
         .iter()
         .filter_map(|names| locked_by(&tree, &feeds, names, all_wait))
         .find(|(lock, relations)| {
-            (is_known || is_limited(&tree, *lock)) && !feeds.is_of_its_own(*lock, relations)
+            (is_known || is_limited(&tree, *lock))
+                && !feeds.is_of_its_own(*lock, relations)
+                && !locks_own_rows(case, &tree, &feeds, *lock, relations)
         });
     // One finding for the statement, whatever the number of its locks.
     found
         .map(|(lock, relations)| finding(&tree, lock, &relations, is_known))
         .into_iter()
         .collect()
+}
+
+/// Whether every scan of the relations that a node locks names the rows it wants, or asks for the worker's own.
+fn locks_own_rows(
+    case: &Case<'_>,
+    tree: &PlanTree<'_>,
+    feeds: &Feeds<'_, '_>,
+    lock: usize,
+    relations: &BTreeSet<&str>,
+) -> bool {
+    let below = feeds.reaching(lock);
+    let mut scans = below.iter().filter(|index| {
+        let relation = tree.node(**index).relation_name.as_deref();
+        relation.is_some_and(|relation| relations.contains(relation))
+    });
+    !relations.is_empty() && scans.all(|scan| is_own_row(case, tree, *scan))
 }
 
 /// The node that a clause with these names became, with the relations it locks: the first over a relation of such a name. Where there is

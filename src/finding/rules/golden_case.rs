@@ -1,6 +1,6 @@
 //! Cases made of golden plans, for the rules' tests: plans of real servers with the catalog those servers had.
 
-use crate::finding::case::{Case, Catalog, Index, PlanView, Relation};
+use crate::finding::case::{Case, Catalog, Column, Index, PlanView, Relation};
 use crate::plan::{Plan, PlanMode, PlanWork, work};
 
 /// A case that owns what it looks at.
@@ -97,6 +97,41 @@ impl GoldenCase {
         self
     }
 
+    /// Adds an index.
+    pub(super) fn with_index(
+        mut self,
+        relation: &str,
+        name: &str,
+        columns: &[&str],
+        condition: Option<&str>,
+    ) -> Self {
+        let mut relations = self.catalog.relations.iter_mut();
+        if let Some(found) = relations.find(|found| found.name == relation) {
+            found.indexes.push(index(relation, name, columns, condition));
+        }
+        self
+    }
+
+    /// Adds a column that is generated from others.
+    pub(super) fn with_generated_column(mut self, relation: &str, name: &str, from: &str) -> Self {
+        let mut relations = self.catalog.relations.iter_mut();
+        if let Some(found) = relations.find(|found| found.name == relation) {
+            found.columns.push(Column {
+                name: name.to_owned(),
+                type_name: "boolean".to_owned(),
+                default: Some(from.to_owned()),
+                generated: true,
+            });
+        }
+        self
+    }
+
+    /// Lets the statement have written so many full-page images, of the size they mostly have.
+    pub(super) fn add_full_page_images(&mut self, images: u64) {
+        self.work.total.wal.fpi += images;
+        self.work.total.wal.bytes += images * 8_000;
+    }
+
     pub(super) fn case(&self) -> Case<'_> {
         let view = |plan, work| PlanView {
             plan,
@@ -143,9 +178,8 @@ fn read(text: &str) -> (Plan, PlanWork) {
     (plan, worked)
 }
 
-/// What `tests/plans/cases/base.sql` creates.
-fn catalog() -> Catalog {
-    let index = |relation: &str, name: &str, columns: &[&str], predicate: Option<&str>| Index {
+fn index(relation: &str, name: &str, columns: &[&str], predicate: Option<&str>) -> Index {
+    Index {
         name: name.to_owned(),
         relation: relation.to_owned(),
         columns: columns.iter().map(ToString::to_string).collect(),
@@ -155,40 +189,83 @@ fn catalog() -> Catalog {
         ),
         predicate: predicate.map(str::to_owned),
         pages: 300,
-    };
-    let relation = |name: &str, indexes| Relation {
+    }
+}
+
+fn key(relation: &str, column: &str) -> Index {
+    let name = format!("{relation}_pkey");
+    let mut key = index(relation, &name, &[column], None);
+    key.definition = key.definition.replace("CREATE INDEX", "CREATE UNIQUE INDEX");
+    key
+}
+
+fn relation(name: &str, indexes: Vec<Index>) -> Relation {
+    Relation {
         name: name.to_owned(),
         pages: 1_000,
         rows: 60_000,
         indexes,
         ..Relation::default()
-    };
-    let job = vec![
-        index("job", "job_pkey", &["id"], None),
-        index(
-            "job",
-            "job_ready",
-            &["queue", "priority", "run_at", "id"],
-            Some("(state = 'ready'::text)"),
-        ),
-    ];
+    }
+}
+
+/// What `tests/plans/cases/` creates.
+fn catalog() -> Catalog {
+    const ORDER: [&str; 4] = ["queue", "priority", "run_at", "id"];
+    const READY: Option<&str> = Some("(state = 'ready'::text)");
+    let job = vec![key("job", "id"), index("job", "job_ready", &ORDER, READY)];
     let task = vec![
-        index("task", "task_pkey", &["id"], None),
+        key("task", "id"),
         index("task", "task_status", &["status"], None),
         index("task", "task_run_at", &["run_at"], None),
     ];
-    let later = vec![index(
-        "later",
-        "later_claim",
-        &["priority", "run_at", "id"],
-        None,
-    )];
+    let later = index("later", "later_claim", &ORDER[1..], None);
+    let mut relations = vec![
+        relation("job", job),
+        relation("task", task),
+        relation("later", vec![later]),
+    ];
+    relations.extend(claimed());
     Catalog {
-        relations: vec![
-            relation("job", job),
-            relation("task", task),
-            relation("later", later),
-        ],
+        relations,
         ..Catalog::default()
     }
+}
+
+/// What `tests/plans/cases/claims.sql` creates besides.
+fn claimed() -> Vec<Relation> {
+    const ORDER: [&str; 4] = ["queue", "priority", "run_at", "id"];
+    const READY: Option<&str> = Some("(state = 'ready'::text)");
+    let mut mail = index("mail", "mail_ready", &ORDER, READY);
+    mail.definition += " INCLUDE (attempts, max_attempts) WHERE (state = 'ready'::text)";
+    let tail = ["queue", "priority", "public_id"];
+    let mut ticket = relation(
+        "ticket",
+        vec![
+            key("ticket", "public_id"),
+            index("ticket", "ticket_ready", &tail, READY),
+        ],
+    );
+    ticket.columns = vec![Column {
+        name: "public_id".to_owned(),
+        type_name: "uuid".to_owned(),
+        default: Some("gen_random_uuid()".to_owned()),
+        generated: false,
+    }];
+    let mut slot = relation(
+        "slot",
+        vec![
+            key("slot", "id"),
+            index("slot", "slot_order", &ORDER, None),
+        ],
+    );
+    slot.options = Some(vec!["fillfactor=100".to_owned()]);
+    vec![
+        relation("backlog", vec![index("backlog", "backlog_ready", &ORDER[..2], READY)]),
+        relation("consumer", vec![key("consumer", "queue")]),
+        relation("mail", vec![key("mail", "id"), mail]),
+        relation("setting", vec![key("setting", "queue")]),
+        slot,
+        ticket,
+    ]
 }

@@ -1,13 +1,24 @@
 //! The rules, one a file; `RULES` is the list everything else is derived from.
 
+mod dead_head;
 mod fetch_not_bounded;
 mod fetch_without_lock;
 mod fetch_without_skip_locked;
+mod future_rows_scanned;
+mod include_on_claim_index;
+mod limit_overshoot;
 mod lock_after_limit;
+mod lock_without_of;
+mod locked_head;
+mod non_hot_update;
 mod pages_per_row;
 mod partial_index_lost;
+mod random_key_tail;
 mod selective_seq_scan;
+mod skip_locked_in_subquery;
 mod sort_in_fetch;
+mod volatile_in_index_condition;
+mod wal_per_job;
 mod work_after_root;
 
 mod costly_generic_plan;
@@ -57,6 +68,19 @@ pub static RULES: &[Rule] = &[
     fetch_without_lock::RULE,
     lock_after_limit::RULE,
     fetch_without_skip_locked::RULE,
+    // Claims and the head of the queue.
+    lock_without_of::RULE,
+    skip_locked_in_subquery::RULE,
+    limit_overshoot::RULE,
+    dead_head::RULE,
+    future_rows_scanned::RULE,
+    locked_head::RULE,
+    volatile_in_index_condition::RULE,
+    random_key_tail::RULE,
+    include_on_claim_index::RULE,
+    non_hot_update::RULE,
+    wal_per_job::RULE,
+    // Symptoms, and what no cause above explains.
     pages_per_row::RULE,
     work_after_root::RULE,
     // Of several fixtures.
