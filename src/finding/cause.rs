@@ -82,6 +82,44 @@ pub static CAUSES: &[Cause] = &[
         ],
     },
     Cause {
+        rule: "dead-head",
+        symptoms: &[
+            "pages-per-row",
+            "heap-fetches",
+            "nested-loop-inner",
+            "costly-generic-plan",
+        ],
+    },
+    Cause {
+        rule: "future-rows-scanned",
+        symptoms: &[
+            "pages-per-row",
+            "heap-fetches",
+            "nested-loop-inner",
+            "costly-generic-plan",
+        ],
+    },
+    Cause {
+        rule: "locked-head",
+        symptoms: &["pages-per-row", "nested-loop-inner", "costly-generic-plan"],
+    },
+    Cause {
+        rule: "volatile-in-index-condition",
+        symptoms: &["pages-per-row", "misestimate"],
+    },
+    Cause {
+        rule: "skip-locked-in-subquery",
+        symptoms: &["limit-overshoot"],
+    },
+    Cause {
+        rule: "non-hot-update",
+        symptoms: &["wal-per-job"],
+    },
+    Cause {
+        rule: "wal-per-job",
+        symptoms: &["wal-volume"],
+    },
+    Cause {
         rule: "misestimate",
         symptoms: &["nested-loop-inner", "lossy-bitmap", "spill"],
     },
