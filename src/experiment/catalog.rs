@@ -59,7 +59,9 @@ pub async fn read(client: &Client, scope: Scope) -> Result<Catalog, Error> {
             pages: count(index.get(2)),
         });
         let indexes = indexes.collect();
-        let own = columns.iter().filter(|column| column.get::<_, u32>(0) == oid);
+        let own = columns
+            .iter()
+            .filter(|column| column.get::<_, u32>(0) == oid);
         let columns = own.map(|column| Column {
             name: column.get(1),
             type_name: column.get(2),

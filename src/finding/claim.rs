@@ -245,7 +245,11 @@ impl<'t, 'a> Feeds<'t, 'a> {
     /// The scans that are inputs of a node, those of its InitPlans, CTEs and SubPlans apart, and that go by one of these names, by that
     /// name.
     #[must_use]
-    pub fn inputs_named<'n>(&self, node: usize, names: &[&'n str]) -> BTreeMap<&'n str, Vec<usize>> {
+    pub fn inputs_named<'n>(
+        &self,
+        node: usize,
+        names: &[&'n str],
+    ) -> BTreeMap<&'n str, Vec<usize>> {
         let mut found: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         let mut pending = vec![node];
         while let Some(at) = pending.pop() {

@@ -60,7 +60,10 @@ pub fn is_own_row(case: &Case<'_>, tree: &PlanTree<'_>, scan: usize) -> bool {
         index.is_unique()
             && index.predicate.is_none()
             && !index.columns.is_empty()
-            && index.columns.iter().all(|column| given.contains(&column.as_str()))
+            && index
+                .columns
+                .iter()
+                .all(|column| given.contains(&column.as_str()))
     })
 }
 
@@ -128,12 +131,22 @@ mod tests {
         for (condition, rows, by_key, by_rows) in [
             ("(queue = 'mail'::text)", 1, true, true),
             ("(queue = $1)", 1, true, true),
-            ("((queue = 'mail'::text) AND (state = 'x'::text))", 400, true, false),
+            (
+                "((queue = 'mail'::text) AND (state = 'x'::text))",
+                400,
+                true,
+                false,
+            ),
             ("(state = 'ready'::text)", 400, false, false),
             ("(queue = next.queue)", 1, false, false),
             ("(queue = (InitPlan 1).col1)", 1, false, false),
             ("(queue > 'a'::text)", 1, false, false),
-            ("((worker_id = 7) AND (state = 'ready'::text))", 400, true, true),
+            (
+                "((worker_id = 7) AND (state = 'ready'::text))",
+                400,
+                true,
+                true,
+            ),
             ("(locked_by IS NULL)", 400, false, false),
             ("", 1, false, false),
         ] {

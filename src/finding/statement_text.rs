@@ -92,7 +92,11 @@ pub fn locks_without_of(sql: &str) -> Vec<Vec<&str>> {
     locks
         .filter(|(at, lock)| {
             let clause = parts.get(*at..at.saturating_add(lock.length));
-            lock.to_change && !clause.unwrap_or_default().iter().any(|part| part.is_word("of"))
+            lock.to_change
+                && !clause
+                    .unwrap_or_default()
+                    .iter()
+                    .any(|part| part.is_word("of"))
         })
         .map(|(at, _)| names_in_from(&parts[..at]))
         .collect()
@@ -139,7 +143,10 @@ pub fn updates(sql: &str) -> Vec<(&str, Vec<&str>)> {
 /// The table that `update` is of, given what stands between that and `set`: `only public.job as j`.
 fn table_name<'a>(parts: &[Part<'a>]) -> Option<&'a str> {
     let mut at = usize::from(parts.first()?.is_word("only"));
-    while parts.get(at + 1).is_some_and(|part| part.kind == TokenKind::Dot) {
+    while parts
+        .get(at + 1)
+        .is_some_and(|part| part.kind == TokenKind::Dot)
+    {
         at += 2;
     }
     let name = parts.get(at).filter(|part| part.is_name())?;

@@ -38,8 +38,7 @@ impl PlanNode {
     #[must_use]
     pub fn rows_received(&self) -> f64 {
         let is_input = |child: &&PlanNode| {
-            !child.is_init_plan()
-                && child.parent_relationship != Some(Relationship::SubPlan)
+            !child.is_init_plan() && child.parent_relationship != Some(Relationship::SubPlan)
         };
         let inputs = self.children.iter().filter(is_input);
         inputs.map(PlanNode::total_rows).sum()

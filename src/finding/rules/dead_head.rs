@@ -115,9 +115,9 @@ mod tests {
             let findings = super::check(&unknown.case());
             assert_eq!(findings.len(), 1, "pg{version}");
             assert!(
-                findings[0]
-                    .message
-                    .ends_with("as dead rows leave them, or rows that fail run_at <= now() in front of others"),
+                findings[0].message.ends_with(
+                    "as dead rows leave them, or rows that fail run_at <= now() in front of others"
+                ),
                 "{}",
                 findings[0].message
             );

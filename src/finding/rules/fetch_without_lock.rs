@@ -69,7 +69,10 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
                 is_of(write.node, tree.node(choice.found_by))
                     && !scans.any(|scan| is_own_row(case, &tree, scan))
             };
-            Some((write.index, feeds.unlocked_choice_of(write.index, is_meant)?))
+            Some((
+                write.index,
+                feeds.unlocked_choice_of(write.index, is_meant)?,
+            ))
         })
         .map(|(write, choice)| finding(case, &tree, write, choice))
         .collect()

@@ -99,7 +99,9 @@ impl GoldenCase {
     ) -> Self {
         let mut relations = self.catalog.relations.iter_mut();
         if let Some(found) = relations.find(|found| found.name == relation) {
-            found.indexes.push(index(relation, name, columns, condition));
+            found
+                .indexes
+                .push(index(relation, name, columns, condition));
         }
         self
     }
@@ -183,7 +185,9 @@ fn index(relation: &str, name: &str, columns: &[&str], predicate: Option<&str>) 
 fn key(relation: &str, column: &str) -> Index {
     let name = format!("{relation}_pkey");
     let mut key = index(relation, &name, &[column], None);
-    key.definition = key.definition.replace("CREATE INDEX", "CREATE UNIQUE INDEX");
+    key.definition = key
+        .definition
+        .replace("CREATE INDEX", "CREATE UNIQUE INDEX");
     key
 }
 
@@ -242,14 +246,14 @@ fn claimed() -> Vec<Relation> {
     }];
     let mut slot = relation(
         "slot",
-        vec![
-            key("slot", "id"),
-            index("slot", "slot_order", &ORDER, None),
-        ],
+        vec![key("slot", "id"), index("slot", "slot_order", &ORDER, None)],
     );
     slot.options = Some(vec!["fillfactor=100".to_owned()]);
     vec![
-        relation("backlog", vec![index("backlog", "backlog_ready", &ORDER[..2], READY)]),
+        relation(
+            "backlog",
+            vec![index("backlog", "backlog_ready", &ORDER[..2], READY)],
+        ),
         relation("consumer", vec![key("consumer", "queue")]),
         relation("mail", vec![key("mail", "id"), mail]),
         relation("setting", vec![key("setting", "queue")]),

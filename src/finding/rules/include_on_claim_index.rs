@@ -46,9 +46,7 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
     };
     let tree = PlanTree::new(view.plan);
     let feeds = Feeds::of(&tree);
-    let locked: Vec<usize> = locks(&tree)
-        .flat_map(|lock| feeds.reaching(lock))
-        .collect();
+    let locked: Vec<usize> = locks(&tree).flat_map(|lock| feeds.reaching(lock)).collect();
     let scans = accesses(&view)
         .into_iter()
         .filter(|scan| locked.contains(&scan.index) && scan.node.node_type != "Index Only Scan");

@@ -164,13 +164,23 @@ mod tests {
                 ("lock-joined", ""),
                 ("fetch-array", ALONE),
                 // A table within EXISTS is not locked.
-                ("exists-skip-locked", "update few set state = 'running' where exists (select from few c where c.id = few.id limit 1 \
-                  for update skip locked)"),
-                ("lock-after-limit-cte", "with next as materialized (select id from job limit 10), locked as materialized (select job.id \
-                  from job join next using (id) for update skip locked) update job set state = 'running' from locked"),
+                (
+                    "exists-skip-locked",
+                    "update few set state = 'running' where exists (select from few c where c.id = few.id limit 1 \
+                  for update skip locked)",
+                ),
+                (
+                    "lock-after-limit-cte",
+                    "with next as materialized (select id from job limit 10), locked as materialized (select job.id \
+                  from job join next using (id) for update skip locked) update job set state = 'running' from locked",
+                ),
             ] {
                 let golden = GoldenCase::read(version, name).statement_text(text);
-                assert_eq!(super::check(&golden.case()), [], "pg{version}/{name}: {text}");
+                assert_eq!(
+                    super::check(&golden.case()),
+                    [],
+                    "pg{version}/{name}: {text}"
+                );
             }
             let rescue = GoldenCase::read(version, "lock-joined")
                 .operation("rescue")

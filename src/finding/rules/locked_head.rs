@@ -84,9 +84,9 @@ fn tries_advisory_locks(tree: &PlanTree<'_>, feeds: &Feeds<'_, '_>, index: usize
     };
     let walks = |node: &PlanNode| node.node_type == "Recursive Union";
     // Another condition may have thrown the rows away.
-    let is_alone = conjuncts(filter)
-        .iter()
-        .all(|part| names_advisory_lock(part) || comparisons(part).iter().any(|part| part.is_equality()));
+    let is_alone = conjuncts(filter).iter().all(|part| {
+        names_advisory_lock(part) || comparisons(part).iter().any(|part| part.is_equality())
+    });
     (is_alone && names_advisory_lock(filter))
         || (node.node_type == "CTE Scan"
             && feeds

@@ -69,10 +69,21 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
                 .filter(|(table, _)| table.eq_ignore_ascii_case(name))
                 .collect();
             // Of two updates of one table it is not known which one this node is.
-            let [(_, columns)] = of_it[..] else { return None };
+            let [(_, columns)] = of_it[..] else {
+                return None;
+            };
             let changed = changed(relation, columns);
             let held = by_index(&view, position.node, relation, &changed);
-            held.or_else(|| no_room(case, &view, position.node, position.index, relation, &changed))
+            held.or_else(|| {
+                no_room(
+                    case,
+                    &view,
+                    position.node,
+                    position.index,
+                    relation,
+                    &changed,
+                )
+            })
         })
         .collect()
 }
@@ -225,7 +236,10 @@ fn no_room(
         node: Some(node_label(node)),
         evidence: evidence([
             ("relation", json!(relation.name)),
-            ("wal_records_per_row", json!((records * 10.0).round() / 10.0)),
+            (
+                "wal_records_per_row",
+                json!((records * 10.0).round() / 10.0),
+            ),
             ("fillfactor", json!(fillfactor)),
             ("indexes", json!(relation.indexes.len())),
         ]),
@@ -272,7 +286,12 @@ mod tests {
     #[test]
     fn an_index_on_what_each_claim_changes_is_named() {
         for version in VERSIONS {
-            let alone = GoldenCase::read(version, "no-room").with_index("slot", "slot_updated", &["updated_at"], None);
+            let alone = GoldenCase::read(version, "no-room").with_index(
+                "slot",
+                "slot_updated",
+                &["updated_at"],
+                None,
+            );
             let findings = found(alone);
             assert_eq!(findings.len(), 1, "pg{version}");
             assert_eq!(findings[0].severity, Severity::Warning);
@@ -317,7 +336,9 @@ mod tests {
             .with_index("slot", "slot_open", &["is_open"], None);
         let findings = found(golden);
         assert!(
-            findings[0].message.starts_with("changes what slot_open (is_open) holds"),
+            findings[0]
+                .message
+                .starts_with("changes what slot_open (is_open) holds"),
             "{findings:?}"
         );
     }

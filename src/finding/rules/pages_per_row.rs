@@ -95,7 +95,9 @@ fn sparse(scan: &CostlyScan<'_>, dead: Option<u64>) -> (String, String) {
         .filter(|dead| *dead > 0)
         .map_or(String::new(), |dead| format!(", {} dead", count(dead)));
     let help = match scan.access.index_names.first() {
-        Some(index) => format!("reindex index concurrently {index}, and vacuum {relation} more often than it grows"),
+        Some(index) => format!(
+            "reindex index concurrently {index}, and vacuum {relation} more often than it grows"
+        ),
         None => format!(
             "vacuum {relation} more often; pages that are already there go with vacuum (full) or cluster, which lock it, or by a copy \
              of it"
@@ -160,9 +162,9 @@ mod tests {
         let findings = super::check(&golden.case());
         assert_eq!(findings.len(), 1);
         assert!(
-            findings[0].message.ends_with(
-                "its pages hold few rows, as mass deletes and updates leave them"
-            ),
+            findings[0]
+                .message
+                .ends_with("its pages hold few rows, as mass deletes and updates leave them"),
             "{findings:?}"
         );
         assert!(

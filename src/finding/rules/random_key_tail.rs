@@ -72,7 +72,9 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
         // The same column of several partitions is told once.
         let is_new = |finding: &Finding| {
             let known = findings.iter().map(|known| &known.evidence["column"]);
-            !known.into_iter().any(|known| *known == finding.evidence["column"])
+            !known
+                .into_iter()
+                .any(|known| *known == finding.evidence["column"])
         };
         findings.extend(found.filter(is_new));
     }
@@ -147,11 +149,12 @@ fn is_random(column: &Column) -> bool {
         .map(|part| part.text.to_ascii_lowercase())
         .collect();
     let calls_one_of = |names: &[&str]| calls.iter().any(|call| names.contains(&call.as_str()));
-    let is_ordered = calls.iter().any(|call| call.contains("v7") || call.contains("ulid"));
+    let is_ordered = calls
+        .iter()
+        .any(|call| call.contains("v7") || call.contains("ulid"));
     let is_made_at_random = calls_one_of(&["random", "md5", "sha256", "gen_random_bytes"]);
     !is_ordered
-        && (is_made_at_random
-            || calls_one_of(&["gen_random_uuid", "uuid_generate_v4", "uuidv4"]))
+        && (is_made_at_random || calls_one_of(&["gen_random_uuid", "uuid_generate_v4", "uuidv4"]))
 }
 
 fn finding(scan: &Access<'_>, column: &Column, message: String) -> Finding {

@@ -120,9 +120,9 @@ mod tests {
             assert_eq!(findings[0].severity, Severity::Warning, "{findings:?}");
             let message = &findings[0].message;
             assert!(
-                message.starts_with(
-                    "run_at <= clock_timestamp() can be no condition of later_claim"
-                ) && message.contains(": it threw away 30,000 rows in "),
+                message
+                    .starts_with("run_at <= clock_timestamp() can be no condition of later_claim")
+                    && message.contains(": it threw away 30,000 rows in "),
                 "{message}"
             );
             assert!(findings[0].help.contains("run_at <= now()"));

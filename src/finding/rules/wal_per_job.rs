@@ -82,8 +82,15 @@ fn written(view: &PlanView<'_>, tree: &PlanTree<'_>) -> f64 {
 }
 
 fn too_much(view: &PlanView<'_>, tree: &PlanTree<'_>, written: f64, bytes: f64) -> Finding {
-    let own = |index: usize| view.work.nodes.get(index).map_or(Wal::default(), |work| work.wal);
-    let most = (0..tree.len()).max_by_key(|index| own(*index).bytes).unwrap_or(0);
+    let own = |index: usize| {
+        view.work
+            .nodes
+            .get(index)
+            .map_or(Wal::default(), |work| work.wal)
+    };
+    let most = (0..tree.len())
+        .max_by_key(|index| own(*index).bytes)
+        .unwrap_or(0);
     let (node, wal) = (tree.node(most), own(most));
     let images = wal.fpi.saturating_mul(IMAGE_BYTES);
     let size = wal.bytes.saturating_sub(images) / wal.records.max(1);
@@ -105,7 +112,8 @@ fn too_much(view: &PlanView<'_>, tree: &PlanTree<'_>, written: f64, bytes: f64) 
             rows(wal.records as f64 / node.rows_written().max(1.0))
         )
     } else {
-        "it locks more rows than it returns: lock none but those that are claimed, below the limit".to_owned()
+        "it locks more rows than it returns: lock none but those that are claimed, below the limit"
+            .to_owned()
     };
     Finding {
         rule: RULE.id.to_owned(),
