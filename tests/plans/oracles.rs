@@ -379,3 +379,27 @@ fn rows_are_those_returned_else_those_written() {
         6
     );
 }
+
+#[test]
+fn an_append_that_prunes_by_an_init_plan_runs_it() {
+    let scan = |index: &str, time_ms, loops, pages| {
+        let keys = format!(
+            r#""Node Type": "Index Scan", "Parent Relationship": "Member", "Index Name": "{index}", "Index Cond": "(id = $0)""#
+        );
+        node(&keys, time_ms, loops, pages, vec![])
+    };
+    let init_plan = r#""Node Type": "Aggregate", "Parent Relationship": "InitPlan", "Subplan Name": "InitPlan 1 (returns $0)""#;
+    let append = r#""Node Type": "Append", "Parent Relationship": "Outer""#;
+    let partitions = vec![scan("part_1", 0.0, 0, 0), scan("part_2", 0.5, 1, 5)];
+    let root = node(
+        r#""Node Type": "Limit""#,
+        1.7,
+        1,
+        105,
+        vec![
+            node(init_plan, 1.0, 1, 100, vec![]),
+            node(append, 1.6, 1, 105, partitions),
+        ],
+    );
+    check(&root, &[(0.1, 0), (1.0, 100), (0.1, 0), (0.0, 0), (0.5, 5)]);
+}

@@ -128,13 +128,28 @@ impl<'a> Dealer<'a> {
             };
             let askers = self.references.askers(position.index);
             let asker = match askers.first() {
-                Some(first) => askers.iter().copied().find(has_room).unwrap_or(*first),
+                Some(first) => {
+                    let named = askers.iter().copied().find(has_room);
+                    named
+                        .or_else(|| self.pruner(askers).filter(has_room))
+                        .unwrap_or(*first)
+                }
                 None => self.unnamed_asker(position.index, owner, has_room),
             };
             spent[asker].0 += time;
             spent[asker].1 += pages;
             self.init_plans[asker].push(position.index);
         }
+    }
+
+    /// The Append that chooses its partitions by an InitPlan as it begins, before any of the scans that name it runs.
+    fn pruner(&self, askers: &[usize]) -> Option<usize> {
+        let is_append = |index: &usize| {
+            let kind = self.tree.node(*index).node_type.as_str();
+            matches!(kind, "Append" | "Merge Append")
+        };
+        let mut above = askers.iter().flat_map(|asker| self.tree.ancestors(*asker));
+        above.find(is_append)
     }
 
     fn unnamed_asker(
