@@ -3,6 +3,7 @@
 mod arbitrary;
 mod golden;
 mod oracles;
+mod text;
 
 use std::path::{Path, PathBuf};
 
