@@ -128,7 +128,9 @@ impl<'p> Finder<'p> {
         };
         match (self.read_json_text(&text, number, extent.last_bytes.is_some()), extent.last_bytes) {
             (_, Some(bytes)) => {
-                lines[at + last].skip(bytes);
+                let rest = lines[at + last].text().get(bytes..).unwrap_or_default();
+                let separators = rest.len() - rest.trim_start_matches([' ', ',', ';', '\t']).len();
+                lines[at + last].skip(bytes.saturating_add(separators));
                 at + last
             }
             (true, None) => at + extent.lines,
@@ -346,7 +348,8 @@ impl JsonExtent {
 fn is_followed_by_arrow(lines: &[Line<'_>], at: usize) -> bool {
     let mut behind = lines[at + 1..].iter().map_while(Line::text_within);
     let next = behind.find(|line| !line.trim().is_empty() && !line.contains(": "));
-    next.is_some_and(|line| line.trim_start().starts_with("->"))
+    let node = next.and_then(|line| line.trim_start().strip_prefix("->"));
+    node.is_some_and(text::may_begin_plan)
 }
 
 /// `- Plan:` with the plan's first key in the next line, or `Plan:` alone, as auto_explain prints it.

@@ -26,32 +26,38 @@ pub fn extent<'a>(lines: impl IntoIterator<Item = &'a str>) -> Extent {
     let mut open = Openness::default();
     open.read(first.trim());
     let mut taken = 1;
+    // Behind the line whose quotes or brackets are open.
+    let mut closed = 1;
     for (index, line) in lines {
         let text = line.trim();
         if text.is_empty() {
             continue;
         }
-        let quoted = open.is_quoted();
-        let is_new = begins(text, quoted);
+        let is_new = begins(text, open.is_quoted());
+        let is_open = open.is_open() && !is_new;
         let is_next_plan = begins_plan(line) && column(line) <= root;
-        let goes_on = if open.is_open() && !is_new {
-            true
-        } else {
-            belongs(text, column(line) > root, index > taken)
-        };
-        if is_next_plan || !goes_on {
+        if is_next_plan || begins_other_format(text) || !is_open && !belongs(text, column(line) > root, index > taken) {
             break;
         }
-        if is_new || !open.is_open() {
+        if !is_open {
             open = Openness::default();
+            closed = index + 1;
         }
         open.read(text);
         taken = index + 1;
     }
+    // A quote that nothing closes has taken in what is not its own.
+    let is_cut = open.is_open();
     Extent {
-        lines: taken,
-        is_cut: open.is_open(),
+        lines: if is_cut { closed } else { taken },
+        is_cut,
     }
+}
+
+/// Whether a line is of a plan in another format: the plan before it has lost its end.
+fn begins_other_format(text: &str) -> bool {
+    let beginnings = ["\"Plan\":", "\"Node Type\":", "{\"Plan\":", "[{\"Plan\":", "<explain", "- Plan:"];
+    beginnings.iter().any(|begin| text.starts_with(begin))
 }
 
 /// Whether a line is one of a plan, by what it says, whether it is indented further than the topmost node, and whether blank lines are
@@ -82,6 +88,8 @@ mod tests {
             ("  Filter: (a = 'x\n\ny')\nthe end", 4, false),
             ("  Filter: (a = 'x", 2, true),
             ("Seq Scan on u  (cost=0.00..1.00 rows=1 width=4)", 1, false),
+            ("  Filter: (a = 'x\nand more\nand more", 2, true),
+            ("  Filter: (a = 'x\n[\n{\n\"Plan\": 'y')", 2, true),
             ("(1 row)", 1, false),
             ("[{\"Plan\": {", 1, false),
         ] {

@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn brackets_close_outside_strings() {
         let read = |text: &str| Brackets::default().read(text.as_bytes());
-        assert_eq!(read("{\"a\": \"}\\\"}\"} rest"), Reached::End(14));
+        assert_eq!(read("{\"a\": \"}\\\"}\"} rest"), Reached::End(13));
         assert_eq!(read("[{\"a\": 1}"), Reached::Open);
         assert_eq!(read("[}"), Reached::Mismatch);
     }

@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn every_frame_leaves_the_rows() {
         for text in [
-            "   QUERY PLAN   \n----------------\n [             +\n   {           +\n \n(1 row)\n",
+            "   QUERY PLAN   \n----------------\n [             +\n   {           +\n(1 row)\n",
             "+----------------+\n|   QUERY PLAN   |\n+----------------+\n| [             +|\n|   {            |\n+----------------+\n(1 row)\n",
             "┌────────────────┐\n│   QUERY PLAN   │\n├────────────────┤\n│ [             ↵│\n│   {            │\n└────────────────┘\n(1 Zeile)\n",
             "-[ RECORD 1 ]--\nQUERY PLAN | [  +\n           |   {\n",
