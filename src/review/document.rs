@@ -120,13 +120,23 @@ impl<'p> Finder<'p> {
             let has_marks = table::has_mark(lines[0].text());
             let texts = lines.iter().enumerate().map(|(index, line)| {
                 let whole = line.text();
-                let text = extent.last_bytes.filter(|_| index == last).and_then(|bytes| whole.get(..bytes));
+                let text = extent
+                    .last_bytes
+                    .filter(|_| index == last)
+                    .and_then(|bytes| whole.get(..bytes));
                 let text = text.unwrap_or(whole);
-                if has_marks { table::without_mark(text) } else { text }
+                if has_marks {
+                    table::without_mark(text)
+                } else {
+                    text
+                }
             });
             texts.collect::<Vec<_>>().join("\n")
         };
-        match (self.read_json_text(&text, number, extent.last_bytes.is_some()), extent.last_bytes) {
+        match (
+            self.read_json_text(&text, number, extent.last_bytes.is_some()),
+            extent.last_bytes,
+        ) {
             (_, Some(bytes)) => {
                 let rest = lines[at + last].text().get(bytes..).unwrap_or_default();
                 let separators = rest.len() - rest.trim_start_matches([' ', ',', ';', '\t']).len();
@@ -152,7 +162,8 @@ impl<'p> Finder<'p> {
             let Some(text) = line.text_within() else {
                 return JsonExtent::half(next.unwrap_or(index) - at);
             };
-            if index > at && next.is_none() && text::column(text) <= first && json::may_begin(text) {
+            if index > at && next.is_none() && text::column(text) <= first && json::may_begin(text)
+            {
                 next = Some(index);
                 if self.patience == 0 {
                     break;
@@ -219,7 +230,11 @@ impl<'p> Finder<'p> {
 
     fn add_json(&mut self, plans: Vec<Plan>, text: &str, number: u64, statement: Option<String>) {
         // A single plan begins where the document does.
-        let beginnings = if plans.len() > 1 { json::beginnings(text) } else { Vec::new() };
+        let beginnings = if plans.len() > 1 {
+            json::beginnings(text)
+        } else {
+            Vec::new()
+        };
         let mut behind = 0;
         let leading = text.len() - text.trim_start().len();
         let mut line = number;
@@ -237,7 +252,11 @@ impl<'p> Finder<'p> {
         let texts = lines[at..].iter().map_while(Line::text_within);
         let extent = text::extent(texts);
         let end = at + extent.lines;
-        let begin = self.preamble.take().filter(|begin| *begin < at).unwrap_or(at);
+        let begin = self
+            .preamble
+            .take()
+            .filter(|begin| *begin < at)
+            .unwrap_or(at);
         let texts: Vec<&str> = lines[begin..end].iter().map(Line::text).collect();
         let number = lines[at].number;
         match text::parse(&texts.join("\n")) {
@@ -259,25 +278,35 @@ impl<'p> Finder<'p> {
     }
 
     fn read_xml(&mut self, lines: &[Line<'_>], at: usize) -> usize {
-        let rest = lines[at..].iter().map_while(Line::text_within);
-        let until_end = rest.clone().position(|line| line.contains("</explain>"));
-        let count = until_end.map_or_else(|| rest.count(), |last| last + 1);
+        let count = xml_lines(&lines[at..]);
         let text = unmarked(&lines[at..at + count]);
         self.add_converted(xml::to_json(&text), lines[at].number, "XML");
         at + count
     }
 
     fn read_yaml(&mut self, lines: &[Line<'_>], at: usize) -> usize {
-        let begin = self.preamble.take().filter(|begin| *begin < at).unwrap_or(at);
+        let begin = self
+            .preamble
+            .take()
+            .filter(|begin| *begin < at)
+            .unwrap_or(at);
         let first = text::column(lines[begin].text());
         let in_list = lines[begin].text().trim_start().starts_with("- ");
         let goes_on = |line: &Line<'_>| {
             let text = table::without_mark(line.text());
             let column = text::column(text);
-            let is_key = text.split(": ").next().is_some_and(|key| key.len() < text.len() || key.ends_with(':'));
-            !line.is_boundary() && !text.trim().is_empty() && (column > first || !in_list && column == first && is_key)
+            let is_key = text
+                .split(": ")
+                .next()
+                .is_some_and(|key| key.len() < text.len() || key.ends_with(':'));
+            !line.is_boundary()
+                && !text.trim().is_empty()
+                && (column > first || !in_list && column == first && is_key)
         };
-        let count = lines[at + 1..].iter().take_while(|line| goes_on(line)).count();
+        let count = lines[at + 1..]
+            .iter()
+            .take_while(|line| goes_on(line))
+            .count();
         let end = at + 1 + count;
         let text = unmarked(&lines[begin..end]);
         self.add_converted(yaml::to_json(&text), lines[at].number, "YAML");
@@ -352,15 +381,45 @@ fn is_followed_by_arrow(lines: &[Line<'_>], at: usize) -> bool {
     node.is_some_and(text::may_begin_plan)
 }
 
+/// How many lines the XML takes that begins in the first of these. If its end is missing, what begins next is not its own.
+fn xml_lines(lines: &[Line<'_>]) -> usize {
+    let texts = || lines.iter().map_while(Line::text_within);
+    let begins_other = |line: &str| {
+        line.trim_start().starts_with("<explain") || json::may_begin(line) || begins_plan(line)
+    };
+    let end = texts().position(|line| line.contains("</explain>"));
+    let other = texts()
+        .skip(1)
+        .position(begins_other)
+        .map(|lines| lines + 1);
+    let explains_again = |until: usize| {
+        texts()
+            .take(until)
+            .skip(1)
+            .any(|line| line.trim_start().starts_with("<explain"))
+    };
+    match (end, other) {
+        (Some(end), _) if !explains_again(end) => end + 1,
+        (_, Some(other)) => other,
+        _ => texts().count(),
+    }
+}
+
 /// `- Plan:` with the plan's first key in the next line, or `Plan:` alone, as auto_explain prints it.
 fn begins_yaml(lines: &[Line<'_>], at: usize) -> bool {
     let line = table::without_mark(lines[at].text()).trim();
-    let next = lines.get(at + 1).map(|line| line.text().trim()).unwrap_or_default();
+    let next = lines
+        .get(at + 1)
+        .map(|line| line.text().trim())
+        .unwrap_or_default();
     matches!(line, "- Plan:" | "Plan:") && next.starts_with("Node Type:")
 }
 
 fn unmarked(lines: &[Line<'_>]) -> String {
-    let lines: Vec<&str> = lines.iter().map(|line| table::without_mark(line.text())).collect();
+    let lines: Vec<&str> = lines
+        .iter()
+        .map(|line| table::without_mark(line.text()))
+        .collect();
     lines.join("\n")
 }
 

@@ -149,7 +149,9 @@ fn read_task(task: Task) -> Part {
         Task::File { path, is_named } => {
             let shown = path.display().to_string();
             match File::open(&path) {
-                Ok(file) => read_stream(shown, Box::new(file), is_named || walk::is_expected(&path)),
+                Ok(file) => {
+                    read_stream(shown, Box::new(file), is_named || walk::is_expected(&path))
+                }
                 Err(error) => {
                     let problem = problem(&shown, unreadable(&error));
                     Part::Document(Vec::new(), vec![problem])
@@ -180,7 +182,8 @@ const NO_PLAN: &str = "no plan found: expected the output of explain in any form
                        make one with explain (analyze, buffers, format json)";
 
 /// The same of a file that holds no text.
-const NO_TEXT: &str = "the file holds no text and no plan: name the output of explain, plain or gzip";
+const NO_TEXT: &str =
+    "the file holds no text and no plan: name the output of explain, plain or gzip";
 
 fn has_no_plan(problem: &Problem) -> bool {
     [NO_PLAN, NO_TEXT].contains(&problem.message.as_str())

@@ -85,9 +85,10 @@ impl RecordedRun {
         let result = self.run.results.get(plan.result)?;
         let in_mode = |mode| {
             let of_mode = |other: &&RecordedPlan| {
-                self.run.results.get(other.result).is_some_and(|other| {
-                    other.plan_mode == mode && names(other) == names(result)
-                })
+                self.run
+                    .results
+                    .get(other.result)
+                    .is_some_and(|other| other.plan_mode == mode && names(other) == names(result))
             };
             self.plans.iter().find(of_mode).map(RecordedPlan::view)
         };
@@ -173,7 +174,8 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("to-analyse/sample");
         let entries = std::fs::read_dir(folder).unwrap();
         let mut runs = entries.map(|entry| entry.unwrap().path());
-        runs.find(|path| path.join(store::RUN_FILE).is_file()).unwrap()
+        runs.find(|path| path.join(store::RUN_FILE).is_file())
+            .unwrap()
     }
 
     #[test]
@@ -186,8 +188,14 @@ mod tests {
             let result = &run.run.results[plan.result];
             let case = run.case(index).unwrap();
             assert_eq!(case.judged().unwrap().plan, &plan.found.plan);
-            assert_eq!((case.queue, case.variant), (result.queue.as_str(), result.variant.as_str()));
-            assert_eq!(crate::plan::PlanShape::of(&plan.found.plan).id(), result.shape);
+            assert_eq!(
+                (case.queue, case.variant),
+                (result.queue.as_str(), result.variant.as_str())
+            );
+            assert_eq!(
+                crate::plan::PlanShape::of(&plan.found.plan).id(),
+                result.shape
+            );
             assert!(!case.statement_text.is_empty() && !case.catalog.relations.is_empty());
         }
         assert!(run.case(run.plans.len()).is_none());
@@ -201,7 +209,11 @@ mod tests {
         run.results[0].dump = "../../README.md".to_owned();
         run.results[1].dump = "plans/lost.json".to_owned();
         let read = RecordedRun::read(run, &folder);
-        let messages: Vec<&str> = read.problems.iter().map(|problem| problem.message.as_str()).collect();
+        let messages: Vec<&str> = read
+            .problems
+            .iter()
+            .map(|problem| problem.message.as_str())
+            .collect();
         assert!(messages[0].contains("not in its folder"), "{messages:?}");
         assert!(messages[1].contains("cannot be read"), "{messages:?}");
         assert!(read.plans.is_empty());

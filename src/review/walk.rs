@@ -8,12 +8,15 @@ use crate::run::store::{self, AnyRun, RUN_FILE, StoreError};
 
 /// Endings of files that plans are kept in; others are read if their beginning shows one.
 const ENDINGS: [&str; 16] = [
-    "csv", "eml", "explain", "gz", "json", "log", "markdown", "md", "out", "plan", "sql", "text", "txt", "xml", "yaml", "yml",
+    "csv", "eml", "explain", "gz", "json", "log", "markdown", "md", "out", "plan", "sql", "text",
+    "txt", "xml", "yaml", "yml",
 ];
 
 /// Whether a file found in a folder is read whatever it begins with.
 pub(super) fn is_expected(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    let ending = path
+        .extension()
+        .map(|ending| ending.to_string_lossy().to_ascii_lowercase());
     ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }
 
@@ -51,9 +54,9 @@ fn run_task(folder: &Path, file: &Path) -> Option<Task> {
     match store::read_any(file) {
         Ok(AnyRun::Plans(run)) => Some(Task::Run(Box::new(run), folder.to_owned())),
         Ok(AnyRun::Throughput(_)) => None,
-        Err(error @ (StoreError::Version { .. } | StoreError::Read { .. })) => {
-            Some(Task::Failed(problem(&file.display().to_string(), error.to_string())))
-        }
+        Err(error @ (StoreError::Version { .. } | StoreError::Read { .. })) => Some(Task::Failed(
+            problem(&file.display().to_string(), error.to_string()),
+        )),
         Err(_) => None,
     }
 }

@@ -78,7 +78,11 @@ fn text_and_json_agree_in_what_the_nodes_say() {
             assert_eq!(text.triggers.len(), json.triggers.len());
             for (one, other) in text.triggers.iter().zip(&json.triggers) {
                 let relation = |trigger: &pgq_analyze::plan::Trigger| {
-                    (trigger.relation.clone(), trigger.calls, trigger.constraint_name.clone())
+                    (
+                        trigger.relation.clone(),
+                        trigger.calls,
+                        trigger.constraint_name.clone(),
+                    )
                 };
                 assert_eq!(relation(one), relation(other), "pg{version}/{name}");
             }
@@ -104,7 +108,10 @@ fn what_repeats(node: &PlanNode) -> String {
     let rows = node.actual.map(|actual| (actual.rows, actual.loops));
     // Workers share their work as they happen to run.
     let rows = rows.filter(|_| node.workers.is_empty() && !node.parallel_aware);
-    let sort = node.sort.as_ref().map(|sort| (&sort.keys, &sort.presorted_keys, &sort.method));
+    let sort = node
+        .sort
+        .as_ref()
+        .map(|sort| (&sort.keys, &sort.presorted_keys, &sort.method));
     format!(
         "{rows:?} {:?} {sort:?} {:?} {:?} {:?} {:?} {:?}",
         node.conditions,
@@ -151,5 +158,8 @@ fn text_and_json_agree_in_pages() {
             compared += 1;
         }
     }
-    assert!(compared >= 200 && equal * 4 >= compared * 3, "{equal} of {compared} equal");
+    assert!(
+        compared >= 200 && equal * 4 >= compared * 3,
+        "{equal} of {compared} equal"
+    );
 }

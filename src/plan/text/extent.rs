@@ -36,7 +36,10 @@ pub fn extent<'a>(lines: impl IntoIterator<Item = &'a str>) -> Extent {
         let is_new = begins(text, open.is_quoted());
         let is_open = open.is_open() && !is_new;
         let is_next_plan = begins_plan(line) && column(line) <= root;
-        if is_next_plan || begins_other_format(text) || !is_open && !belongs(text, column(line) > root, index > taken) {
+        if is_next_plan
+            || begins_other_format(text)
+            || !is_open && !belongs(text, column(line) > root, index > taken)
+        {
             break;
         }
         if !is_open {
@@ -56,7 +59,14 @@ pub fn extent<'a>(lines: impl IntoIterator<Item = &'a str>) -> Extent {
 
 /// Whether a line is of a plan in another format: the plan before it has lost its end.
 fn begins_other_format(text: &str) -> bool {
-    let beginnings = ["\"Plan\":", "\"Node Type\":", "{\"Plan\":", "[{\"Plan\":", "<explain", "- Plan:"];
+    let beginnings = [
+        "\"Plan\":",
+        "\"Node Type\":",
+        "{\"Plan\":",
+        "[{\"Plan\":",
+        "<explain",
+        "- Plan:",
+    ];
     beginnings.iter().any(|begin| text.starts_with(begin))
 }
 
@@ -81,7 +91,11 @@ mod tests {
         let root = "Seq Scan on t  (cost=0.00..1.00 rows=1 width=4)";
         for (rest, lines, is_cut) in [
             ("", 1, false),
-            ("  Filter: (a = 1)\nPlanning Time: 1.000 ms\n\nExecution Time: 2.000 ms\nTime: 3 ms", 5, false),
+            (
+                "  Filter: (a = 1)\nPlanning Time: 1.000 ms\n\nExecution Time: 2.000 ms\nTime: 3 ms",
+                5,
+                false,
+            ),
             ("  Filter: (a = 1)\n\nThat was slow: why", 2, false),
             ("\n  Filter: (a = 1)\n\n  Buffers: shared hit=1\n", 5, false),
             ("  Filter: ((a = 1) AND\n(b = 2))\nthe end", 3, false),

@@ -62,7 +62,11 @@ pub(super) fn may_begin(text: &str) -> bool {
     let Some(inner) = text.strip_prefix(['[', '{']).map(str::trim_start) else {
         return false;
     };
-    let next = if text.starts_with('[') { ['{', '"'] } else { ['"', '"'] };
+    let next = if text.starts_with('[') {
+        ['{', '"']
+    } else {
+        ['"', '"']
+    };
     inner.is_empty() || inner.starts_with(next) || super::table::without_mark(text).len() == 1
 }
 
@@ -120,10 +124,25 @@ mod tests {
 
     #[test]
     fn a_document_begins_with_a_bracket_and_what_may_follow() {
-        for text in ["[", "{", "[{\"Plan\"", "  { \"Plan\": {", "[       +", "[ \"Utility Statement\"]"] {
+        for text in [
+            "[",
+            "{",
+            "[{\"Plan\"",
+            "  { \"Plan\": {",
+            "[       +",
+            "[ \"Utility Statement\"]",
+        ] {
             assert!(may_begin(text), "{text}");
         }
-        for text in ["[link](to)", "{code}", "[ RECORD 1 ]", "", "x [", "{1}", "- ["] {
+        for text in [
+            "[link](to)",
+            "{code}",
+            "[ RECORD 1 ]",
+            "",
+            "x [",
+            "{1}",
+            "- [",
+        ] {
             assert!(!may_begin(text), "{text}");
         }
     }
@@ -132,7 +151,10 @@ mod tests {
     fn half_a_document_is_cut_behind_what_is_complete() {
         for (half, expected) in [
             ("[{\"a\": 1, \"b\": [1, 2", Some("[{\"a\": 1, \"b\": [1]}]")),
-            ("[{\"a\": \"é, ü\", \"b\": {\"c\": 1}, \"d", Some("[{\"a\": \"é, ü\", \"b\": {\"c\": 1}}]")),
+            (
+                "[{\"a\": \"é, ü\", \"b\": {\"c\": 1}, \"d",
+                Some("[{\"a\": \"é, ü\", \"b\": {\"c\": 1}}]"),
+            ),
             ("[{\"a\": 1}, {\"b", Some("[{\"a\": 1}]")),
             ("{\"a\": 1} x", Some("{\"a\": 1}")),
             ("[{\"a\": ", None),

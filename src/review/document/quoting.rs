@@ -47,6 +47,16 @@ mod tests {
             .map(|line| line.text_within().map(str::to_owned))
             .collect();
         let text = |text: &str| Some(text.to_owned());
-        assert_eq!(read, [text("a"), text("  b"), text(""), text(" ->  c"), None, text("d")]);
+        assert_eq!(
+            read,
+            [
+                text("a"),
+                text("  b"),
+                text(""),
+                text(" ->  c"),
+                None,
+                text("d")
+            ]
+        );
     }
 }

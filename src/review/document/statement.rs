@@ -4,7 +4,8 @@ use crate::sql::token::{Token, TokenKind, tokens};
 
 /// Words that statements begin with that EXPLAIN takes.
 const BEGINNINGS: [&str; 12] = [
-    "create", "declare", "delete", "execute", "insert", "merge", "refresh", "select", "table", "update", "values", "with",
+    "create", "declare", "delete", "execute", "insert", "merge", "refresh", "select", "table",
+    "update", "values", "with",
 ];
 
 /// What may be behind `explain` without brackets.
@@ -53,18 +54,24 @@ impl Explained {
 
 /// What is explained in `explain (analyze, buffers) select 1; …`; none where this is no such statement.
 fn explained(text: &str) -> Option<&str> {
-    let mut tokens = tokens(text).filter(|token| !token.kind.is_trivia()).peekable();
+    let mut tokens = tokens(text)
+        .filter(|token| !token.kind.is_trivia())
+        .peekable();
     let is_word = |token: &Token, words: &[&str]| {
         let word = &text[token.span.clone()];
         token.kind == TokenKind::Word && words.iter().any(|known| word.eq_ignore_ascii_case(known))
     };
     tokens.next().filter(|first| is_word(first, &["explain"]))?;
-    let in_brackets = tokens.peek().is_some_and(|token| token.kind == TokenKind::Open);
+    let in_brackets = tokens
+        .peek()
+        .is_some_and(|token| token.kind == TokenKind::Open);
     if in_brackets {
         // Options, unless the statement itself begins with a bracket.
         let option = tokens.clone().nth(1)?;
         if !is_word(&option, &BEGINNINGS) && option.kind == TokenKind::Word {
-            tokens.by_ref().find(|token| token.kind == TokenKind::Close)?;
+            tokens
+                .by_ref()
+                .find(|token| token.kind == TokenKind::Close)?;
         }
     }
     while tokens.next_if(|token| is_word(token, &OPTIONS)).is_some() {}
@@ -87,7 +94,9 @@ fn without_prompt(line: &str) -> &str {
     let name = prompt.trim_end_matches(['=', '-', '*', '(', '\'', '"', '!', '^', '$', '?']);
     let is_prompt = !name.is_empty() && name.len() < prompt.len() && name.chars().all(is_name);
     match rest.get(1..) {
-        Some(rest) if is_prompt && (rest.is_empty() || rest.starts_with(' ')) => rest.get(1..).unwrap_or_default(),
+        Some(rest) if is_prompt && (rest.is_empty() || rest.starts_with(' ')) => {
+            rest.get(1..).unwrap_or_default()
+        }
         _ => line,
     }
 }
@@ -106,10 +115,19 @@ mod tests {
     fn what_is_explained_is_found_behind_options_and_prompts() {
         for (text, expected) in [
             ("explain select 1;", "select 1"),
-            ("EXPLAIN (ANALYZE, BUFFERS)\nUPDATE job\n  SET a = ';'\n;\nmore", "UPDATE job\n  SET a = ';'"),
-            ("explain analyze verbose with a as (select 1) table a", "with a as (select 1) table a"),
+            (
+                "EXPLAIN (ANALYZE, BUFFERS)\nUPDATE job\n  SET a = ';'\n;\nmore",
+                "UPDATE job\n  SET a = ';'",
+            ),
+            (
+                "explain analyze verbose with a as (select 1) table a",
+                "with a as (select 1) table a",
+            ),
             ("explain (select 1)", "(select 1)"),
-            ("queue=# explain (analyze)\nqueue-# select 1\nqueue-# from job;", "select 1\nfrom job"),
+            (
+                "queue=# explain (analyze)\nqueue-# select 1\nqueue-# from job;",
+                "select 1\nfrom job",
+            ),
             ("old\nexplain select 1;\nexplain select 2;", "select 2"),
             ("explain execute fetch(10);", "execute fetch(10)"),
         ] {
@@ -119,9 +137,19 @@ mod tests {
 
     #[test]
     fn prose_and_blank_lines_are_no_statement() {
-        for text in ["Explain it to me", "explained: select 1", "select 1;", "explain", "explain (", "explain analyze the cause"] {
+        for text in [
+            "Explain it to me",
+            "explained: select 1",
+            "select 1;",
+            "explain",
+            "explain (",
+            "explain analyze the cause",
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
-        assert_eq!(read("explain select 1\n\nand then prose").as_deref(), Some("select 1"));
+        assert_eq!(
+            read("explain select 1\n\nand then prose").as_deref(),
+            Some("select 1")
+        );
     }
 }

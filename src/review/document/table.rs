@@ -56,7 +56,11 @@ fn row(table: Table, line: Line<'_>) -> (Table, Option<Line<'_>>) {
     }
     if is_header(text) {
         let is_bordered = text.trim_start().starts_with(BORDERS);
-        let table = if is_bordered { Table::Bordered } else { Table::Plain };
+        let table = if is_bordered {
+            Table::Bordered
+        } else {
+            Table::Plain
+        };
         return (table, Some(Line::boundary(line.number)));
     }
     if is_record(text) {
@@ -111,7 +115,9 @@ fn is_header(text: &str) -> bool {
 /// `-[ RECORD 1 ]----`, `* Record 1`.
 fn is_record(text: &str) -> bool {
     let text = text.trim_start_matches(['+', '-', '─', '┌', '├', '╔', '╠', '═', ' ']);
-    let record = text.strip_prefix("[ RECORD ").or_else(|| text.strip_prefix("* Record "));
+    let record = text
+        .strip_prefix("[ RECORD ")
+        .or_else(|| text.strip_prefix("* Record "));
     record.is_some_and(|number| number.starts_with(|first: char| first.is_ascii_digit()))
 }
 
@@ -124,7 +130,11 @@ fn named_value(text: &str) -> Option<&str> {
         Some(value) => value.strip_prefix(' ').unwrap_or(value),
         None => rest.strip_prefix(',').or_else(|| rest.strip_prefix(' '))?,
     };
-    Some(if is_bordered { without_border(value) } else { value })
+    Some(if is_bordered {
+        without_border(value)
+    } else {
+        value
+    })
 }
 
 /// A further line of the value: `           | {   +`.
@@ -133,7 +143,11 @@ fn continued(text: &str) -> Option<&str> {
     let inner = text.trim_start_matches(BORDERS).trim_start();
     let value = inner.strip_prefix(BORDERS)?;
     let value = value.strip_prefix(' ').unwrap_or(value);
-    Some(if is_bordered { without_border(value) } else { value })
+    Some(if is_bordered {
+        without_border(value)
+    } else {
+        value
+    })
 }
 
 /// `(12 rows)`, in whatever language.
@@ -145,14 +159,17 @@ fn is_footer(text: &str) -> bool {
     inside
         .and_then(|inside| inside.split_once(' '))
         .is_some_and(|(number, word)| {
-            number.parse::<u64>().is_ok() && !word.is_empty() && word.chars().all(char::is_alphabetic)
+            number.parse::<u64>().is_ok()
+                && !word.is_empty()
+                && word.chars().all(char::is_alphabetic)
         })
 }
 
 /// A line that is drawn: `-----`, `+-----+`, `├─────┤`.
 fn is_rule(text: &str) -> bool {
     let text = text.trim();
-    let drawn = |symbol: char| "-+=|:".contains(symbol) || ('\u{2500}'..='\u{257f}').contains(&symbol);
+    let drawn =
+        |symbol: char| "-+=|:".contains(symbol) || ('\u{2500}'..='\u{257f}').contains(&symbol);
     let strokes = text.chars().filter(|symbol| "-=─═".contains(*symbol));
     text.chars().all(drawn) && strokes.count() >= 3
 }
@@ -171,7 +188,10 @@ fn without_border(text: &str) -> &str {
 fn begins_quoted(text: &str) -> bool {
     text.strip_prefix('"').is_some_and(|inner| {
         let value = inner.strip_suffix('"').unwrap_or(inner);
-        begins_plan(value) || value.is_empty() || matches!(value.trim(), "[" | "{" | "- Plan:") || value.starts_with("[{\"\"")
+        begins_plan(value)
+            || value.is_empty()
+            || matches!(value.trim(), "[" | "{" | "- Plan:")
+            || value.starts_with("[{\"\"")
     })
 }
 
@@ -215,7 +235,10 @@ mod tests {
     fn texts(text: &str) -> Vec<String> {
         let rows = rows(lines(text));
         let texts = rows.iter().map(|line| without_mark(line.text()).trim());
-        texts.filter(|text| !text.is_empty()).map(str::to_owned).collect()
+        texts
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+            .collect()
     }
 
     #[test]
@@ -240,7 +263,11 @@ mod tests {
 
     #[test]
     fn what_is_no_table_stays() {
-        for text in ["a | b\n- c\n(1 row)", "QUERY PLANS\nx", "---\n\"quoted\" words"] {
+        for text in [
+            "a | b\n- c\n(1 row)",
+            "QUERY PLANS\nx",
+            "---\n\"quoted\" words",
+        ] {
             assert_eq!(texts(text).join("\n"), text);
         }
     }
@@ -248,7 +275,9 @@ mod tests {
     #[test]
     fn footers_and_rules_are_told_from_rows() {
         assert!(is_footer("(2 rows)") && is_footer(" (1 Zeile) "));
-        assert!(!is_footer("(cost=1 rows=2)") && !is_footer("(a b)") && !is_footer("(2 rows, more)"));
+        assert!(
+            !is_footer("(cost=1 rows=2)") && !is_footer("(a b)") && !is_footer("(2 rows, more)")
+        );
         assert!(is_rule("-----") && is_rule("├───┼──┤") && !is_rule("->") && !is_rule(""));
     }
 }

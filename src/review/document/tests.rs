@@ -44,7 +44,11 @@ fn every_format_is_found_in_every_wrapping() {
         let last = plan.lines().next_back().unwrap();
         let marked = |before: &str, mark: &str, after: &str| {
             every_line(plan, |line| {
-                let mark = if line == last || plan == TEXT { " " } else { mark };
+                let mark = if line == last || plan == TEXT {
+                    " "
+                } else {
+                    mark
+                };
                 format!("{before}{}{mark}{after}", wide(line))
             })
         };
@@ -52,19 +56,63 @@ fn every_format_is_found_in_every_wrapping() {
             (plan.to_owned(), 1),
             (format!("\u{feff}{plan}\n"), 1),
             (plan.replace('\n', "\r\n"), 1),
-            (format!("\n\nwords before\n{plan}\nwords behind: these\n"), 4),
-            (format!("   QUERY PLAN   \n----------------\n{rows}(3 rows)\n\nTime: 1 ms\n"), 3),
+            (
+                format!("\n\nwords before\n{plan}\nwords behind: these\n"),
+                4,
+            ),
+            (
+                format!("   QUERY PLAN   \n----------------\n{rows}(3 rows)\n\nTime: 1 ms\n"),
+                3,
+            ),
             (format!("QUERY PLAN\n{plan}\n(3 rows)\n"), 2),
-            (format!("   QUERY PLAN\n-----------\n{}(1 row)\n", marked(" ", "+", "")), 3),
-            (format!("   QUERY PLAN\n-----------\n{}(1 row)\n", marked("", "+", "")), 3),
-            (format!("+------+\n| QUERY PLAN |\n+------+\n{}+------+\n(1 row)\n", marked("| ", "+", "|")), 4),
-            (format!("┌──────┐\n│ QUERY PLAN │\n├──────┤\n{}└──────┘\n", marked("│ ", "↵", "│")), 4),
+            (
+                format!(
+                    "   QUERY PLAN\n-----------\n{}(1 row)\n",
+                    marked(" ", "+", "")
+                ),
+                3,
+            ),
+            (
+                format!(
+                    "   QUERY PLAN\n-----------\n{}(1 row)\n",
+                    marked("", "+", "")
+                ),
+                3,
+            ),
+            (
+                format!(
+                    "+------+\n| QUERY PLAN |\n+------+\n{}+------+\n(1 row)\n",
+                    marked("| ", "+", "|")
+                ),
+                4,
+            ),
+            (
+                format!(
+                    "┌──────┐\n│ QUERY PLAN │\n├──────┤\n{}└──────┘\n",
+                    marked("│ ", "↵", "│")
+                ),
+                4,
+            ),
             (marked("", "+", ""), 1),
             (format!("QUERY PLAN\n{}", csv(plan)), 2),
-            (format!("\"QUERY PLAN\"\n{}", every_line(plan, |line| format!("\"{}\"", line.replace('"', "\"\"")))), 2),
-            (format!("# A plan\n\n```sql\n{plan}\n```\n\n- done: yes\n"), 4),
+            (
+                format!(
+                    "\"QUERY PLAN\"\n{}",
+                    every_line(plan, |line| format!("\"{}\"", line.replace('"', "\"\"")))
+                ),
+                2,
+            ),
+            (
+                format!("# A plan\n\n```sql\n{plan}\n```\n\n- done: yes\n"),
+                4,
+            ),
             (every_line(plan, |line| format!("> {line}")), 1),
-            (every_line(&format!("Look:\n~~~\n{plan}\n~~~"), |line| format!("> > {line}")), 3),
+            (
+                every_line(&format!("Look:\n~~~\n{plan}\n~~~"), |line| {
+                    format!("> > {line}")
+                }),
+                3,
+            ),
             (every_line(plan, |line| format!("    {line}")), 1),
         ] {
             assert_eq!(found(&document), one(line), "{document}");
@@ -75,7 +123,13 @@ fn every_format_is_found_in_every_wrapping() {
 /// As psql writes csv: one value of several lines, or rows that are quoted where they have to be.
 fn csv(plan: &str) -> String {
     if plan == TEXT {
-        return every_line(plan, |line| if line.contains(',') { format!("\"{line}\"") } else { line.to_owned() });
+        return every_line(plan, |line| {
+            if line.contains(',') {
+                format!("\"{line}\"")
+            } else {
+                line.to_owned()
+            }
+        });
     }
     format!("\"{}\"\n", plan.replace('"', "\"\""))
 }
@@ -84,7 +138,11 @@ fn csv(plan: &str) -> String {
 fn expanded_output_is_read() {
     let mut text = String::from("-[ RECORD 1 ]-----\n");
     for (index, line) in JSON.lines().enumerate() {
-        let name = if index == 0 { "QUERY PLAN" } else { "          " };
+        let name = if index == 0 {
+            "QUERY PLAN"
+        } else {
+            "          "
+        };
         text.push_str(&format!("{name} | {line:<60}+\n"));
     }
     assert_eq!(found(&text), one(2));
@@ -105,11 +163,20 @@ fn many_plans_one_after_another_are_told_apart() {
     let compact: String = JSON.lines().map(str::trim).collect();
     let plan = || "Limit ← Index Scan i".to_owned();
     let lines = |lines: &[u64]| lines.iter().map(|line| (plan(), *line)).collect::<Vec<_>>();
-    assert_eq!(found(&format!("{compact}\n{compact}\n\n{compact}")), lines(&[1, 2, 4]));
-    assert_eq!(found(&format!("{compact} {compact}, {compact}")), lines(&[1, 1, 1]));
-    assert_eq!(found(&format!("{JSON}\n{TEXT}\n\n{YAML}\n{XML}\n{TEXT}\n{TEXT}")), lines(&[1, 19, 24, 33, 51, 55]));
+    assert_eq!(
+        found(&format!("{compact}\n{compact}\n\n{compact}")),
+        lines(&[1, 2, 4])
+    );
+    assert_eq!(
+        found(&format!("{compact} {compact}, {compact}")),
+        lines(&[1, 1, 1])
+    );
+    assert_eq!(
+        found(&format!("{JSON}\n{TEXT}\n\n{YAML}\n{XML}\n{TEXT}\n{TEXT}")),
+        lines(&[1, 18, 23, 32, 49, 53])
+    );
     let object = JSON.trim_start_matches('[').trim_end_matches(']');
-    assert_eq!(found(&format!("[{object},\n{object}]")), lines(&[1, 18]));
+    assert_eq!(found(&format!("[{object},\n{object}]")), lines(&[1, 19]));
     assert_eq!(found(&format!("{object}\n{object}")), lines(&[2, 19]));
     assert_eq!(found(&format!("{YAML}\n{YAML}")), lines(&[1, 10]));
 }
@@ -123,8 +190,16 @@ fn statements_are_those_explained_before() {
     );
     let (plans, problems) = find_plans("p", &document);
     assert!(problems.is_empty());
-    let statements: Vec<Option<&str>> = plans.iter().map(|found| found.statement.as_deref()).collect();
-    let expected = [Some("select 1"), Some("UPDATE t SET a = 1\nWHERE b"), None, Some("delete\n  from t")];
+    let statements: Vec<Option<&str>> = plans
+        .iter()
+        .map(|found| found.statement.as_deref())
+        .collect();
+    let expected = [
+        Some("select 1"),
+        Some("UPDATE t SET a = 1\nWHERE b"),
+        None,
+        Some("delete\n  from t"),
+    ];
     assert_eq!(statements, expected);
 }
 
@@ -132,7 +207,10 @@ fn statements_are_those_explained_before() {
 fn a_node_kept_alone_and_what_auto_explain_prints_are_read() {
     let node = "{\"Node Type\": \"Result\"}";
     assert_eq!(problems(node), (1, vec![]));
-    let yaml = format!("Query Text: \"select 1\"\n{}", YAML.replace("- Plan", "Plan").replace("\n  ", "\n"));
+    let yaml = format!(
+        "Query Text: \"select 1\"\n{}",
+        YAML.replace("- Plan", "Plan").replace("\n  ", "\n")
+    );
     let (plans, problems) = find_plans("p", &yaml);
     assert!(problems.is_empty(), "{problems:?}");
     assert_eq!(plans[0].statement.as_deref(), Some("select 1"));
@@ -150,7 +228,11 @@ fn half_a_plan_is_read_as_far_as_it_goes_and_said() {
         (half(XML, "<Index-Name>i</Ind"), 1),
     ] {
         let (found, messages) = problems(&document);
-        assert_eq!((found, messages.len()), (plans, 1), "{document}\n{messages:?}");
+        assert_eq!(
+            (found, messages.len()),
+            (plans, 1),
+            "{document}\n{messages:?}"
+        );
         assert!(messages[0].contains("the plan is cut"), "{messages:?}");
         // What comes behind it is not lost.
         let (found, messages) = problems(&format!("{document}\n{JSON}\n"));
@@ -196,7 +278,10 @@ fn nothing_takes_long() {
         long("explain select 1\n", 100_000),
         long("<explain\n", 100_000),
         long("- Plan:\n  Node Type:\n", 20_000),
-        long("Limit  (cost=0.00..1.00 rows=1 width=4)\n  Filter: ('\n", 20_000),
+        long(
+            "Limit  (cost=0.00..1.00 rows=1 width=4)\n  Filter: ('\n",
+            20_000,
+        ),
         long("Limit\n\n", 20_000),
         long("QUERY PLAN\n\"", 100_000),
         long("> ", 1_000_000),
@@ -204,6 +289,10 @@ fn nothing_takes_long() {
         let begin = std::time::Instant::now();
         let _found = find_plans("p", &document);
         let shown: String = document.chars().take(30).collect();
-        assert!(begin.elapsed().as_secs() < 20, "{shown:?} took {:?}", begin.elapsed());
+        assert!(
+            begin.elapsed().as_secs() < 20,
+            "{shown:?} took {:?}",
+            begin.elapsed()
+        );
     }
 }

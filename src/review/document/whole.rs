@@ -27,7 +27,10 @@ pub(super) fn what_is_missing(plan: &Plan) -> Option<String> {
 
 fn inputs(node: &PlanNode) -> usize {
     let is_input = |child: &&PlanNode| {
-        !matches!(child.parent_relationship, Some(Relationship::InitPlan | Relationship::SubPlan))
+        !matches!(
+            child.parent_relationship,
+            Some(Relationship::InitPlan | Relationship::SubPlan)
+        )
     };
     node.children.iter().filter(is_input).count()
 }
@@ -36,11 +39,12 @@ fn inputs(node: &PlanNode) -> usize {
 fn inputs_of_kind(node: &PlanNode) -> Option<usize> {
     Some(match node.node_type.as_str() {
         "Nested Loop" | "Hash Join" | "Merge Join" | "Recursive Union" => 2,
-        "Aggregate" | "Bitmap Heap Scan" | "Gather" | "Gather Merge" | "Group" | "Hash" | "Incremental Sort"
-        | "Limit" | "LockRows" | "Materialize" | "Memoize" | "ProjectSet" | "Sort" | "Subquery Scan" | "Unique"
-        | "WindowAgg" => 1,
-        "Bitmap Index Scan" | "CTE Scan" | "Function Scan" | "Index Only Scan" | "Index Scan" | "Sample Scan"
-        | "Seq Scan" | "Tid Range Scan" | "Tid Scan" | "Values Scan" | "WorkTable Scan" => 0,
+        "Aggregate" | "Bitmap Heap Scan" | "Gather" | "Gather Merge" | "Group" | "Hash"
+        | "Incremental Sort" | "Limit" | "LockRows" | "Materialize" | "Memoize" | "ProjectSet"
+        | "Sort" | "Subquery Scan" | "Unique" | "WindowAgg" => 1,
+        "Bitmap Index Scan" | "CTE Scan" | "Function Scan" | "Index Only Scan" | "Index Scan"
+        | "Sample Scan" | "Seq Scan" | "Tid Range Scan" | "Tid Scan" | "Values Scan"
+        | "WorkTable Scan" => 0,
         _ => return None,
     })
 }
@@ -57,10 +61,15 @@ mod tests {
     #[test]
     fn cut_and_flattened_plans_are_told_from_whole_ones() {
         let costs = "  (cost=0.00..1.00 rows=1 width=4)\n";
-        let whole = format!("Limit{costs}  InitPlan 1\n    ->  Result{costs}  ->  Seq Scan on a{costs}");
+        let whole =
+            format!("Limit{costs}  InitPlan 1\n    ->  Result{costs}  ->  Seq Scan on a{costs}");
         assert_eq!(missing(&whole), None);
         let cut = format!("Nested Loop{costs}  ->  Seq Scan on a{costs}");
-        assert!(missing(&cut).unwrap().contains("\"Nested Loop\" has 1 of the 2 nodes"));
+        assert!(
+            missing(&cut)
+                .unwrap()
+                .contains("\"Nested Loop\" has 1 of the 2 nodes")
+        );
         let flat = format!("Limit{costs}->  Sort{costs}->  Seq Scan on a{costs}");
         assert!(missing(&flat).unwrap().contains("lost its indentation"));
     }

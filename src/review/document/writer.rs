@@ -60,7 +60,8 @@ impl Writer {
             *is_filled = true;
         }
         if needs_key {
-            self.text.push_str(&Value::from(key.unwrap_or_default()).to_string());
+            self.text
+                .push_str(&Value::from(key.unwrap_or_default()).to_string());
             self.text.push(':');
         }
     }

@@ -71,7 +71,9 @@ pub(super) fn to_json(text: &str) -> Result<String, (String, String)> {
         match reader.read_event() {
             Err(error) => return Err((writer.finish(), error.to_string())),
             Ok(Event::Eof) => break,
-            Ok(Event::Start(start)) => begin(&mut writer, &mut open, start.name().as_ref().to_owned()),
+            Ok(Event::Start(start)) => {
+                begin(&mut writer, &mut open, start.name().as_ref().to_owned())
+            }
             Ok(Event::Empty(empty)) => {
                 begin(&mut writer, &mut open, empty.name().as_ref().to_owned());
                 end(&mut writer, &mut open);
@@ -157,7 +159,11 @@ fn key(tag: &str) -> String {
     let blank = tag.replace('-', " ");
     KEYS.iter()
         .find_map(|(without, key)| {
-            let rest = |part: &str| blank.split_once(part).map(|(before, after)| format!("{before}{key}{after}"));
+            let rest = |part: &str| {
+                blank
+                    .split_once(part)
+                    .map(|(before, after)| format!("{before}{key}{after}"))
+            };
             rest(without)
         })
         .unwrap_or(blank)
@@ -180,9 +186,15 @@ mod tests {
 
     #[test]
     fn what_is_broken_keeps_its_beginning() {
-        for half in ["<explain><Query><Plan><Node-Type>Limit</Node-Type><Ali", "<explain><Query><Plan><Node-Type>Limit</Node-Type></Query>"] {
+        for half in [
+            "<explain><Query><Plan><Node-Type>Limit</Node-Type><Ali",
+            "<explain><Query><Plan><Node-Type>Limit</Node-Type></Query>",
+        ] {
             let (json, _) = to_json(half).unwrap_err();
-            assert!(json.starts_with(r#"[{"Plan":{"Node Type":"Limit""#), "{json}");
+            assert!(
+                json.starts_with(r#"[{"Plan":{"Node Type":"Limit""#),
+                "{json}"
+            );
         }
     }
 }

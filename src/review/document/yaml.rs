@@ -18,7 +18,11 @@ pub(super) fn to_json(text: &str) -> Result<String, (String, String)> {
             }
             Ok((Event::Scalar(text, style, ..), _)) => {
                 let is_plain = style == ScalarStyle::Plain;
-                let value = if is_plain { scalar(&text) } else { Value::from(text) };
+                let value = if is_plain {
+                    scalar(&text)
+                } else {
+                    Value::from(text)
+                };
                 writer.value(key.take().as_deref(), &value);
             }
             Ok((Event::MappingStart(..), _)) => writer.begin_object(key.take().as_deref()),
@@ -48,8 +52,12 @@ mod tests {
 
     #[test]
     fn what_is_broken_keeps_its_beginning() {
-        let (json, reason) = to_json("- Plan: \n    Node Type: \"Limit\"\n    Alias: \"cut").unwrap_err();
-        assert!(json.starts_with(r#"[{"Plan":{"Node Type":"Limit""#), "{json}");
+        let (json, reason) =
+            to_json("- Plan: \n    Node Type: \"Limit\"\n    Alias: \"cut").unwrap_err();
+        assert!(
+            json.starts_with(r#"[{"Plan":{"Node Type":"Limit""#),
+            "{json}"
+        );
         assert!(!reason.is_empty());
         assert!(to_json("- &a [*a]").is_err());
     }
