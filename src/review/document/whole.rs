@@ -1,0 +1,76 @@
+//! Whether a plan in text format is all there: its nodes have as many inputs as nodes of their kind have.
+
+use crate::plan::{Plan, PlanNode, Relationship, node_label};
+
+/// What is wrong with the plan as a whole, if anything is.
+pub(super) fn what_is_missing(plan: &Plan) -> Option<String> {
+    plan.preorder().find_map(|position| {
+        let node = position.node;
+        let expected = inputs_of_kind(node)?;
+        let found = inputs(node);
+        let label = node_label(node);
+        if found < expected {
+            let node = if expected == 1 { "node" } else { "nodes" };
+            return Some(format!(
+                "the plan is cut: \"{label}\" has {found} of the {expected} {node} below it; what is there is reviewed, \
+                 paste the whole output for the rest"
+            ));
+        }
+        (found > expected).then(|| {
+            format!(
+                "the plan lost its indentation: \"{label}\" has {found} nodes below it and takes {expected}; \
+                 paste the output of explain unchanged"
+            )
+        })
+    })
+}
+
+fn inputs(node: &PlanNode) -> usize {
+    let is_input = |child: &&PlanNode| {
+        !matches!(
+            child.parent_relationship,
+            Some(Relationship::InitPlan | Relationship::SubPlan)
+        )
+    };
+    node.children.iter().filter(is_input).count()
+}
+
+/// How many inputs such a node has; none where that differs, or is not known.
+fn inputs_of_kind(node: &PlanNode) -> Option<usize> {
+    Some(match node.node_type.as_str() {
+        "Nested Loop" | "Hash Join" | "Merge Join" | "Recursive Union" => 2,
+        "Aggregate" | "Bitmap Heap Scan" | "Gather" | "Gather Merge" | "Group" | "Hash"
+        | "Incremental Sort" | "Limit" | "LockRows" | "Materialize" | "Memoize" | "ProjectSet"
+        | "Sort" | "Subquery Scan" | "Unique" | "WindowAgg" => 1,
+        "Bitmap Index Scan" | "CTE Scan" | "Function Scan" | "Index Only Scan" | "Index Scan"
+        | "Sample Scan" | "Seq Scan" | "Tid Range Scan" | "Tid Scan" | "Values Scan"
+        | "WorkTable Scan" => 0,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::text::parse;
+
+    fn missing(text: &str) -> Option<String> {
+        what_is_missing(&parse(text).unwrap())
+    }
+
+    #[test]
+    fn cut_and_flattened_plans_are_told_from_whole_ones() {
+        let costs = "  (cost=0.00..1.00 rows=1 width=4)\n";
+        let whole =
+            format!("Limit{costs}  InitPlan 1\n    ->  Result{costs}  ->  Seq Scan on a{costs}");
+        assert_eq!(missing(&whole), None);
+        let cut = format!("Nested Loop{costs}  ->  Seq Scan on a{costs}");
+        assert!(
+            missing(&cut)
+                .unwrap()
+                .contains("\"Nested Loop\" has 1 of the 2 nodes")
+        );
+        let flat = format!("Limit{costs}->  Sort{costs}->  Seq Scan on a{costs}");
+        assert!(missing(&flat).unwrap().contains("lost its indentation"));
+    }
+}
