@@ -194,7 +194,8 @@ pub(super) fn without_figures(message: &str) -> String {
     pattern
 }
 
-fn evidence(figures: &BTreeMap<String, Value>) -> String {
+/// The figures behind a finding, in one line.
+pub(super) fn evidence(figures: &BTreeMap<String, Value>) -> String {
     let known = figures.iter().filter(|(_, value)| !value.is_null());
     let figures =
         known.map(|(name, value)| format!("{} {}", inert(name).replace('_', " "), figure(value)));
