@@ -175,11 +175,7 @@ fn exemplary(result: &PlanResult) -> f64 {
 
 /// The name of a severity, as in `run.json`.
 pub(super) fn severity_name(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Note => "note",
-        Severity::Warning => "warning",
-        Severity::Critical => "critical",
-    }
+    severity.name()
 }
 
 pub(super) fn without_figures(message: &str) -> String {

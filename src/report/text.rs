@@ -84,11 +84,7 @@ pub(super) fn elide_middle(text: &str, columns: usize) -> String {
     let end = starts
         .take_while(|at| *at >= start && width(&text[*at..]) <= kept / 2)
         .last();
-    format!(
-        "{}…{}",
-        &text[..start],
-        end.map_or("", |end| &text[end..])
-    )
+    format!("{}…{}", &text[..start], end.map_or("", |end| &text[end..]))
 }
 
 /// Bytes of the longest beginning of `text` that takes at most `columns`.
@@ -138,7 +134,10 @@ mod tests {
         assert_eq!(elide("batch-100", 8), "batch-1…");
         assert_eq!(elide("one two", 5), "one…");
         assert_eq!(elide("日本", 2), "…");
-        assert_eq!(elide_middle("Index Scan job_ready_idx", 24), "Index Scan job_ready_idx");
+        assert_eq!(
+            elide_middle("Index Scan job_ready_idx", 24),
+            "Index Scan job_ready_idx"
+        );
         assert_eq!(elide_middle("Index Scan job_ready_idx", 12), "Index …y_idx");
         assert_eq!(elide_middle("日本日本", 4), "日…");
         assert_eq!(elide_middle("abc", 0), "…");

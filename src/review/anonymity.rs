@@ -263,11 +263,11 @@ impl Pseudonyms {
         if let Some(Operation::Other(word)) = &mut node.operation {
             *word = self.node_words(word);
         }
-        for text in node.output.iter_mut().chain(
-            node.conditions
-                .iter_mut()
-                .map(|(_, condition)| condition),
-        ) {
+        for text in node
+            .output
+            .iter_mut()
+            .chain(node.conditions.iter_mut().map(|(_, condition)| condition))
+        {
             *text = self.text(text);
         }
         if let Some(sort) = &mut node.sort {
@@ -383,9 +383,9 @@ fn is_node_words(text: &str) -> bool {
 /// Names that PostgreSQL gives what has none: `*VALUES*`, `*SELECT* 1`.
 fn is_made_up(name: &str) -> bool {
     name.starts_with('*')
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"* _".contains(&byte))
+        && name.bytes().all(|byte| {
+            byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"* _".contains(&byte)
+        })
 }
 
 #[cfg(test)]

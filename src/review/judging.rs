@@ -1,6 +1,6 @@
 //! What the rules say of a plan that was found somewhere: all they may look at is the plan and, where it is told, its statement.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::FoundPlan;
 use super::notes::notes;
@@ -75,9 +75,7 @@ pub fn judge(found: FoundPlan) -> ReviewedPlan {
             .execution_ms
             .or_else(|| of_nodes.filter(|_| worked.has_times)),
         planning_ms: plan.planning.time_ms,
-        buffers: worked
-            .has_buffers
-            .then(|| (&worked.total.buffers).into()),
+        buffers: worked.has_buffers.then(|| (&worked.total.buffers).into()),
         wal: worked.has_wal.then(|| (&worked.total.wal).into()),
         findings,
         notes: notes(&plan, &worked, statement.is_some()),
@@ -87,18 +85,33 @@ pub fn judge(found: FoundPlan) -> ReviewedPlan {
     }
 }
 
-/// Whether the plan was made without looking at values: its conditions name parameters of the statement. Up to PostgreSQL 16 the
-/// results of InitPlans look the same; those the plan itself names.
+/// Whether the plan was made without looking at values: its conditions name parameters of the statement. Up to PostgreSQL 16 what an
+/// InitPlan returns looks the same, but it is named only below the InitPlan's owner, and never within the InitPlan itself.
 fn mode(tree: &PlanTree<'_>) -> PlanMode {
-    let nodes = || tree.positions().iter().map(|position| position.node);
-    let returned: BTreeSet<&str> = nodes()
-        .filter_map(|node| node.subplan_name.as_deref())
-        .flat_map(parameters)
-        .collect();
-    let mut named = nodes()
-        .flat_map(|node| &node.conditions)
-        .flat_map(|(_, text)| parameters(text));
-    if named.any(|parameter| !returned.contains(parameter)) {
+    let mut returned: BTreeMap<&str, Vec<(usize, usize)>> = BTreeMap::new();
+    for position in tree.positions() {
+        let name = position.node.subplan_name.as_deref().unwrap_or_default();
+        let Some(owner) = position.parent.filter(|_| position.node.is_init_plan()) else {
+            continue;
+        };
+        for parameter in parameters(name) {
+            let places = returned.entry(parameter).or_default();
+            places.push((position.index, owner));
+        }
+    }
+    let is_returned = |parameter: &str, at: usize| {
+        let places = returned.get(parameter).map_or(&[][..], Vec::as_slice);
+        places.iter().any(|(init_plan, owner)| {
+            (*owner..tree.end(*owner)).contains(&at)
+                && !(*init_plan..tree.end(*init_plan)).contains(&at)
+        })
+    };
+    let mut named = tree.positions().iter().flat_map(|position| {
+        let conditions = position.node.conditions.iter();
+        let named = conditions.flat_map(|(_, text)| parameters(text));
+        named.map(|parameter| (parameter, position.index))
+    });
+    if named.any(|(parameter, at)| !is_returned(parameter, at)) {
         PlanMode::Generic
     } else {
         PlanMode::Custom
@@ -158,11 +171,7 @@ fn operation(case: &Case<'_>, tree: &PlanTree<'_>) -> &'static str {
 }
 
 fn changes_rows(node: &PlanNode) -> bool {
-    node.is_modify_table()
-        && matches!(
-            node.operation,
-            Some(Operation::Update | Operation::Delete)
-        )
+    node.is_modify_table() && matches!(node.operation, Some(Operation::Update | Operation::Delete))
 }
 
 /// Whether what this node writes is found by values: an index condition that asks for equality, or a list that is joined.
@@ -184,6 +193,7 @@ fn is_given_keys(tree: &PlanTree<'_>, writer: usize) -> bool {
 mod tests {
     use super::*;
     use crate::finding::Severity;
+    use crate::plan::Plan;
     use crate::run::review::Source;
 
     fn found(version: u32, name: &str, statement: Option<&str>) -> FoundPlan {
@@ -198,8 +208,6 @@ mod tests {
             plan: Plan::parse(&text).unwrap().remove(0),
         }
     }
-
-    use crate::plan::Plan;
 
     fn guessed(version: u32, name: &str) -> (&'static str, PlanMode) {
         let plan = found(version, name, None).plan;
@@ -278,7 +286,10 @@ mod tests {
         let part = judge(found(15, "modifying-cte-part-read", None));
         let pages = part.buffers.map(|buffers| buffers.total);
         let root = part.plan.root.buffers.map(|buffers| buffers.total());
-        assert!(pages > root, "what ran after the root is in: {pages:?} {root:?}");
+        assert!(
+            pages > root,
+            "what ran after the root is in: {pages:?} {root:?}"
+        );
     }
 
     #[test]

@@ -59,11 +59,7 @@ impl Material {
 pub fn review(mut material: Material, anonymous: bool) -> Review {
     let logged = anonymous.then(|| anonymity::replace_names(&mut material));
     // `collect` keeps the order.
-    let plans: Vec<_> = material
-        .plans
-        .into_par_iter()
-        .map(judging::judge)
-        .collect();
+    let plans: Vec<_> = material.plans.into_par_iter().map(judging::judge).collect();
     let mut statements = material.statements;
     if let Some(mut names) = logged {
         names.replace_shapes(&mut statements, &plans);

@@ -168,9 +168,8 @@ mod tests {
                 &[],
             ),
         ] {
-            let text = format!(
-                r#"{{"Plan":{{"Node Type":"ModifyTable","Operation":"Update",{node}}}}}"#
-            );
+            let text =
+                format!(r#"{{"Plan":{{"Node Type":"ModifyTable","Operation":"Update",{node}}}}}"#);
             let notes = notes_of(&text, true);
             assert_eq!(notes.len(), parts.len(), "{notes:?}");
             for (note, part) in notes.iter().zip(parts) {

@@ -76,12 +76,7 @@ pub struct Review {
     #[arg(required = true, value_name = "PATH", value_parser = place())]
     pub paths: Vec<PathBuf>,
     /// Show so many plans in full, the worst
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 5,
-        help_heading = "Output"
-    )]
+    #[arg(long, value_name = "N", default_value_t = 5, help_heading = "Output")]
     pub top: usize,
     /// End with exit code 3 if there is a finding of this severity, or a worse one
     #[arg(long, value_enum, value_name = "SEVERITY", help_heading = "Output")]

@@ -111,9 +111,7 @@ impl Column {
 
 /// The columns that this plan has anything to show in, in their order.
 pub(super) fn present(tree: &PlanTree<'_>, work: &PlanWork) -> Vec<Column> {
-    let there = ALL
-        .into_iter()
-        .filter(|column| column.is_there(tree, work));
+    let there = ALL.into_iter().filter(|column| column.is_there(tree, work));
     there.collect()
 }
 

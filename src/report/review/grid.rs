@@ -99,14 +99,24 @@ mod tests {
         let grid = Grid {
             heads: ["#", "pages", "none", "text"].map(str::to_owned).to_vec(),
             rows: vec![
-                [cell("1"), cell("12,345"), cell(""), cell("one two three four five")].to_vec(),
+                [
+                    cell("1"),
+                    cell("12,345"),
+                    cell(""),
+                    cell("one two three four five"),
+                ]
+                .to_vec(),
                 [cell("10"), cell("7"), cell(""), cell("six")].to_vec(),
             ],
             left: vec![1],
             cut_in_middle: false,
         };
         let palette = Palette { color: false };
-        let expected = [" #  pages   text", " 1  12,345  one two three fou…", "10  7       six"];
+        let expected = [
+            " #  pages   text",
+            " 1  12,345  one two three f…",
+            "10  7       six",
+        ];
         assert_eq!(grid.lines(28, palette), expected);
         let narrow = grid.lines(20, palette);
         assert_eq!(narrow[1], " 1  one two three f…");

@@ -7,7 +7,7 @@ use super::summary;
 use super::table::{LEGEND, headlines};
 use super::tree::Tree;
 use crate::finding::Finding;
-use crate::report::findings::{evidence, severity_name};
+use crate::report::findings::evidence;
 use crate::report::markdown::text::{block, cell, code, escaped, fenced, folded, prose};
 use crate::report::palette::Palette;
 use crate::report::text::{elide_middle, inert, inert_lines};
@@ -27,7 +27,11 @@ pub(super) fn render(view: &View<'_>) -> String {
         text += "\n### Not read\n\n";
         for problem in &view.review.problems {
             let message = inert(&clipped(&problem.message, LONGEST_TEXT));
-            text += &format!("- {}: {}\n", code(&place(&problem.source)), escaped(&message));
+            text += &format!(
+                "- {}: {}\n",
+                code(&place(&problem.source)),
+                escaped(&message)
+            );
         }
     }
     text += &statements_section(view);
@@ -139,7 +143,7 @@ fn one_finding(number: usize, finding: &Finding) -> String {
         .map_or(String::new(), |node| format!(" at {}", code(&shown(node))));
     let mut text = format!(
         "- \\[{number}\\] **{}** {}{node}: {}\n",
-        severity_name(finding.severity),
+        finding.severity.name(),
         code(&shown(&finding.rule)),
         escaped(&shown(&finding.message))
     );
@@ -151,7 +155,9 @@ fn one_finding(number: usize, finding: &Finding) -> String {
     if help.iter().any(|line| line.starts_with(' ')) {
         text += &format!("  - help:\n{}", block(&help));
     } else {
-        let lines = help.iter().map(|line| format!("  - help: {}\n", prose(line)));
+        let lines = help
+            .iter()
+            .map(|line| format!("  - help: {}\n", prose(line)));
         text.extend(lines);
     }
     text

@@ -4,7 +4,6 @@ use std::cmp::{Ordering, Reverse};
 
 use crate::finding::Severity;
 use crate::report::ReviewOptions;
-use crate::report::findings::severity_name;
 use crate::report::text::inert;
 use crate::run::review::{Review, ReviewedPlan, Source};
 use crate::units::{Count, counted};
@@ -99,7 +98,7 @@ fn findings_in_words(plans: &[&ReviewedPlan]) -> String {
         .filter(|(_, number)| *number > 0)
         .map(|(severity, number)| match severity {
             Severity::Critical => format!("{} critical", Count(number as u64)),
-            other => counted(number, severity_name(other)),
+            other => counted(number, other.name()),
         })
         .collect();
     match parts.as_slice() {
@@ -199,11 +198,7 @@ pub(super) fn clipped(text: &str, characters: usize) -> String {
 
 /// The severities of a plan's findings and the worst rule, for a cell: `critical sort-in-fetch +1`, or `1c 2w`.
 pub(super) fn findings_cell(plan: &ReviewedPlan, is_wide: bool) -> String {
-    let Some(worst) = plan
-        .findings
-        .iter()
-        .min_by_key(|one| Reverse(one.severity))
-    else {
+    let Some(worst) = plan.findings.iter().min_by_key(|one| Reverse(one.severity)) else {
         return String::new();
     };
     if is_wide {
@@ -214,7 +209,7 @@ pub(super) fn findings_cell(plan: &ReviewedPlan, is_wide: bool) -> String {
             String::new()
         };
         let rule = inert(&clipped(&worst.rule, 60));
-        return format!("{} {rule}{more}", severity_name(worst.severity));
+        return format!("{} {rule}{more}", worst.severity.name());
     }
     let counts = [
         (Severity::Critical, 'c'),

@@ -40,7 +40,10 @@ pub(super) fn selection(
     // Preorder among the nodes that are kept; what is left out below one stands behind all that is shown below it.
     let mut place = BTreeMap::new();
     let mut open: Vec<usize> = Vec::new();
-    let close = |open: &mut Vec<usize>, lines: &mut Vec<_>, place: &BTreeMap<usize, usize>, until: usize| {
+    let close = |open: &mut Vec<usize>,
+                 lines: &mut Vec<_>,
+                 place: &BTreeMap<usize, usize>,
+                 until: usize| {
         while open.last().is_some_and(|node| tree.end(*node) <= until) {
             let node = open.pop().unwrap_or_default();
             if let Some((count, rest)) = rests.get(&node) {
@@ -180,7 +183,12 @@ mod tests {
         let shown = lines(&text, &[]);
         let guides: Vec<&str> = shown.iter().map(|line| line.guides.as_str()).collect();
         assert_eq!(guides, ["", "├─", "│ └─", "└─"]);
-        assert!(shown.iter().enumerate().all(|(at, line)| line.what == What::Node(at)));
+        assert!(
+            shown
+                .iter()
+                .enumerate()
+                .all(|(at, line)| line.what == What::Node(at))
+        );
     }
 
     fn wide(members: usize, dear: usize) -> String {

@@ -33,10 +33,7 @@ pub(super) fn grid(view: &View<'_>) -> (Grid, usize) {
             (Role::Plain, Count(statement.calls).to_string()),
             (Role::Plain, unit.cell(statement.total_ms)),
             (Role::Plain, known(statement.total_pages)),
-            (
-                Role::Plain,
-                a_call(statement.total_pages, statement.calls),
-            ),
+            (Role::Plain, a_call(statement.total_pages, statement.calls)),
             (
                 Role::Plain,
                 Count(statement.shapes.len() as u64).to_string(),
@@ -92,7 +89,10 @@ fn story(view: &View<'_>, at: usize, statement: &LoggedStatement) -> Story {
         .collect();
     let more = statement.shapes.len().saturating_sub(MOST_SHAPES);
     if more > 0 {
-        shapes.push((String::new(), format!("and {}", counted(more, "more shape"))));
+        shapes.push((
+            String::new(),
+            format!("and {}", counted(more, "more shape")),
+        ));
     }
     Story {
         title: format!("s{}  {}{id}", at + 1, place(&statement.first)),

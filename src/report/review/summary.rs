@@ -3,8 +3,7 @@
 use super::grid::Grid;
 use super::order::{View, clipped, findings_cell, place, worst};
 use crate::report::palette::Role;
-use crate::report::text::inert;
-use crate::run::review::ReviewedPlan;
+use crate::report::text::{elide_middle, inert};
 use crate::units::{Count, TimeUnit, UNKNOWN};
 
 /// So many plans are listed, or as many as are shown in full.
@@ -35,14 +34,23 @@ pub(super) fn grid(view: &View<'_>, columns: usize) -> (Grid, usize) {
             (Role::Plain, time),
             (Role::Plain, known(pages)),
             (Role::Plain, known(plan.rows)),
-            (Role::Quiet, text(plan, columns)),
+            (Role::Plain, elide_middle(&place(&plan.source), columns / 4)),
+            (Role::Quiet, inert(&clipped(&plan.digest, LONGEST_DIGEST))),
         ]
     });
-    let heads = ["#", "findings", unit.name(), "pages", "rows", "where  plan"];
+    let heads = [
+        "#",
+        "findings",
+        unit.name(),
+        "pages",
+        "rows",
+        "where",
+        "plan",
+    ];
     let grid = Grid {
         heads: heads.map(str::to_owned).to_vec(),
         rows: rows.collect(),
-        left: vec![1],
+        left: vec![1, 5],
         cut_in_middle: true,
     };
     (grid, view.ranked.len() - listed)
@@ -50,13 +58,4 @@ pub(super) fn grid(view: &View<'_>, columns: usize) -> (Grid, usize) {
 
 fn known(count: Option<u64>) -> String {
     count.map_or(UNKNOWN.to_owned(), |count| Count(count).to_string())
-}
-
-/// Where the plan is, and its digest.
-fn text(plan: &ReviewedPlan, columns: usize) -> String {
-    let place = clipped(&place(&plan.source), (columns / 3).max(16));
-    format!(
-        "{place}  {}",
-        inert(&clipped(&plan.digest, LONGEST_DIGEST))
-    )
 }

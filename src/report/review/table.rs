@@ -1,13 +1,13 @@
 //! A review for people at a terminal.
 
-use super::order::{LONGEST_TEXT, View, clipped, one_line, place, worst};
+use super::order::{LONGEST_TEXT, View, clipped, one_line, place};
 use super::statements::{self, Story};
 use super::summary;
 use super::tree::Tree;
 use crate::finding::Finding;
 use crate::plan::work;
 use crate::report::Layout;
-use crate::report::findings::{evidence, severity_name};
+use crate::report::findings::evidence;
 use crate::report::page::Page;
 use crate::report::palette::Role;
 use crate::report::text::{elide, inert, inert_lines, width, wrap};
@@ -80,11 +80,21 @@ fn one_story(page: &mut Page, story: &Story) {
     page.hanging(0, Role::Title, &story.title);
     statement(page, &story.statement);
     for (letter, text) in &story.shapes {
-        page.labelled(INDENT + 3, (Role::Title, &format!("  {letter}")), Role::Plain, text);
+        page.labelled(
+            INDENT + 3,
+            (Role::Title, &format!("  {letter}")),
+            Role::Plain,
+            text,
+        );
     }
     for (at, line) in story.flips.iter().enumerate() {
         let label = if at == 0 { "  flips" } else { "" };
-        page.labelled(INDENT + LABEL_WIDTH, (Role::Warning, label), Role::Plain, line);
+        page.labelled(
+            INDENT + LABEL_WIDTH,
+            (Role::Warning, label),
+            Role::Plain,
+            line,
+        );
     }
     page.blank();
 }
@@ -105,15 +115,19 @@ fn statement(page: &mut Page, line: &str) {
 }
 
 /// Prints one plan; returns the columns there was no room for.
-fn one_plan(page: &mut Page, number: usize, plan: &ReviewedPlan, is_one_of_many: bool) -> Vec<&'static str> {
+fn one_plan(
+    page: &mut Page,
+    number: usize,
+    plan: &ReviewedPlan,
+    is_one_of_many: bool,
+) -> Vec<&'static str> {
     let place = place(&plan.source);
     let title = if is_one_of_many {
         format!("{number}  {place}")
     } else {
         place
     };
-    let role = worst(plan).map_or(Role::Title, |_| Role::Title);
-    page.hanging(0, role, &title);
+    page.hanging(0, Role::Title, &title);
     if let Some(text) = &plan.statement {
         statement(page, &one_line(text));
     }
@@ -134,7 +148,9 @@ fn one_plan(page: &mut Page, number: usize, plan: &ReviewedPlan, is_one_of_many:
         let note = inert(&clipped(note, LONGEST_TEXT));
         page.labelled(LABEL_WIDTH, (Role::Quiet, "not told"), Role::Quiet, &note);
     }
-    page.blank();
+    if page.lines.last().is_some_and(|line| !line.is_empty()) {
+        page.blank();
+    }
     drawn.left_out
 }
 
@@ -143,7 +159,10 @@ pub(super) fn headlines(plan: &ReviewedPlan) -> Vec<String> {
     let work = work(&plan.plan);
     let mut figures: Vec<String> = Vec::new();
     figures.extend(plan.execution_ms.map(|time| Milliseconds(time).to_string()));
-    figures.extend(plan.planning_ms.map(|time| format!("planning {}", Milliseconds(time))));
+    figures.extend(
+        plan.planning_ms
+            .map(|time| format!("planning {}", Milliseconds(time))),
+    );
     if let Some(buffers) = plan.buffers {
         let after = work.after_root.buffers.total();
         let after = if after > 0 {
@@ -159,9 +178,16 @@ pub(super) fn headlines(plan: &ReviewedPlan) -> Vec<String> {
             figures.push(format!("{} temporary", Count(buffers.temp)));
         }
     }
-    figures.extend(plan.wal.filter(|wal| wal.records > 0).map(|wal| format!("{} WAL", Bytes(wal.bytes))));
+    figures.extend(
+        plan.wal
+            .filter(|wal| wal.records > 0)
+            .map(|wal| format!("{} WAL", Bytes(wal.bytes))),
+    );
     figures.extend(plan.rows.map(|rows| Rows(rows).to_string()));
-    let mut lines: Vec<String> = Some(figures.join(" · ")).filter(|line| !line.is_empty()).into_iter().collect();
+    let mut lines: Vec<String> = Some(figures.join(" · "))
+        .filter(|line| !line.is_empty())
+        .into_iter()
+        .collect();
     let outside = outside(plan);
     if !outside.is_empty() {
         lines.push(outside.join(" · "));
@@ -177,7 +203,9 @@ fn outside(plan: &ReviewedPlan) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     for trigger in plan.triggers.iter().take(MOST_TRIGGERS) {
         let called = name(&trigger.name).or_else(|| name(&trigger.constraint_name));
-        let time = trigger.time_ms.map_or(String::new(), |time| format!("{} in ", Milliseconds(time)));
+        let time = trigger
+            .time_ms
+            .map_or(String::new(), |time| format!("{} in ", Milliseconds(time)));
         let calls = if trigger.calls == 1 { "call" } else { "calls" };
         parts.push(format!(
             "trigger {}: {time}{} {calls}",
@@ -190,7 +218,9 @@ fn outside(plan: &ReviewedPlan) -> Vec<String> {
         parts.push(format!("{} more triggers", Count(more as u64)));
     }
     if let Some(jit) = &plan.jit {
-        let time = jit.total_ms.map_or(String::new(), |time| format!(" {}", Milliseconds(time)));
+        let time = jit
+            .total_ms
+            .map_or(String::new(), |time| format!(" {}", Milliseconds(time)));
         parts.push(format!("JIT{time}, {} functions", Count(jit.functions)));
     }
     if let Some(time) = plan.serialization.as_ref().and_then(|sent| sent.time_ms) {
@@ -200,21 +230,34 @@ fn outside(plan: &ReviewedPlan) -> Vec<String> {
 }
 
 fn one_finding(page: &mut Page, number: usize, finding: &Finding) {
-    let severity = severity_name(finding.severity);
+    let severity = finding.severity.name();
     let label = format!("[{number}] {severity}  ");
     let rule = inert(&clipped(&finding.rule, LONGEST_TEXT));
     let title = match &finding.node {
         Some(node) => format!("{rule}  at {}", inert(&clipped(node, 200))),
         None => rule,
     };
-    page.labelled(width(&label), (finding.severity.into(), &label), Role::Title, &title);
+    page.labelled(
+        width(&label),
+        (finding.severity.into(), &label),
+        Role::Title,
+        &title,
+    );
     let message = inert(&clipped(&finding.message, LONGEST_TEXT));
     page.hanging(INDENT, Role::Plain, &message);
     let evidence = clipped(&evidence(&finding.evidence), LONGEST_TEXT);
     if !evidence.is_empty() {
-        page.labelled(INDENT + LABEL_WIDTH, (Role::Quiet, "  evidence"), Role::Quiet, &evidence);
+        page.labelled(
+            INDENT + LABEL_WIDTH,
+            (Role::Quiet, "  evidence"),
+            Role::Quiet,
+            &evidence,
+        );
     }
-    for (at, line) in inert_lines(&clipped(&finding.help, LONGEST_TEXT)).iter().enumerate() {
+    for (at, line) in inert_lines(&clipped(&finding.help, LONGEST_TEXT))
+        .iter()
+        .enumerate()
+    {
         let own = (line.len() - line.trim_start_matches(' ').len()).min(LABEL_WIDTH);
         let label = if at == 0 { "  help" } else { "" };
         page.labelled(

@@ -51,7 +51,8 @@ fn of(plans: Vec<FoundPlan>) -> Review {
     review(material, false)
 }
 
-const CLAIM: &str = "select id, payload from task where queue = 'q1' and status = $1 and run_at <= now()
+const CLAIM: &str =
+    "select id, payload from task where queue = 'q1' and status = $1 and run_at <= now()
     order by priority, run_at, id limit 10 for update";
 
 /// Plans whose figures do not depend on which rules there are: their findings are put in by hand.
@@ -65,7 +66,8 @@ fn sample() -> Review {
         rule: rule.to_owned(),
         severity,
         message: format!("what {rule} found, with 1,234 rows"),
-        help: "create index on task (queue, priority, run_at, id)\n  where status = 'ready'".to_owned(),
+        help: "create index on task (queue, priority, run_at, id)\n  where status = 'ready'"
+            .to_owned(),
         node: node.map(str::to_owned),
         evidence: [("rows_sorted".to_owned(), Value::from(18_000))].into(),
     };
@@ -77,7 +79,11 @@ fn sample() -> Review {
         finding("spill", Severity::Note, Some("Sort")),
         finding("wal-per-job", Severity::Note, None),
     ];
-    found.plans[1].findings = vec![finding("work-after-root", Severity::Warning, Some("Update"))];
+    found.plans[1].findings = vec![finding(
+        "work-after-root",
+        Severity::Warning,
+        Some("Update"),
+    )];
     found
 }
 
@@ -120,7 +126,11 @@ fn logged() -> Review {
     };
     found.statements = vec![
         statement(CLAIM, shapes, flips),
-        statement("update watched set state = ?", vec![shape(2, 7)], Vec::new()),
+        statement(
+            "update watched set state = ?",
+            vec![shape(2, 7)],
+            Vec::new(),
+        ),
     ];
     found
 }
@@ -162,7 +172,12 @@ fn markdown() {
         },
         message: "no plan in the JSON".to_owned(),
     });
-    assert_snapshot!(render_review(&found, ReviewFormat::Markdown, TOP, plain(80)));
+    assert_snapshot!(render_review(
+        &found,
+        ReviewFormat::Markdown,
+        TOP,
+        plain(80)
+    ));
 }
 
 #[test]
@@ -196,8 +211,13 @@ fn of_many_plans_the_worst_are_shown_and_the_rest_is_counted() {
         text.contains("the 5 worst plans are shown, 196 are not: --top 201 shows all"),
         "{text}"
     );
-    let first = text.lines().find(|line| line.starts_with("  1  ") || line.starts_with(" 1  "));
-    assert!(first.is_some_and(|line| line.contains("natural-mistake")), "{text}");
+    let first = text
+        .lines()
+        .find(|line| line.starts_with("  1  ") || line.starts_with(" 1  "));
+    assert!(
+        first.is_some_and(|line| line.contains("natural-mistake")),
+        "{text}"
+    );
 }
 
 #[test]

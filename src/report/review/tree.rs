@@ -67,7 +67,7 @@ impl Tree {
         let marked: BTreeSet<usize> = anchors.keys().copied().collect();
         let step = if columns < ROOMY { 2 } else { 3 };
         let shown = selection(&tree, &work, &marked, step);
-        let figures = Figures::of(&tree, &work);
+        let figures = Figures::of(&tree, &work, columns >= ROOMY);
         let heads = figures.heads();
         let lines = shown.into_iter().map(|Shown { what, guides }| match what {
             What::Node(index) => {
@@ -196,12 +196,17 @@ impl Line {
         let guides = end_of(&self.guides, room / 2);
         let marks = elide(&self.marks(), room.saturating_sub(width(&guides)));
         // Cutting trims the space behind the marks.
-        let space = if marks.is_empty() || marks.ends_with(' ') { "" } else { " " };
+        let space = if marks.is_empty() || marks.ends_with(' ') {
+            ""
+        } else {
+            " "
+        };
         let left = room.saturating_sub(width(&guides) + width(&marks) + space.len());
         let name = elide_middle(&self.name, left);
         let severity = self.findings.iter().map(|(_, severity)| *severity).max();
         let role = severity.map_or(Role::Plain, Role::from);
-        let mut text = palette.paint(Role::Quiet, &guides) + &palette.paint(role, &marks) + space + &name;
+        let mut text =
+            palette.paint(Role::Quiet, &guides) + &palette.paint(role, &marks) + space + &name;
         let left = left.saturating_sub(width(&name) + 2);
         if left >= LEAST_DETAIL && !self.detail.is_empty() {
             text += "  ";
@@ -243,7 +248,10 @@ fn detail(node: &PlanNode) -> String {
     let mut parts = Vec::new();
     let relation = node.relation_name.as_deref();
     let is_named = !node.is_modify_table() && node.index_name.is_none();
-    let alias = node.alias.as_deref().filter(|alias| relation != Some(*alias));
+    let alias = node
+        .alias
+        .as_deref()
+        .filter(|alias| relation != Some(*alias));
     match (relation, alias) {
         (Some(relation), Some(alias)) if !is_named => parts.push(format!("on {relation} {alias}")),
         (Some(relation), None) if !is_named => parts.push(format!("on {relation}")),
@@ -254,7 +262,9 @@ fn detail(node: &PlanNode) -> String {
         parts.push("never executed".to_owned());
     }
     let conditions = node.conditions.iter();
-    parts.extend(conditions.map(|(kind, text)| format!("{}: {}", kind.name(), clipped(text, LONGEST_NAME))));
+    parts.extend(
+        conditions.map(|(kind, text)| format!("{}: {}", kind.name(), clipped(text, LONGEST_NAME))),
+    );
     if let Some(sort) = &node.sort {
         if !sort.keys.is_empty() {
             parts.push(format!("Sort Key: {}", sort.keys.join(", ")));
@@ -273,27 +283,38 @@ struct Figures<'a> {
     columns: Vec<Column>,
     time: TimeUnit,
     wal: ByteUnit,
+    /// What leads from the rows expected to those returned.
+    arrow: &'static str,
     /// Whether a limit stands above a node, which may have stopped it early.
     is_limited: Vec<bool>,
+    /// Whether any estimate is marked.
+    any_is_off: bool,
 }
 
 impl<'a> Figures<'a> {
-    fn of(tree: &'a PlanTree<'a>, work: &'a PlanWork) -> Figures<'a> {
+    fn of(tree: &'a PlanTree<'a>, work: &'a PlanWork, is_roomy: bool) -> Figures<'a> {
         let mut is_limited: Vec<bool> = Vec::with_capacity(tree.len());
         for position in tree.positions() {
             let above = position.parent.is_some_and(|parent| {
-                is_limited[parent] || ["Limit", "LockRows"].contains(&tree.node(parent).node_type.as_str())
+                is_limited[parent]
+                    || ["Limit", "LockRows"].contains(&tree.node(parent).node_type.as_str())
             });
             is_limited.push(above);
         }
-        Figures {
+        let columns = present(tree, work);
+        let has_arrow = is_roomy && columns.contains(&Column::Rows);
+        let mut figures = Figures {
             tree,
             work,
-            columns: present(tree, work),
+            arrow: if has_arrow { " →" } else { "" },
+            columns,
             time: TimeUnit::of_column(work.nodes.iter().map(|own| own.time_ms)),
             wal: ByteUnit::of_column(work.nodes.iter().map(|own| own.wal.bytes as f64)),
             is_limited,
-        }
+            any_is_off: false,
+        };
+        figures.any_is_off = (0..tree.len()).any(|index| figures.is_off(index));
+        figures
     }
 
     fn heads(&self) -> Vec<(Column, String)> {
@@ -302,7 +323,7 @@ impl<'a> Figures<'a> {
                 Column::Time => self.time.name().to_owned(),
                 Column::TimeShare | Column::PagesShare => "%".to_owned(),
                 Column::Bar => String::new(),
-                Column::Estimate => "expected".to_owned(),
+                Column::Estimate => format!("expected{}", self.arrow),
                 Column::Wal => format!("WAL {}", self.wal.name()),
                 other => other.name().to_owned(),
             };
@@ -318,10 +339,20 @@ impl<'a> Figures<'a> {
         let is_off = self.is_off(index);
         for column in &self.columns {
             let cell = match column {
-                Column::Cost => (Role::Plain, Significant(node.estimate.total_cost).to_string()),
-                Column::Estimate => (Role::Quiet, rows(node.estimate.rows)),
+                Column::Cost => (
+                    Role::Plain,
+                    Significant(node.estimate.total_cost).to_string(),
+                ),
+                Column::Estimate => {
+                    let estimate = rows(node.estimate.rows);
+                    (Role::Quiet, format!("{estimate}{}", self.arrow))
+                }
                 Column::Rows => {
-                    let mark = if is_off { "!" } else { " " };
+                    let mark = match (is_off, self.any_is_off) {
+                        (true, _) => "!",
+                        (false, true) => " ",
+                        (false, false) => "",
+                    };
                     let role = if is_off { Role::Warning } else { Role::Plain };
                     let actual = node.actual.as_ref().filter(|actual| actual.loops > 0);
                     let count = actual.map_or_else(|| "–".to_owned(), |actual| rows(actual.rows));
@@ -329,7 +360,8 @@ impl<'a> Figures<'a> {
                 }
                 Column::Loops => (Role::Plain, Count(node.loops()).to_string()),
                 Column::Removed => {
-                    let joined = node.rows_removed_by_join_filter.unwrap_or(0.0) * node.loops() as f64;
+                    let joined =
+                        node.rows_removed_by_join_filter.unwrap_or(0.0) * node.loops() as f64;
                     let removed = (node.total_rows_removed() + joined).round() as u64;
                     (Role::Plain, non_zero(removed))
                 }
@@ -344,10 +376,7 @@ impl<'a> Figures<'a> {
     fn of_work(&self, own: &Work) -> BTreeMap<Column, (Role, String)> {
         let total = &self.work.total;
         let time = of(own.time_ms, total.time_ms);
-        let pages = of(
-            own.buffers.total() as f64,
-            total.buffers.total() as f64,
-        );
+        let pages = of(own.buffers.total() as f64, total.buffers.total() as f64);
         let cells = self.columns.iter().filter_map(|column| {
             let cell = match column {
                 Column::Time => (heat(time), self.time.cell(own.time_ms)),
@@ -378,7 +407,11 @@ impl<'a> Figures<'a> {
 }
 
 fn of(part: f64, all: f64) -> f64 {
-    if all > 0.0 { (part / all).clamp(0.0, 1.0) } else { 0.0 }
+    if all > 0.0 {
+        (part / all).clamp(0.0, 1.0)
+    } else {
+        0.0
+    }
 }
 
 fn heat(share: f64) -> Role {
@@ -440,7 +473,10 @@ mod tests {
             (0.5, "50%", "██▌"),
             (1.0, "100%", "█████"),
         ] {
-            assert_eq!((percent(share).as_str(), bar(share).as_str()), (text, shown));
+            assert_eq!(
+                (percent(share).as_str(), bar(share).as_str()),
+                (text, shown)
+            );
         }
         assert_eq!(of(1.0, 0.0), 0.0);
     }
@@ -454,8 +490,9 @@ mod tests {
 
     #[test]
     fn rows_may_be_a_fraction() {
-        assert_eq!([rows(12_345.0), rows(0.25), rows(f64::NAN), rows(1e300)], [
-            "12,345", "0.250", "–", "1.00e300"
-        ]);
+        assert_eq!(
+            [rows(12_345.0), rows(0.25), rows(f64::NAN), rows(1e300)],
+            ["12,345", "0.250", "–", "1.00e300"]
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Names and literals of an expression or a statement replaced, token by token; comments go.
 
-use super::words::{is_function, is_keyword, is_kept_after, is_type, is_type_and_name};
+use super::words::{is_function, is_kept_after, is_keyword, is_type, is_type_and_name};
 use super::{Kind, Pseudonyms};
 use crate::sql::part::{Part, parts};
 use crate::sql::token::{TokenKind, Unterminated};
@@ -114,7 +114,9 @@ impl<'p, 't> Around<'p, 't> {
         let word = self.word(0);
         // Behind a dot stands a name, whatever it is, and in front of one too.
         if self.is(-1, TokenKind::Dot) || (self.is(1, TokenKind::Dot) && word != "excluded") {
-            return self.is(1, TokenKind::Open) && is_function(&word) && self.word(-2) == "pg_catalog";
+            return self.is(1, TokenKind::Open)
+                && is_function(&word)
+                && self.word(-2) == "pg_catalog";
         }
         let before = self.word(-1);
         is_keyword(&word)
@@ -143,11 +145,15 @@ impl<'p, 't> Around<'p, 't> {
         if self.is(-1, TokenKind::Cast) {
             return is_type(word) || is_type_and_name(word);
         }
-        let behind_a_name = self
-            .part(-1)
-            .is_some_and(|part| part.is_name() && !is_keyword(&self.word(-1)));
         is_type(word)
-            || (is_type_and_name(word) && (self.is(1, TokenKind::String) || behind_a_name))
+            || (is_type_and_name(word)
+                && (self.is(1, TokenKind::String) || self.is_behind_a_name()))
+    }
+
+    /// Whether a name stands in front of the word: `job j`, `id uuid`.
+    fn is_behind_a_name(&self) -> bool {
+        self.part(-1)
+            .is_some_and(|part| part.is_name() && !is_keyword(&self.word(-1)))
     }
 
     /// What a name stands for, by its neighbours.
@@ -167,7 +173,10 @@ impl<'p, 't> Around<'p, 't> {
             Kind::Cte
         } else if self.is(1, TokenKind::Open) {
             Kind::Function
-        } else if before == "as" || self.is(1, TokenKind::Dot) {
+        } else if ["as", "of"].contains(&before.as_str())
+            || self.is(1, TokenKind::Dot)
+            || self.is_behind_a_name()
+        {
             Kind::Alias
         } else {
             Kind::Column
@@ -177,7 +186,8 @@ impl<'p, 't> Around<'p, 't> {
     /// Whether a number counts rows or subplans, or belongs to a type: `limit 10`, `InitPlan 1`, `varchar(20)`.
     fn is_counting(&self) -> bool {
         let counted = ["limit", "offset", "first", "next", "initplan", "subplan"];
-        let is_of_type = |offset| self.is(offset, TokenKind::Open) && is_type(&self.word(offset - 1));
+        let is_of_type =
+            |offset| self.is(offset, TokenKind::Open) && is_type(&self.word(offset - 1));
         counted.contains(&self.word(-1).as_str())
             || is_of_type(-1)
             || (self.is(-1, TokenKind::Comma) && is_of_type(-3))

@@ -19,7 +19,7 @@ fn names_and_literals_are_replaced_and_the_rest_stays() {
         ),
         (
             "with next as materialized (select 1) update \"Job\" j set n=j.n+1 -- why\nfrom next where j.id = next.id returning *",
-            "with cte_1 as materialized (select 1001) update table_1 alias_1 set column_1=alias_1.column_1+1002 from cte_1 \
+            "with cte_1 as materialized (select 1001) update table_1 alias_1 set column_1=alias_1.column_1+1001 from cte_1 \
              where alias_1.column_2 = cte_1.column_2 returning *",
         ),
         (
@@ -30,13 +30,31 @@ fn names_and_literals_are_replaced_and_the_rest_stays() {
         ("(InitPlan 1).col1", "(InitPlan 1).column_1"),
         ("InitPlan 2 (returns $1,$2)", "InitPlan 2 (returns $1,$2)"),
         ("(hashed SubPlan 12)", "(hashed SubPlan 12)"),
-        ("next_due(x) + length(y)", "function_1(column_1) + length(column_2)"),
-        ("'a'::job_state = kind::numeric(10,2)", "'literal_1'::type_1 = column_1::numeric(10,2)"),
-        ("job.priority DESC NULLS LAST", "alias_1.column_1 DESC NULLS LAST"),
-        ("interval '30 s' + e'it\\'s' || $x$a$x$", "interval 'literal_1' + 'literal_2' || 'literal_3'"),
-        ("select :id, '/* ' -- :secret", "select :parameter_1, 'literal_1'"),
+        (
+            "next_due(x) + length(y)",
+            "function_1(column_1) + length(column_2)",
+        ),
+        (
+            "'a'::job_state = kind::numeric(10,2)",
+            "'literal_1'::type_1 = column_1::numeric(10,2)",
+        ),
+        (
+            "job.priority DESC NULLS LAST",
+            "alias_1.column_1 DESC NULLS LAST",
+        ),
+        (
+            "interval '30 s' + e'it\\'s' || $x$a$x$",
+            "interval 'literal_1' + 'literal_2' || 'literal_3'",
+        ),
+        (
+            "select :id, '/* ' -- :secret",
+            "select :parameter_1, 'literal_1'",
+        ),
         ("select 'it''s open", "select 'literal_1'"),
-        ("for no key update of job nowait", "for no key update of column_1 nowait"),
+        (
+            "for no key update of job nowait",
+            "for no key update of alias_1 nowait",
+        ),
     ] {
         assert_eq!(anonymous(text), expected, "{text}");
     }
@@ -46,7 +64,10 @@ fn names_and_literals_are_replaced_and_the_rest_stays() {
 fn equal_names_stay_equal_and_numbered_ones_stay_numbered() {
     let mut names = Pseudonyms::default();
     names.name(Kind::Table, "job");
-    assert_eq!(names.text("JOB.id = job_1.id"), "table_1.column_1 = table_1_1.column_1");
+    assert_eq!(
+        names.text("JOB.id = job_1.id"),
+        "table_1.column_1 = table_1_1.column_1"
+    );
     assert_eq!(names.text("\"JOB\".id"), "alias_1.column_1", "another name");
     assert_eq!(names.text("'job' = 'job'"), "'literal_1' = 'literal_1'");
 }
@@ -146,7 +167,9 @@ fn marked_plans() -> Material {
                         path: format!("/srv/zqx/{}", path.display()),
                         line: 7,
                     },
-                    statement: Some("select zqx_id from zqx_job where zqx_state = 'zqx' -- zqx".to_owned()),
+                    statement: Some(
+                        "select zqx_id from zqx_job where zqx_state = 'zqx' -- zqx".to_owned(),
+                    ),
                     plan,
                 });
             }
@@ -161,7 +184,10 @@ fn no_name_and_no_literal_of_a_real_plan_is_in_any_output() {
     use crate::report::{Layout, ReviewFormat, ReviewOptions, render_review};
     let mut material = marked_plans();
     material.problems.push(Problem {
-        source: Source { path: "zqx".to_owned(), line: 1 },
+        source: Source {
+            path: "zqx".to_owned(),
+            line: 1,
+        },
         message: "unknown `zqx`".to_owned(),
     });
     let count = material.plans.len();
@@ -173,7 +199,11 @@ fn no_name_and_no_literal_of_a_real_plan_is_in_any_output() {
     let around = at.map(|at| &everything[at.saturating_sub(300)..(at + 60).min(everything.len())]);
     assert_eq!(around, None, "also in what is not printed");
     for format in ReviewFormat::ALL {
-        let layout = Layout { width: 200, color: false, folder: None };
+        let layout = Layout {
+            width: 200,
+            color: false,
+            folder: None,
+        };
         let text = render_review(&found, format, ReviewOptions { top: count }, layout);
         assert!(!text.contains("zqx"), "{}", format.name());
     }
@@ -182,12 +212,24 @@ fn no_name_and_no_literal_of_a_real_plan_is_in_any_output() {
         assert_eq!(plain.buffers, anonymous.buffers);
         let rules = |one: &ReviewedPlan| {
             let findings = one.findings.iter();
-            findings.map(|finding| (finding.rule.clone(), finding.severity)).collect::<Vec<_>>()
+            findings
+                .map(|finding| (finding.rule.clone(), finding.severity))
+                .collect::<Vec<_>>()
         };
         assert_eq!(rules(plain), rules(anonymous), "{:?}", plain.source);
     }
-    let shapes = |plans: &[ReviewedPlan]| plans.iter().map(|plan| plan.shape.clone()).collect::<BTreeSet<_>>().len();
-    assert_eq!(shapes(&plain), shapes(&found.plans), "equal plans stay equal, others do not become so");
+    let shapes = |plans: &[ReviewedPlan]| {
+        plans
+            .iter()
+            .map(|plan| plan.shape.clone())
+            .collect::<BTreeSet<_>>()
+            .len()
+    };
+    assert_eq!(
+        shapes(&plain),
+        shapes(&found.plans),
+        "equal plans stay equal, others do not become so"
+    );
 }
 
 #[test]
@@ -202,12 +244,21 @@ fn the_shapes_of_logged_statements_are_those_of_their_plans() {
         max_ms: 1.0,
         total_pages: None,
         max_pages: None,
-        first: Source { path: "zqx.log".to_owned(), line: 1 },
-        last: Source { path: "zqx.log".to_owned(), line: 2 },
+        first: Source {
+            path: "zqx.log".to_owned(),
+            line: 1,
+        },
+        last: Source {
+            path: "zqx.log".to_owned(),
+            line: 2,
+        },
         plan,
     };
     let flip = |from: &str, to: &str| Flip {
-        source: Source { path: "zqx.log".to_owned(), line: 2 },
+        source: Source {
+            path: "zqx.log".to_owned(),
+            line: 2,
+        },
         time: None,
         from: from.to_owned(),
         to: to.to_owned(),
@@ -215,7 +266,10 @@ fn the_shapes_of_logged_statements_are_those_of_their_plans() {
     material.statements.push(LoggedStatement {
         query_id: Some(1),
         statement: "select zqx_id from zqx_job where state = ?".to_owned(),
-        first: Source { path: "zqx.log".to_owned(), line: 1 },
+        first: Source {
+            path: "zqx.log".to_owned(),
+            line: 1,
+        },
         calls: 2,
         total_ms: 2.0,
         total_pages: None,
@@ -224,7 +278,11 @@ fn the_shapes_of_logged_statements_are_those_of_their_plans() {
         flips_total: 2,
     });
     let found = crate::review::review(material, true);
-    assert!(!format!("{found:?}").contains("zqx"), "{:?}", found.statements);
+    assert!(
+        !format!("{found:?}").contains("zqx"),
+        "{:?}",
+        found.statements
+    );
     let statement = &found.statements[0];
     assert_eq!(statement.shapes[0].digest, found.plans[0].digest);
     assert_eq!(statement.flips[0].from, found.plans[0].shape);
