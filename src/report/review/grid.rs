@@ -17,12 +17,14 @@ pub(super) struct Grid {
     pub(super) rows: Vec<Vec<(Role, String)>>,
     /// Columns whose cells stand at their left side.
     pub(super) left: Vec<usize>,
+    /// Columns that stay however narrow it is; the first is what others refer to.
+    pub(super) needed: Vec<usize>,
     /// Whether what is too wide of the text is cut in its middle, not at its end.
     pub(super) cut_in_middle: bool,
 }
 
 impl Grid {
-    /// Its lines, none wider than asked for; columns in the middle give way where there is no room.
+    /// Its lines, none wider than asked for; columns that are not needed give way where there is no room, the last ones first.
     pub(super) fn lines(&self, columns: usize, palette: Palette) -> Vec<String> {
         let last = self.heads.len().saturating_sub(1);
         let mut widths: Vec<usize> = (0..last).map(|column| self.widest(column)).collect();
@@ -30,11 +32,11 @@ impl Grid {
             let shown = widths.iter().filter(|width| **width > 0);
             shown.map(|width| width + GUTTER).sum()
         };
-        // The first column is what others refer to.
         while taken(&widths) + LEAST_TEXT > columns {
-            match widths.iter().rposition(|width| *width > 0) {
-                Some(column) if column > 0 => widths[column] = 0,
-                _ => break,
+            let gives_way = |column: &usize| widths[*column] > 0 && !self.needed.contains(column);
+            match (0..last).rev().find(gives_way) {
+                Some(column) => widths[column] = 0,
+                None => break,
             }
         }
         let room = columns.saturating_sub(taken(&widths)).max(1);
@@ -109,6 +111,7 @@ mod tests {
                 [cell("10"), cell("7"), cell(""), cell("six")].to_vec(),
             ],
             left: vec![1],
+            needed: vec![0],
             cut_in_middle: false,
         };
         let palette = Palette { color: false };

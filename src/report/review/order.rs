@@ -108,18 +108,12 @@ fn findings_in_words(plans: &[&ReviewedPlan]) -> String {
     }
 }
 
-/// How bad its findings make a plan: by the worst severity, then by how many of each there are.
-fn badness(plan: &ReviewedPlan) -> [usize; 3] {
-    let of = |severity| {
-        let findings = plan.findings.iter();
-        findings
-            .filter(|finding| finding.severity == severity)
-            .count()
-    };
-    let [critical, warnings, notes] =
-        [Severity::Critical, Severity::Warning, Severity::Note].map(of);
-    // One kind of trouble more is no worse than a dearer plan.
-    [critical.min(1), warnings.min(1), notes.min(1)]
+/// How bad its findings make a plan: by which severities there are. One finding more is no worse than a dearer plan.
+fn badness(plan: &ReviewedPlan) -> [bool; 3] {
+    [Severity::Critical, Severity::Warning, Severity::Note].map(|severity| {
+        let mut findings = plan.findings.iter();
+        findings.any(|finding| finding.severity == severity)
+    })
 }
 
 /// What a plan costs: its pages and its time, of a log those of all entries of its shape.

@@ -56,6 +56,7 @@ pub(super) fn grid(view: &View<'_>) -> (Grid, usize) {
         heads: heads.to_vec(),
         rows: rows.collect(),
         left: Vec::new(),
+        needed: vec![0],
         cut_in_middle: false,
     };
     (grid, all.len() - listed)

@@ -51,6 +51,7 @@ pub(super) fn grid(view: &View<'_>, columns: usize) -> (Grid, usize) {
         heads: heads.map(str::to_owned).to_vec(),
         rows: rows.collect(),
         left: vec![1, 5],
+        needed: vec![0, 1, 5],
         cut_in_middle: true,
     };
     (grid, view.ranked.len() - listed)
