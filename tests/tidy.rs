@@ -390,6 +390,15 @@ fn the_page_about_comparing_names_every_key() {
 }
 
 #[test]
+fn the_page_about_reviewing_names_every_key() {
+    let page = read("docs/reviewing.md");
+    let fields = public_fields(&read("src/run/review.rs"));
+    // The plan itself is for printing its tree.
+    let missing = fields.into_iter().filter(|field| !has_word(&page, field));
+    nothing_wrong(missing.map(|field| format!("docs/reviewing.md does not name {field}")));
+}
+
+#[test]
 fn links_between_the_pages_lead_somewhere() {
     let mut pages = texts(&["docs", "to-analyse"], "md");
     pages.extend(

@@ -16,7 +16,7 @@ use crate::postgres::binaries::WantedList;
 use crate::postgres::cache_limit::CacheLimit;
 use values::{name, place};
 
-pub use comparing::{Compare, FailOn, Gate, Runs, RunsAction, RunsFolder};
+pub use comparing::{Compare, FailOn, Gate, Review, Runs, RunsAction, RunsFolder, SeverityName};
 pub use definitions::{
     ColumnOptions, Fixtures, FixturesAction, FromDatabase, Init, Queues, QueuesAction, Rules,
     RulesAction, Scenarios, ScenariosAction,
@@ -33,7 +33,8 @@ const OVERVIEW: &str = "\
 
 Measure   compare-plans    measure every statement's plan on every fixture
           throughput       drain a full queue, every job accounted for
-Read      compare          set two runs, or a baseline and a run, side by side
+Read      review           your own plans and logs: what is wrong, without a database
+          compare          set two runs, or a baseline and a run, side by side
           runs             list, show and remove runs, save one as a baseline
 Define    queues           list the queues, show one
           fixtures         list, show, build and drop data distributions, draw one from a database
@@ -51,6 +52,17 @@ Start: pgq-analyze compare-plans --quick
 Options:
 {options}{after-help}
 ";
+
+const REVIEW_EXAMPLES: &str = "\
+Examples:
+  pgq-analyze review plan.json                        one plan
+  psql -XAtf explain.sql | pgq-analyze review -       what psql prints
+  pgq-analyze review /var/log/postgresql/             server logs with auto_explain
+  pgq-analyze review plans/ --top 20                  a folder, the 20 worst in full
+  pgq-analyze review --fail-on warning plans/         for a gate: exit code 3
+  pgq-analyze review --anonymize --format markdown x  to show to others
+
+How to have plans logged: docs/reviewing.md.";
 
 /// A query-plan and throughput laboratory for Postgres-backed queues
 #[derive(Debug, Parser)]
@@ -160,6 +172,13 @@ pub enum Command {
     /// (or --duration), and accounts for every job by its payload. SCENARIO is a built-in name or the path of a file; every value of it
     /// can be overridden; thresholds and settings are added to. Several queues, repeats and points of a sweep are interleaved, each on a fresh copy.
     Throughput(Box<Throughput>),
+    /// Say what is wrong with plans and server logs of your own; needs no database
+    ///
+    /// Reads plans wherever they are, draws each as a tree with what every node did by itself, and names what is wrong at the node where it
+    /// is. Of logs it also lists the statements, the plans each had, and when it went from one to another. What cannot be read is said on
+    /// stderr, and the rest is reviewed; the exit code is then 1.
+    #[command(after_help = REVIEW_EXAMPLES)]
+    Review(Review),
     /// Set two runs side by side: what got worse, what got better, and why
     ///
     /// FIRST is the baseline, SECOND is judged by it. Counts decide (pages, rows, WAL), and they repeat; times are shown. Unequal fixtures,

@@ -112,6 +112,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     match command {
         Command::ComparePlans(arguments) => commands::compare_plans::run(&arguments, &common).await,
         Command::Throughput(arguments) => commands::throughput::run(&arguments, &common).await,
+        Command::Review(arguments) => commands::review::run(&arguments, &common),
         Command::Compare(arguments) => commands::compare::run(&arguments, &common),
         Command::Runs(arguments) => commands::runs::run(&arguments.action, &common),
         Command::Queues(arguments) => commands::queues::run(&arguments.action),

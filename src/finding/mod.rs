@@ -30,6 +30,18 @@ pub enum Severity {
     Critical,
 }
 
+impl Severity {
+    /// The name, as in `run.json`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
 /// One thing that is wrong with one plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {

@@ -175,11 +175,7 @@ fn exemplary(result: &PlanResult) -> f64 {
 
 /// The name of a severity, as in `run.json`.
 pub(super) fn severity_name(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Note => "note",
-        Severity::Warning => "warning",
-        Severity::Critical => "critical",
-    }
+    severity.name()
 }
 
 pub(super) fn without_figures(message: &str) -> String {
@@ -194,7 +190,8 @@ pub(super) fn without_figures(message: &str) -> String {
     pattern
 }
 
-fn evidence(figures: &BTreeMap<String, Value>) -> String {
+/// The figures behind a finding, in one line.
+pub(super) fn evidence(figures: &BTreeMap<String, Value>) -> String {
     let known = figures.iter().filter(|(_, value)| !value.is_null());
     let figures =
         known.map(|(name, value)| format!("{} {}", inert(name).replace('_', " "), figure(value)));

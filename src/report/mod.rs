@@ -11,6 +11,7 @@ mod naming;
 mod nested;
 mod page;
 mod palette;
+mod review;
 mod scans;
 mod self_check;
 mod selftest;
@@ -27,6 +28,7 @@ use std::path::Path;
 use crate::run::Run;
 use crate::run::comparison::Comparison;
 use crate::run::comparison::drains::DrainComparison;
+use crate::run::review::Review;
 use crate::run::self_check::SelfCheck;
 use crate::run::selftest::SelfTest;
 use crate::run::throughput::ThroughputRun;
@@ -106,6 +108,43 @@ impl ComparisonFormat {
     }
 }
 
+/// A format that a review is printed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReviewFormat {
+    /// For people at a terminal.
+    Table,
+    /// For an issue or a comment.
+    Markdown,
+    /// The review as data.
+    Json,
+}
+
+impl ReviewFormat {
+    /// Every format, in the order help names them.
+    pub const ALL: [ReviewFormat; 3] = [
+        ReviewFormat::Table,
+        ReviewFormat::Markdown,
+        ReviewFormat::Json,
+    ];
+
+    /// The name used on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            ReviewFormat::Table => "table",
+            ReviewFormat::Markdown => "markdown",
+            ReviewFormat::Json => "json",
+        }
+    }
+}
+
+/// How much of a review is shown; as JSON all of it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReviewOptions {
+    /// So many plans, the worst, are shown with their trees, and so many statements of logs with their shapes.
+    pub top: usize,
+}
+
 /// What the place a report is printed at looks like.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout<'a> {
@@ -155,6 +194,17 @@ pub fn render_comparison(
     layout: Layout<'_>,
 ) -> String {
     comparison::render(comparison, format, layout)
+}
+
+/// Prints a review of plans and logs. What holds for the text of [`render`] holds for this.
+#[must_use]
+pub fn render_review(
+    found: &Review,
+    format: ReviewFormat,
+    options: ReviewOptions,
+    layout: Layout<'_>,
+) -> String {
+    review::render(found, format, options, layout)
 }
 
 /// Prints a self-check for people at a terminal. What holds for the text of [`render`] holds for this.

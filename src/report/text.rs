@@ -26,7 +26,7 @@ pub fn inert_lines(text: &str) -> Vec<String> {
 }
 
 /// Controls, and the format characters of Unicode that hide, reorder or restyle what stands around them.
-fn acts_unseen(character: char) -> bool {
+pub(super) fn acts_unseen(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
         || matches!(character, '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
@@ -73,6 +73,20 @@ pub(super) fn elide(text: &str, columns: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
+/// `text`, or its beginning and its end around `…` where it takes more than `columns`: names often differ in their ends.
+pub(super) fn elide_middle(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let kept = columns.saturating_sub(1);
+    let start = fitting(text, kept.div_ceil(2));
+    let starts = text.char_indices().rev().map(|(at, _)| at);
+    let end = starts
+        .take_while(|at| *at >= start && width(&text[*at..]) <= kept / 2)
+        .last();
+    format!("{}…{}", &text[..start], end.map_or("", |end| &text[end..]))
+}
+
 /// Bytes of the longest beginning of `text` that takes at most `columns`.
 fn fitting(text: &str, columns: usize) -> usize {
     let mut longest = 0;
@@ -90,7 +104,7 @@ fn fitting(text: &str, columns: usize) -> usize {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{elide, inert, inert_lines, width, wrap};
+    use super::{elide, elide_middle, inert, inert_lines, width, wrap};
 
     #[test]
     fn what_acts_on_a_terminal_is_spelled_out() {
@@ -120,6 +134,13 @@ mod tests {
         assert_eq!(elide("batch-100", 8), "batch-1…");
         assert_eq!(elide("one two", 5), "one…");
         assert_eq!(elide("日本", 2), "…");
+        assert_eq!(
+            elide_middle("Index Scan job_ready_idx", 24),
+            "Index Scan job_ready_idx"
+        );
+        assert_eq!(elide_middle("Index Scan job_ready_idx", 12), "Index …y_idx");
+        assert_eq!(elide_middle("日本日本", 4), "日…");
+        assert_eq!(elide_middle("abc", 0), "…");
     }
 
     proptest! {
@@ -129,6 +150,7 @@ mod tests {
             let lines = wrap(&shown, columns);
             prop_assert!(lines.iter().all(|line| width(line) <= columns), "{lines:?}");
             prop_assert!(width(&elide(&shown, columns)) <= columns);
+            prop_assert!(width(&elide_middle(&shown, columns)) <= columns);
             prop_assert_eq!(lines.concat().replace(' ', ""), shown.replace(' ', ""));
         }
     }

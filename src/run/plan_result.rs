@@ -124,10 +124,10 @@ pub struct BufferCounts {
 impl From<&Buffers> for BufferCounts {
     fn from(buffers: &Buffers) -> BufferCounts {
         BufferCounts {
-            hit: buffers.shared.hit + buffers.local.hit,
-            read: buffers.shared.read + buffers.local.read,
-            dirtied: buffers.shared.dirtied + buffers.local.dirtied,
-            written: buffers.shared.written + buffers.local.written,
+            hit: buffers.shared.hit.saturating_add(buffers.local.hit),
+            read: buffers.shared.read.saturating_add(buffers.local.read),
+            dirtied: buffers.shared.dirtied.saturating_add(buffers.local.dirtied),
+            written: buffers.shared.written.saturating_add(buffers.local.written),
             temp: buffers.temp(),
             total: buffers.total(),
         }

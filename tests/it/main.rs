@@ -30,6 +30,7 @@ mod place;
 mod processes;
 mod program;
 mod repeatable;
+mod review;
 mod run_folder;
 mod selftest;
 mod server;

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::values::{comparison_format, format, name, place};
-use crate::report::{ComparisonFormat, Format};
+use super::values::{comparison_format, format, name, place, review_format};
+use crate::finding::Severity;
+use crate::report::{ComparisonFormat, Format, ReviewFormat};
 use crate::run::comparison::Tolerance;
 
 /// What a comparison has to satisfy.
@@ -64,6 +65,62 @@ impl Compare {
             ComparisonFormat::Json
         } else {
             self.format
+        }
+    }
+}
+
+/// `review`.
+#[derive(Debug, Args)]
+pub struct Review {
+    /// Files and folders with plans or server logs; - for standard input
+    #[arg(required = true, value_name = "PATH", value_parser = place())]
+    pub paths: Vec<PathBuf>,
+    /// Show so many plans in full, the worst
+    #[arg(long, value_name = "N", default_value_t = 5, help_heading = "Output")]
+    pub top: usize,
+    /// End with exit code 3 if there is a finding of this severity, or a worse one
+    #[arg(long, value_enum, value_name = "SEVERITY", help_heading = "Output")]
+    pub fail_on: Option<SeverityName>,
+    /// Replace the names of tables, indexes, columns, functions and files, and all literals; structure and figures stay
+    #[arg(long, help_heading = "Output")]
+    pub anonymize: bool,
+    /// How to print it: table, markdown or json
+    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = review_format, help_heading = "Output")]
+    pub format: ReviewFormat,
+    /// Print the review as data; short for --format json
+    #[arg(long, conflicts_with = "format", help_heading = "Output")]
+    pub json: bool,
+}
+
+impl Review {
+    /// The format asked for.
+    #[must_use]
+    pub fn format(&self) -> ReviewFormat {
+        if self.json {
+            ReviewFormat::Json
+        } else {
+            self.format
+        }
+    }
+}
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SeverityName {
+    /// Any finding
+    Note,
+    /// Something that costs now, or will when the table grows
+    Warning,
+    /// Something that does not scale
+    Critical,
+}
+
+impl From<SeverityName> for Severity {
+    fn from(name: SeverityName) -> Severity {
+        match name {
+            SeverityName::Note => Severity::Note,
+            SeverityName::Warning => Severity::Warning,
+            SeverityName::Critical => Severity::Critical,
         }
     }
 }

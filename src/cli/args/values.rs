@@ -11,7 +11,7 @@ use crate::definition::scenario::{Completion, Outcomes, Task};
 use crate::definition::threshold::Threshold;
 use crate::definition::{nearest, quantity};
 use crate::postgres::conninfo::redact;
-use crate::report::{ComparisonFormat, Format};
+use crate::report::{ComparisonFormat, Format, ReviewFormat};
 use crate::run::thresholds;
 
 /// A name, which no address of a server is: such a one may hold a password, and a name is printed.
@@ -135,6 +135,16 @@ pub(super) fn comparison_format(text: &str) -> Result<ComparisonFormat, String> 
             "`{text}` is none of {}",
             formats.map(ComparisonFormat::name).join(", ")
         )
+    })
+}
+
+/// A format of reviews by its name.
+pub(super) fn review_format(text: &str) -> Result<ReviewFormat, String> {
+    let formats = ReviewFormat::ALL;
+    let found = formats.into_iter().find(|format| format.name() == text);
+    found.ok_or_else(|| {
+        let known = formats.map(ReviewFormat::name);
+        format!("`{text}` is none of {}", known.join(", "))
     })
 }
 

@@ -10,6 +10,7 @@ pub mod init;
 pub mod listing;
 pub mod postgres;
 pub mod queues;
+pub mod review;
 pub mod rules;
 pub mod runs;
 pub mod scenarios;
