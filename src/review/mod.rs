@@ -1,5 +1,7 @@
 //! Plans wherever somebody has them: files, folders, standard input, server logs.
 
+pub mod log;
+
 use crate::plan::Plan;
 use crate::run::review::Source;
 
