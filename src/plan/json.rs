@@ -5,7 +5,7 @@
 //! [`MAX_DEPTH`] nodes.
 
 mod counters;
-mod node;
+pub(super) mod node;
 mod scalar;
 mod statement;
 
@@ -46,6 +46,18 @@ pub enum PlanError {
         /// JSON levels found.
         levels: usize,
     },
+    /// Text format, nested deeper than any plan should be.
+    #[error("plan is {depth} nodes deep, more than {MAX_DEPTH}; explain a smaller part of the statement")]
+    DeepText {
+        /// Nodes from the root to the deepest leaf.
+        depth: usize,
+    },
+    /// Text without a plan's node in it.
+    #[error(
+        "no plan in the text: expected a node, for example \"Seq Scan on job  (cost=0.00..1.04 rows=4 width=8)\"; \
+             save the whole output of explain again"
+    )]
+    NoNode,
     /// JSON, but without a plan in it.
     #[error(
         "no plan in the JSON: expected an object with the key \"Plan\", or an array of such objects; \

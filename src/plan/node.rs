@@ -242,6 +242,19 @@ pub enum Condition {
 }
 
 impl Condition {
+    /// Every condition there is.
+    const ALL: [Condition; 9] = [
+        Condition::Index,
+        Condition::OrderBy,
+        Condition::Recheck,
+        Condition::Tid,
+        Condition::Hash,
+        Condition::Merge,
+        Condition::Join,
+        Condition::Filter,
+        Condition::OneTime,
+    ];
+
     /// The key as PostgreSQL prints it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -256,6 +269,14 @@ impl Condition {
             Condition::Filter => "Filter",
             Condition::OneTime => "One-Time Filter",
         }
+    }
+
+    /// The condition that PostgreSQL prints with this key.
+    #[must_use]
+    pub fn named(key: &str) -> Option<Condition> {
+        Condition::ALL
+            .into_iter()
+            .find(|condition| condition.name() == key)
     }
 }
 

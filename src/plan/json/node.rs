@@ -138,17 +138,8 @@ fn read_condition<'de, A: MapAccess<'de>>(
     key: &str,
     map: &mut A,
 ) -> Result<bool, A::Error> {
-    let condition = match key {
-        "Index Cond" => Condition::Index,
-        "Order By" => Condition::OrderBy,
-        "Recheck Cond" => Condition::Recheck,
-        "TID Cond" => Condition::Tid,
-        "Hash Cond" => Condition::Hash,
-        "Merge Cond" => Condition::Merge,
-        "Join Filter" => Condition::Join,
-        "Filter" => Condition::Filter,
-        "One-Time Filter" => Condition::OneTime,
-        _ => return Ok(false),
+    let Some(condition) = Condition::named(key) else {
+        return Ok(false);
     };
     node.conditions.push((condition, map.next_value()?));
     Ok(true)
@@ -181,17 +172,27 @@ fn read_count<'de, A: MapAccess<'de>>(
     key: &str,
     map: &mut A,
 ) -> Result<bool, A::Error> {
-    let count = match key {
+    let Some(count) = count_field(node, key) else {
+        return read_rows(node, key, map);
+    };
+    *count = Some(map.next_value::<Count>()?.0);
+    Ok(true)
+}
+
+/// The field of a count, by its key.
+pub(in crate::plan) fn count_field<'n>(
+    node: &'n mut PlanNode,
+    key: &str,
+) -> Option<&'n mut Option<u64>> {
+    Some(match key {
         "Heap Fetches" => &mut node.heap_fetches,
         "Exact Heap Blocks" => &mut node.exact_heap_blocks,
         "Lossy Heap Blocks" => &mut node.lossy_heap_blocks,
         "Index Searches" => &mut node.index_searches,
         "Workers Planned" => &mut node.workers_planned,
         "Workers Launched" => &mut node.workers_launched,
-        _ => return read_rows(node, key, map),
-    };
-    *count = Some(map.next_value::<Count>()?.0);
-    Ok(true)
+        _ => return None,
+    })
 }
 
 fn read_rows<'de, A: MapAccess<'de>>(
@@ -199,7 +200,19 @@ fn read_rows<'de, A: MapAccess<'de>>(
     key: &str,
     map: &mut A,
 ) -> Result<bool, A::Error> {
-    let rows = match key {
+    let Some(rows) = rows_field(node, key) else {
+        return Ok(false);
+    };
+    *rows = Some(map.next_value::<Real>()?.0);
+    Ok(true)
+}
+
+/// The field of a number of rows, by its key.
+pub(in crate::plan) fn rows_field<'n>(
+    node: &'n mut PlanNode,
+    key: &str,
+) -> Option<&'n mut Option<f64>> {
+    Some(match key {
         "Rows Removed by Filter" => &mut node.rows_removed_by_filter,
         "Rows Removed by Index Recheck" => &mut node.rows_removed_by_index_recheck,
         "Rows Removed by Join Filter" => &mut node.rows_removed_by_join_filter,
@@ -207,10 +220,8 @@ fn read_rows<'de, A: MapAccess<'de>>(
         "Tuples Updated" => &mut node.tuples_updated,
         "Tuples Deleted" => &mut node.tuples_deleted,
         "Conflicting Tuples" => &mut node.conflicting_tuples,
-        _ => return Ok(false),
-    };
-    *rows = Some(map.next_value::<Real>()?.0);
-    Ok(true)
+        _ => return None,
+    })
 }
 
 fn read_parts<'de, A: MapAccess<'de>>(
