@@ -47,7 +47,9 @@ pub enum PlanError {
         levels: usize,
     },
     /// Text format, nested deeper than any plan should be.
-    #[error("plan is {depth} nodes deep, more than {MAX_DEPTH}; explain a smaller part of the statement")]
+    #[error(
+        "plan is {depth} nodes deep, more than {MAX_DEPTH}; explain a smaller part of the statement"
+    )]
     DeepText {
         /// Nodes from the root to the deepest leaf.
         depth: usize,

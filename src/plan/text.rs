@@ -64,7 +64,11 @@ pub fn begins_plan(line: &str) -> bool {
 pub fn may_begin_plan(line: &str) -> bool {
     let line = line.trim();
     let name = line.split(" (").next().unwrap_or_default();
-    head::is_node_name(if has_figures(line) { name.trim_end() } else { line })
+    head::is_node_name(if has_figures(line) {
+        name.trim_end()
+    } else {
+        line
+    })
 }
 
 /// Whether a line can be one of a plan that has begun: of a node, a header, or of what is known of node and statement.
@@ -99,7 +103,9 @@ fn split_preamble(text: &str) -> (&str, &str) {
     };
     let named = |line: &str| may_begin_plan(behind_arrow(line.trim()).unwrap_or(line));
     let any_node = |line: &str| line::has_costs(line) && behind_arrow(line.trim()).is_some();
-    let begin = root(begins_plan).or_else(|| root(any_node)).or_else(|| root(named));
+    let begin = root(begins_plan)
+        .or_else(|| root(any_node))
+        .or_else(|| root(named));
     text.split_at(begin.unwrap_or(text.len()))
 }
 
@@ -163,7 +169,8 @@ impl Reader {
         }
         if let Some(name) = behind_arrow(text) {
             self.add_node(line, name);
-        } else if line::has_costs(text) || has_figures(text) && head::is_node_name(node_name(text)) {
+        } else if line::has_costs(text) || has_figures(text) && head::is_node_name(node_name(text))
+        {
             self.add_node(line, text);
         } else if let Some(header) = assembly::header(text) {
             self.header = Some((line.column, header));
@@ -222,7 +229,10 @@ impl Reader {
         let Some(node) = self.assembly.last() else {
             return;
         };
-        let known = node.workers.iter().position(|worker| worker.number == number);
+        let known = node
+            .workers
+            .iter()
+            .position(|worker| worker.number == number);
         let mut worker = match known {
             Some(known) => node.workers.remove(known),
             None => Worker {
@@ -237,7 +247,11 @@ impl Reader {
     }
 
     fn close_worker_left_of(&mut self, column: usize) {
-        if self.worker.as_ref().is_some_and(|open| column <= open.column) {
+        if self
+            .worker
+            .as_ref()
+            .is_some_and(|open| column <= open.column)
+        {
             self.close_worker();
         }
     }

@@ -3,7 +3,7 @@
 set client_min_messages = error;
 drop table if exists job, archive;
 create table job (id bigint primary key, state text not null, payload text not null);
-insert into job select n, case when n % 100 = 0 then 'ready' else 'completed' end, repeat('x', 100) from generate_series(1, 4000) n;
+insert into job select n, case when n % 100 = 0 then 'ready' when n % 2 = 0 then 'failed' else 'completed' end, repeat('x', 100) from generate_series(1, 4000) n;
 create index job_state on job (state);
 create table archive (id bigint, payload text);
 vacuum analyze job;
@@ -31,6 +31,7 @@ where id in (7, 8, 9, 10);
 SELECT id FROM job WHERE id IN (1,2,3,4,5);
 
 -- A plan that flips: custom, then generic, then custom again.
+set enable_bitmapscan = off;
 prepare by_state(text) as select count(payload) from job where state = $1;
 set plan_cache_mode = force_custom_plan;
 execute by_state('ready');
@@ -68,6 +69,9 @@ select '
 	Result  (cost=0.00..0.01 rows=1 width=4)
 ' as "quo""ted", 'it''s', $q$a "b" \ c$q$;
 
--- No pages, and a SubPlan.
+-- No pages; a SubPlan; a schema and an identifier in the plan.
 select 1;
 select id from job where id < 20 and id not in (select id from archive where payload <> '') order by id desc limit 3;
+set auto_explain.log_verbose = on;
+select payload from job where id = 77 and state like E'comp%\n%';
+select payload from job where id = 78 and state like E'comp%\n%';

@@ -68,7 +68,10 @@ impl Assembly {
 
 /// Says of each input what it is to the node.
 fn relate(node: &mut PlanNode) {
-    let inputs = node.children.iter().filter(|child| child.parent_relationship.is_none());
+    let inputs = node
+        .children
+        .iter()
+        .filter(|child| child.parent_relationship.is_none());
     let count = inputs.count();
     let kind = node.node_type.as_str();
     let is_modify_table = node.is_modify_table();
@@ -128,8 +131,8 @@ fn complete_counts(node: &mut PlanNode) {
     let has = |condition| node.condition(condition).is_some();
     let (filters, joins) = (has(Condition::Filter), has(Condition::Join));
     let is_bitmap_heap_scan = node.node_type == "Bitmap Heap Scan";
-    let rechecks = has(Condition::Recheck)
-        || has(Condition::Index) && node.node_type != "Bitmap Index Scan";
+    let rechecks =
+        has(Condition::Recheck) || has(Condition::Index) && node.node_type != "Bitmap Index Scan";
     if filters {
         node.rows_removed_by_filter.get_or_insert(0.0);
     }

@@ -124,7 +124,13 @@ mod tests {
             temp_written: 10,
         };
         assert_eq!(read("Buffers", text), Some(Figures::Buffers(expected)));
-        for unknown in ["shared hit", "cloud hit=1", "shared lost=1", "temp hit=1", "shared hit=x"] {
+        for unknown in [
+            "shared hit",
+            "cloud hit=1",
+            "shared lost=1",
+            "temp hit=1",
+            "shared hit=x",
+        ] {
             assert_eq!(read("Buffers", unknown), None, "{unknown}");
         }
     }

@@ -6,11 +6,16 @@ use crate::plan::node::{Actual, Estimate, Operation, PlanNode};
 
 /// A node as its line tells it. The line is that behind the arrow.
 pub(super) fn read(line: &str) -> PlanNode {
-    let figures = ["(cost=", "(actual time=", "(actual rows=", "(never executed)"]
-        .iter()
-        .filter_map(|begin| line.rfind(begin))
-        .min()
-        .unwrap_or(line.len());
+    let figures = [
+        "(cost=",
+        "(actual time=",
+        "(actual rows=",
+        "(never executed)",
+    ]
+    .iter()
+    .filter_map(|begin| line.rfind(begin))
+    .min()
+    .unwrap_or(line.len());
     let (name, figures) = line.split_at(figures);
     let mut node = PlanNode {
         estimate: estimate(figures).unwrap_or_default(),
@@ -109,9 +114,7 @@ fn estimate(figures: &str) -> Option<Estimate> {
 /// `(actual time=0.010..0.011 rows=1 loops=1)`, without the time where TIMING is off; `(never executed)`.
 fn actual(figures: &str) -> Option<Actual> {
     let Some((_, rest)) = figures.split_once("(actual ") else {
-        return figures
-            .contains("(never executed)")
-            .then(Actual::default);
+        return figures.contains("(never executed)").then(Actual::default);
     };
     actual_words(rest.split_once(')').map_or(rest, |(inside, _)| inside))
 }
@@ -143,7 +146,10 @@ pub(super) fn actual_words(words: &str) -> Option<Actual> {
 }
 
 fn finite(number: &str) -> Option<f64> {
-    number.parse().ok().filter(|number: &f64| number.is_finite())
+    number
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
 }
 
 fn read_name(node: &mut PlanNode, name: &str) {
@@ -207,7 +213,11 @@ fn read_kind(node: &mut PlanNode, kind: &str) {
         let is_nested_loop = joins == "Nested Loop";
         if rest.ends_with(" Join") || is_nested_loop && rest.is_empty() {
             let join_type = rest.strip_suffix(" Join").unwrap_or_default().trim();
-            let join_type = if join_type.is_empty() { "Inner" } else { join_type };
+            let join_type = if join_type.is_empty() {
+                "Inner"
+            } else {
+                join_type
+            };
             let suffix = if is_nested_loop { "" } else { " Join" };
             node.node_type = format!("{joins}{suffix}");
             node.join_type = text(join_type);
@@ -231,7 +241,11 @@ fn read_kind(node: &mut PlanNode, kind: &str) {
     let forward = kind.strip_suffix(" Backward");
     node.node_type = forward.unwrap_or(kind).to_owned();
     if matches!(node.node_type.as_str(), "Index Scan" | "Index Only Scan") {
-        let direction = if forward.is_some() { "Backward" } else { "Forward" };
+        let direction = if forward.is_some() {
+            "Backward"
+        } else {
+            "Forward"
+        };
         node.scan_direction = text(direction);
     }
 }

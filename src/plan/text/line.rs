@@ -212,10 +212,13 @@ pub(super) fn begins_trigger(text: &str) -> bool {
 /// Whether the line stands above a node that is no input of its parent.
 pub(super) fn is_header(text: &str) -> bool {
     let numbered = |word: &str| {
-        text.strip_prefix(word)
-            .is_some_and(|rest| rest.starts_with(|next: char| next.is_alphanumeric() || next == '_'))
+        text.strip_prefix(word).is_some_and(|rest| {
+            rest.starts_with(|next: char| next.is_alphanumeric() || next == '_')
+        })
     };
-    numbered("InitPlan ") || numbered("SubPlan ") || text.starts_with("CTE ") && !text.starts_with("CTE Scan ")
+    numbered("InitPlan ")
+        || numbered("SubPlan ")
+        || text.starts_with("CTE ") && !text.starts_with("CTE Scan ")
 }
 
 /// What is open at the end of a text: a quote, or brackets.
@@ -285,19 +288,39 @@ mod tests {
             read.map(|line| line.text.into_owned()).collect::<Vec<_>>()
         };
         for (text, expected) in [
-            ("Filter: (a = 'x\n  y'::text)\nBuffers: shared hit=1", vec!["Filter: (a = 'x\ny'::text)", "Buffers: shared hit=1"]),
-            ("Filter: (a = 'x\nNote: y'::text)", vec!["Filter: (a = 'x\nNote: y'::text)"]),
-            ("Filter: ((a = 1) AND\r\n     (b = 2))\r\nCustom Key: 1", vec!["Filter: ((a = 1) AND (b = 2))", "Custom Key: 1"]),
+            (
+                "Filter: (a = 'x\n  y'::text)\nBuffers: shared hit=1",
+                vec!["Filter: (a = 'x\ny'::text)", "Buffers: shared hit=1"],
+            ),
+            (
+                "Filter: (a = 'x\nNote: y'::text)",
+                vec!["Filter: (a = 'x\nNote: y'::text)"],
+            ),
+            (
+                "Filter: ((a = 1) AND\r\n     (b = 2))\r\nCustom Key: 1",
+                vec!["Filter: ((a = 1) AND (b = 2))", "Custom Key: 1"],
+            ),
             (
                 "Seq Scan on job  (cost=0.00..1.00 rows=1 width=4) (actual time=0.1..0.2\nrows=1 loops=1)",
-                vec!["Seq Scan on job  (cost=0.00..1.00 rows=1 width=4) (actual time=0.1..0.2 rows=1 loops=1)"],
+                vec![
+                    "Seq Scan on job  (cost=0.00..1.00 rows=1 width=4) (actual time=0.1..0.2 rows=1 loops=1)",
+                ],
             ),
-            ("Filter: (a = 'cut off\n  ->  Seq Scan on t  (cost=0.00..1.00 rows=1 width=4)", vec![
-                "Filter: (a = 'cut off",
-                "->  Seq Scan on t  (cost=0.00..1.00 rows=1 width=4)",
-            ]),
-            ("Filter: (a = 'cut off\nExecution Time: 1.000 ms", vec!["Filter: (a = 'cut off", "Execution Time: 1.000 ms"]),
-            ("Sort Key: (a\n\nCTE next\n->  Result", vec!["Sort Key: (a", "CTE next", "->  Result"]),
+            (
+                "Filter: (a = 'cut off\n  ->  Seq Scan on t  (cost=0.00..1.00 rows=1 width=4)",
+                vec![
+                    "Filter: (a = 'cut off",
+                    "->  Seq Scan on t  (cost=0.00..1.00 rows=1 width=4)",
+                ],
+            ),
+            (
+                "Filter: (a = 'cut off\nExecution Time: 1.000 ms",
+                vec!["Filter: (a = 'cut off", "Execution Time: 1.000 ms"],
+            ),
+            (
+                "Sort Key: (a\n\nCTE next\n->  Result",
+                vec!["Sort Key: (a", "CTE next", "->  Result"],
+            ),
         ] {
             assert_eq!(texts(text), expected, "{text}");
         }

@@ -44,7 +44,10 @@ pub(super) fn add_to_node(node: &mut PlanNode, line: &str) {
 
 /// Adds a line to what a worker did; the words behind `Worker 0:` are such a line too.
 pub(super) fn add_to_worker(worker: &mut Worker, line: &str) {
-    if let Some(actual) = line.strip_prefix("actual ").and_then(super::head::actual_words) {
+    if let Some(actual) = line
+        .strip_prefix("actual ")
+        .and_then(super::head::actual_words)
+    {
         worker.actual = Some(actual);
         return;
     }
@@ -86,7 +89,9 @@ fn add_field(node: &mut PlanNode, key: String, value: Value, line: &str) {
             Some(number) => *rows = Some(number),
             None => keep_line(&mut node.extra, line),
         }
-    } else if node.node_type == "Aggregate" && ["Group Key", "Hash Key", "Sort Key"].contains(&key.as_str()) {
+    } else if node.node_type == "Aggregate"
+        && ["Group Key", "Hash Key", "Sort Key"].contains(&key.as_str())
+    {
         add_grouping(node, key, value);
     } else if let Err((key, value)) = add_sort(node, key, value) {
         match (key.as_str(), value) {
@@ -122,7 +127,13 @@ fn add_grouping(node: &mut PlanNode, key: String, list: Value) {
 
 /// Takes what a sort says of itself, and gives anything else back.
 fn add_sort(node: &mut PlanNode, key: String, value: Value) -> Result<(), (String, Value)> {
-    let known = ["Sort Key", "Presorted Key", "Sort Method", "Sort Space Used", "Sort Space Type"];
+    let known = [
+        "Sort Key",
+        "Presorted Key",
+        "Sort Method",
+        "Sort Space Used",
+        "Sort Space Type",
+    ];
     if !known.contains(&key.as_str()) {
         return Err((key, value));
     }
@@ -146,7 +157,12 @@ fn texts(list: &Value) -> Vec<String> {
 /// The keys and values that JSON has for a line.
 fn fields(key: &str, value: &str) -> Vec<(String, Value)> {
     let pairs = pairs(key, value);
-    let found = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+    let found = |name: &str| {
+        pairs
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| *value)
+    };
     match key {
         "Sort Method" => sort_fields(value, &found),
         "Buckets" => with_original(&pairs),
@@ -298,11 +314,18 @@ mod tests {
 
     #[test]
     fn what_a_sort_used() {
-        let sort = node(&["Sort Key: job.priority DESC, f(a, b)", "Sort Method: external merge  Disk: 1234kB"]).sort;
+        let sort = node(&[
+            "Sort Key: job.priority DESC, f(a, b)",
+            "Sort Method: external merge  Disk: 1234kB",
+        ])
+        .sort;
         let sort = sort.unwrap();
         assert_eq!(sort.keys, ["job.priority DESC", "f(a, b)"]);
         assert_eq!(sort.method.as_deref(), Some("external merge"));
-        assert_eq!((sort.space_kb, sort.space_type.as_deref()), (Some(1234), Some("Disk")));
+        assert_eq!(
+            (sort.space_kb, sort.space_type.as_deref()),
+            (Some(1234), Some("Disk"))
+        );
     }
 
     #[test]
@@ -320,7 +343,10 @@ mod tests {
                 "Hits: 9  Misses: 1  Evictions: 0  Overflows: 0  Memory Usage: 1kB",
                 json!({"Cache Hits": 9, "Cache Misses": 1, "Cache Evictions": 0, "Cache Overflows": 0, "Peak Memory Usage": 1}),
             ),
-            ("Storage: Memory  Maximum Storage: 17kB", json!({"Storage": "Memory", "Maximum Storage": 17})),
+            (
+                "Storage: Memory  Maximum Storage: 17kB",
+                json!({"Storage": "Memory", "Maximum Storage": 17}),
+            ),
             (
                 "Full-sort Groups: 2  Sort Methods: quicksort, top-N heapsort  Average Memory: 26kB  Peak Memory: 27kB",
                 json!({"Full-sort Groups": {"Group Count": 2, "Sort Methods Used": ["quicksort", "top-N heapsort"],
@@ -349,8 +375,14 @@ mod tests {
         ]);
         assert_eq!(node.condition(Condition::Filter), Some("false"));
         assert_eq!(node.rows_removed_by_filter, Some(12.0));
-        assert_eq!((node.exact_heap_blocks, node.lossy_heap_blocks), (Some(3), Some(4)));
-        assert_eq!((node.tuples_inserted, node.index_searches), (Some(1.0), Some(7)));
+        assert_eq!(
+            (node.exact_heap_blocks, node.lossy_heap_blocks),
+            (Some(3), Some(4))
+        );
+        assert_eq!(
+            (node.tuples_inserted, node.index_searches),
+            (Some(1.0), Some(7))
+        );
         assert!(node.disabled);
         assert_eq!(node.workers_planned, None);
         assert_eq!(node.extra[OTHER_LINES], json!(["Workers Planned: many"]));

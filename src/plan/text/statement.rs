@@ -129,7 +129,10 @@ fn trigger(line: &str) -> Option<Trigger> {
     };
     let figure = |key: &str| {
         let mut words = figures.split_whitespace();
-        let number: f64 = words.find_map(|word| word.strip_prefix(key))?.parse().ok()?;
+        let number: f64 = words
+            .find_map(|word| word.strip_prefix(key))?
+            .parse()
+            .ok()?;
         number.is_finite().then_some(number)
     };
     let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -146,7 +149,11 @@ fn trigger(line: &str) -> Option<Trigger> {
 
 /// `time=0.009 ms  output=1kB  format=text`, the time only with TIMING.
 fn serialization(value: &str) -> Serialization {
-    let word = |key: &str| value.split_whitespace().find_map(|word| word.strip_prefix(key));
+    let word = |key: &str| {
+        value
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix(key))
+    };
     Serialization {
         time_ms: word("time=").and_then(milliseconds),
         output_volume_kb: kilobytes(value, "output="),
@@ -162,7 +169,8 @@ fn settings(value: &str) -> Vec<(String, String)> {
     let mut rest = value;
     while let Some((name, behind)) = rest.split_once(" = '") {
         let is_name = |name: &str| {
-            !name.is_empty() && !name.contains(|symbol: char| symbol.is_whitespace() || symbol == '\'')
+            !name.is_empty()
+                && !name.contains(|symbol: char| symbol.is_whitespace() || symbol == '\'')
         };
         let next = behind.match_indices("', ").find(|(at, joint)| {
             let following = behind[at + joint.len()..].split_once(" = '");
@@ -235,10 +243,38 @@ mod tests {
     fn triggers_of_every_wording() {
         let text = |text: &str| Some(text.to_owned());
         for (line, name, constraint, relation, time_ms, calls) in [
-            ("Trigger a_b: time=1.500 calls=3", text("a_b"), None, None, Some(1.5), 3),
-            ("Trigger a on part_1: calls=2", text("a"), None, text("part_1"), None, 2),
-            ("Trigger for constraint job_fkey: time=0.100 calls=1", None, text("job_fkey"), None, Some(0.1), 1),
-            ("Trigger RI_1 for constraint f on job: time=0.100 calls=1", text("RI_1"), text("f"), text("job"), Some(0.1), 1),
+            (
+                "Trigger a_b: time=1.500 calls=3",
+                text("a_b"),
+                None,
+                None,
+                Some(1.5),
+                3,
+            ),
+            (
+                "Trigger a on part_1: calls=2",
+                text("a"),
+                None,
+                text("part_1"),
+                None,
+                2,
+            ),
+            (
+                "Trigger for constraint job_fkey: time=0.100 calls=1",
+                None,
+                text("job_fkey"),
+                None,
+                Some(0.1),
+                1,
+            ),
+            (
+                "Trigger RI_1 for constraint f on job: time=0.100 calls=1",
+                text("RI_1"),
+                text("f"),
+                text("job"),
+                Some(0.1),
+                1,
+            ),
         ] {
             let expected = Trigger {
                 name,
@@ -255,9 +291,17 @@ mod tests {
 
     #[test]
     fn settings_may_hold_quotes_and_commas() {
-        let read = settings("search_path = '\"$user\", 'x', public', work_mem = '64kB', jit = 'off'");
-        let read: Vec<(&str, &str)> = read.iter().map(|(name, value)| (&**name, &**value)).collect();
-        let expected = [("search_path", "\"$user\", 'x', public"), ("work_mem", "64kB"), ("jit", "off")];
+        let read =
+            settings("search_path = '\"$user\", 'x', public', work_mem = '64kB', jit = 'off'");
+        let read: Vec<(&str, &str)> = read
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .collect();
+        let expected = [
+            ("search_path", "\"$user\", 'x', public"),
+            ("work_mem", "64kB"),
+            ("jit", "off"),
+        ];
         assert_eq!(read, expected);
         assert_eq!(settings("cut = 'of"), [("cut".to_owned(), "of".to_owned())]);
     }
@@ -293,7 +337,10 @@ mod tests {
         assert_eq!(jit.extra["Options"]["Optimization"], true);
         assert_eq!(jit.extra["Timing"]["Generation"]["Deform"], 0.5);
         let serialization = plan.serialization.unwrap();
-        assert_eq!((serialization.time_ms, serialization.output_volume_kb), (Some(0.25), Some(12)));
+        assert_eq!(
+            (serialization.time_ms, serialization.output_volume_kb),
+            (Some(0.25), Some(12))
+        );
         assert_eq!(serialization.buffers.unwrap().shared.read, 7);
         assert_eq!(plan.execution_ms, Some(3.125));
     }

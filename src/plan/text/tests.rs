@@ -46,15 +46,25 @@ fn a_fetch_has_its_tree_figures_and_times() {
     assert_eq!(scan.alias.as_deref(), Some("job_1"));
     assert_eq!(scan.conditions[1].1, "(payload <> 'a: b\nc'::text)");
     assert_eq!(scan.rows_removed_by_filter, Some(0.0));
-    let pages: Vec<u64> = work(&plan).nodes.iter().map(|own| own.buffers.total()).collect();
+    let pages: Vec<u64> = work(&plan)
+        .nodes
+        .iter()
+        .map(|own| own.buffers.total())
+        .collect();
     assert_eq!(pages, [2, 0, 10, 20, 60]);
 }
 
 #[test]
 fn indentation_line_ends_and_arrows_may_be_others() {
     let expected = parse(FETCH).unwrap();
-    let indented: String = FETCH.lines().map(|line| format!("\t    {line}\r\n")).collect();
-    assert_eq!(parse(&indented.replace("\r\nc'", "\nc'")).unwrap().root, expected.root);
+    let indented: String = FETCH
+        .lines()
+        .map(|line| format!("\t    {line}\r\n"))
+        .collect();
+    assert_eq!(
+        parse(&indented.replace("\r\nc'", "\nc'")).unwrap().root,
+        expected.root
+    );
     let halved: String = FETCH
         .lines()
         .map(|line| {
@@ -75,34 +85,82 @@ fn names_of_nodes_are_those_of_json() {
         ("Hash Left Join", "Hash Join", "Hash Left Join"),
         ("Hash Join", "Hash Join", "Hash Join"),
         ("Hash", "Hash", "Hash"),
-        ("Parallel Hash Right Semi Join", "Hash Join", "Parallel Hash Right Semi Join"),
+        (
+            "Parallel Hash Right Semi Join",
+            "Hash Join",
+            "Parallel Hash Right Semi Join",
+        ),
         ("Nested Loop", "Nested Loop", "Nested Loop"),
-        ("Nested Loop Anti Join", "Nested Loop", "Nested Loop Anti Join"),
+        (
+            "Nested Loop Anti Join",
+            "Nested Loop",
+            "Nested Loop Anti Join",
+        ),
         ("Merge Full Join", "Merge Join", "Merge Full Join"),
         ("Merge Append", "Merge Append", "Merge Append"),
         ("Merge on job j", "ModifyTable", "Merge"),
         ("Insert on public.job", "ModifyTable", "Insert"),
-        ("Partial GroupAggregate", "Aggregate", "Partial GroupAggregate"),
+        (
+            "Partial GroupAggregate",
+            "Aggregate",
+            "Partial GroupAggregate",
+        ),
         ("HashSetOp Except All", "SetOp", "HashSetOp Except All"),
         ("SetOp Intersect", "SetOp", "SetOp Intersect"),
-        ("Index Only Scan Backward using i on s.t a", "Index Only Scan", "Index Only Scan Backward i"),
-        ("Bitmap Index Scan on \"odd \"\"name\"\" on x\"", "Bitmap Index Scan", "Bitmap Index Scan odd \"name\" on x"),
-        ("Parallel Seq Scan on public.\"Job\" j", "Seq Scan", "Parallel Seq Scan Job"),
+        (
+            "Index Only Scan Backward using i on s.t a",
+            "Index Only Scan",
+            "Index Only Scan Backward i",
+        ),
+        (
+            "Bitmap Index Scan on \"odd \"\"name\"\" on x\"",
+            "Bitmap Index Scan",
+            "Bitmap Index Scan odd \"name\" on x",
+        ),
+        (
+            "Parallel Seq Scan on public.\"Job\" j",
+            "Seq Scan",
+            "Parallel Seq Scan Job",
+        ),
         ("CTE Scan on next", "CTE Scan", "CTE Scan next"),
-        ("Function Scan on pg_catalog.generate_series n", "Function Scan", "Function Scan generate_series"),
+        (
+            "Function Scan on pg_catalog.generate_series n",
+            "Function Scan",
+            "Function Scan generate_series",
+        ),
         ("Values Scan on \"*VALUES*\"", "Values Scan", "Values Scan"),
         ("Subquery Scan on next", "Subquery Scan", "Subquery Scan"),
-        ("Custom Scan (ChunkAppend) on metrics", "Custom Scan", "Custom Scan metrics"),
-        ("Async Foreign Scan on far", "Foreign Scan", "Foreign Scan far"),
+        (
+            "Custom Scan (ChunkAppend) on metrics",
+            "Custom Scan",
+            "Custom Scan metrics",
+        ),
+        (
+            "Async Foreign Scan on far",
+            "Foreign Scan",
+            "Foreign Scan far",
+        ),
         ("Foreign Delete on far", "Foreign Scan", "Foreign Scan far"),
         ("What Is New on t", "What Is New", "What Is New t"),
     ] {
         let plan = parse(&format!("{line}  (cost=0.00..1.00 rows=1 width=4)")).unwrap();
         let root = &plan.root;
-        assert_eq!((root.node_type.as_str(), crate::plan::node_label(root).as_str()), (kind, label), "{line}");
+        assert_eq!(
+            (
+                root.node_type.as_str(),
+                crate::plan::node_label(root).as_str()
+            ),
+            (kind, label),
+            "{line}"
+        );
     }
-    let scan = parse("Seq Scan on public.\"Job\" \"J\"  (cost=0.00..1.00 rows=1 width=4)").unwrap().root;
-    assert_eq!([scan.schema, scan.relation_name, scan.alias], ["public", "Job", "J"].map(|name| Some(name.to_owned())));
+    let scan = parse("Seq Scan on public.\"Job\" \"J\"  (cost=0.00..1.00 rows=1 width=4)")
+        .unwrap()
+        .root;
+    assert_eq!(
+        [scan.schema, scan.relation_name, scan.alias],
+        ["public", "Job", "J"].map(|name| Some(name.to_owned()))
+    );
 }
 
 #[test]
@@ -172,7 +230,10 @@ Trigger changed: time=0.100 calls=2
     let plan = parse(text).unwrap();
     let root = &plan.root;
     assert_eq!(root.extra["Target Tables"][1]["Schema"], "public");
-    assert_eq!((root.tuples_inserted, root.tuples_updated), (Some(0.0), Some(2.0)));
+    assert_eq!(
+        (root.tuples_inserted, root.tuples_updated),
+        (Some(0.0), Some(2.0))
+    );
     assert_eq!(plan.triggers[0].relation.as_deref(), Some("part"));
     let append = &root.children[0];
     assert_eq!(append.extra["Subplans Removed"], 1);
@@ -189,24 +250,41 @@ Trigger changed: time=0.100 calls=2
 
 #[test]
 fn without_costs_the_first_node_name_begins() {
-    let plan = parse("Limit\n  ->  Index Scan using i on t\n        Index Cond: (a = 1)\n").unwrap();
+    let plan =
+        parse("Limit\n  ->  Index Scan using i on t\n        Index Cond: (a = 1)\n").unwrap();
     assert_eq!(digest(&plan), "Limit ← Index Scan i");
-    let timed = parse("Limit (actual rows=1 loops=1)\n  ->  Seq Scan on t (actual rows=1 loops=1)\n").unwrap();
+    let timed =
+        parse("Limit (actual rows=1 loops=1)\n  ->  Seq Scan on t (actual rows=1 loops=1)\n")
+            .unwrap();
     assert_eq!(timed.rows(), 1);
 }
 
 #[test]
 fn what_is_no_plan_is_said() {
-    for text in ["", "\n\n", "hello", "Limits are\nhigh", "Query Text: select 1"] {
+    for text in [
+        "",
+        "\n\n",
+        "hello",
+        "Limits are\nhigh",
+        "Query Text: select 1",
+    ] {
         let error = parse(text).unwrap_err();
-        assert!(error.to_string().contains("no plan in the text"), "{text}: {error}");
+        assert!(
+            error.to_string().contains("no plan in the text"),
+            "{text}: {error}"
+        );
     }
 }
 
 #[test]
 fn deep_and_wide_plans_are_read_in_linear_time() {
     let chain = |nodes: usize| -> String {
-        let line = |depth: usize| format!("{}->  Limit  (cost=0.00..1.00 rows=1 width=4)\n", " ".repeat(6 * depth));
+        let line = |depth: usize| {
+            format!(
+                "{}->  Limit  (cost=0.00..1.00 rows=1 width=4)\n",
+                " ".repeat(6 * depth)
+            )
+        };
         (0..nodes).map(line).collect()
     };
     let plan = parse(&chain(MAX_DEPTH)).unwrap();
@@ -214,8 +292,14 @@ fn deep_and_wide_plans_are_read_in_linear_time() {
     let error = parse(&chain(MAX_DEPTH + 1)).unwrap_err();
     assert!(error.to_string().contains("1001 nodes deep"), "{error}");
     let member = "  ->  Seq Scan on p  (cost=0.00..1.00 rows=1 width=4)\n        Filter: (a = 1)\n";
-    let wide = format!("Append  (cost=0.00..1.00 rows=1 width=4)\n{}", member.repeat(50_000));
+    let wide = format!(
+        "Append  (cost=0.00..1.00 rows=1 width=4)\n{}",
+        member.repeat(50_000)
+    );
     assert_eq!(parse(&wide).unwrap().preorder().count(), 50_001);
-    let open = format!("Result  (cost=0.00..1.00 rows=1 width=4)\n  Filter: ('{}", "x\n".repeat(200_000));
+    let open = format!(
+        "Result  (cost=0.00..1.00 rows=1 width=4)\n  Filter: ('{}",
+        "x\n".repeat(200_000)
+    );
     assert!(parse(&open).is_ok());
 }

@@ -10,6 +10,7 @@ use super::sketch::{self, Sketch, sketch};
 use super::surroundings;
 use crate::plan::{Plan, PlanError, PlanShape, digest, text, work};
 use crate::sql::normalise::normalised;
+use crate::sql::token::{TokenKind, tokens};
 
 /// So many structures or texts are remembered before all are forgotten and learnt anew.
 const MOST_REMEMBERED: usize = 20_000;
@@ -108,19 +109,42 @@ pub(super) fn read_plan(body: &Body<'_>) -> Result<Plan, EntryError> {
     if plain.starts_with("<explain") {
         return Err(EntryError::Format { format: "XML" });
     }
-    let parts = sketch::root_line(plain.as_bytes()).and_then(|root| plain.split_at_checked(root));
-    let Some((head, plan)) = parts else {
-        let is_yaml = plain.contains("\nPlan: ");
-        return Err(if is_yaml {
-            EntryError::Format { format: "YAML" }
-        } else {
-            EntryError::NoPlan
-        });
-    };
-    let mut plan = text::parse(plan)?;
+    if let Some(plan) = read_behind_query(&plain) {
+        return Ok(plan?);
+    }
+    let is_yaml = plain.contains("\nPlan: ");
+    Err(if is_yaml {
+        EntryError::Format { format: "YAML" }
+    } else {
+        EntryError::NoPlan
+    })
+}
+
+/// Reads a plan in text format behind its query. A query may itself hold the text of a plan, in a string or a comment: the plan begins
+/// at the first root that stands in neither.
+fn read_behind_query(plain: &str) -> Option<Result<Plan, PlanError>> {
+    let mut roots = sketch::root_lines(plain.as_bytes()).peekable();
+    let first = *roots.peek()?;
+    let root = roots.find(|root| {
+        let query = sketch::query_in_text(plain.as_bytes().get(..*root).unwrap_or_default());
+        !ends_within(&String::from_utf8_lossy(query))
+    });
+    let root = root.unwrap_or(first);
+    if root == first {
+        return Some(text::parse(plain));
+    }
+    let (head, plan) = plain.split_at_checked(root)?;
     let query = String::from_utf8_lossy(sketch::query_in_text(head.as_bytes())).into_owned();
-    plan.query_text = plan.query_text.or((!query.is_empty()).then_some(query));
-    Ok(plan)
+    Some(text::parse(plan).map(|mut plan| {
+        plan.query_text = Some(query);
+        plan
+    }))
+}
+
+/// Whether a string, a name or a comment is open at the end of a text.
+fn ends_within(sql: &str) -> bool {
+    let last = tokens(sql).last();
+    last.is_some_and(|last| matches!(last.kind, TokenKind::Unterminated(_)))
 }
 
 /// The pages of a whole statement, `hit + read`; none where no node has any.

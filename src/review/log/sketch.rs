@@ -40,10 +40,12 @@ pub(super) fn sketch<'a>(body: &'a Body<'_>, structure: &mut Vec<u8>) -> Option<
     }
 }
 
-/// Where the plan begins in an entry in text format: the first line with a cost, the root's.
-pub(super) fn root_line(text: &[u8]) -> Option<usize> {
-    let cost = FIND_COST.find(text)?;
-    Some(memrchr(b'\n', text.get(..cost)?).map_or(0, |end| end + 1))
+/// Where the plan may begin in an entry in text format: lines with a cost, of which the first is the root's unless it is a part of the
+/// query.
+pub(super) fn root_lines(text: &[u8]) -> impl Iterator<Item = usize> {
+    FIND_COST
+        .find_iter(text)
+        .map(|cost| memrchr(b'\n', text.get(..cost).unwrap_or_default()).map_or(0, |end| end + 1))
 }
 
 /// The query's text in front of the plan in text format, without the line of its parameters (from 16).
@@ -171,7 +173,7 @@ impl<'s> TextPass<'s> {
     }
 
     fn run<'a>(mut self, body: &'a Body<'_>) -> Option<Sketch<'a>> {
-        let root = root_line(&body.text)?;
+        let root = root_lines(&body.text).next()?;
         let (head, plan) = body.text.split_at_checked(root)?;
         let mut lines = Lines {
             rest: plan,
