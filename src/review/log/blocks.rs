@@ -54,7 +54,7 @@ impl<'r> Blocks<'r> {
             } else {
                 Box::new(input)
             },
-            bytes: bytes.max(1),
+            bytes: bytes.clamp(1, LONGEST_ENTRY),
             rest: Vec::new(),
             form: None,
             over: false,
@@ -86,13 +86,16 @@ impl<'r> Blocks<'r> {
         let mut wanted = self.bytes;
         while !self.over {
             self.fill(&mut text, wanted);
-            self.form = self
-                .form
-                .or_else(|| entry::next_header(&text, 0, None).map(|header| header.form));
-            let cut = if self.over {
+            let lines = if self.over {
                 text.len()
             } else {
-                self.cut(&text)
+                whole_lines(&text)
+            };
+            self.form = self.form.or_else(|| form(text.get(..lines)?));
+            let cut = if self.over {
+                lines
+            } else {
+                self.cut(&text, lines)
             };
             if cut > 0 {
                 self.rest
@@ -123,16 +126,25 @@ impl<'r> Blocks<'r> {
         };
     }
 
-    /// Where the last line begins, or the last entry if it is not over yet; 0 if that is where the text begins.
-    fn cut(&self, text: &[u8]) -> usize {
+    /// The length of the text without the last entry, if that is not over yet.
+    fn cut(&self, text: &[u8], lines: usize) -> usize {
         if text.len() >= LONGEST_ENTRY {
             return text.len();
         }
-        let last_line = memrchr(b'\n', text).map_or(0, |end| end + 1);
         let header = self.form.and_then(|form| entry::last_header(text, form));
         match header.filter(|header| entry::entry(text, header, false).is_none()) {
-            Some(open) => open.start.min(last_line),
-            None => last_line,
+            Some(open) => open.start.min(lines),
+            None => lines,
         }
     }
+}
+
+/// The length of the lines that have an end.
+fn whole_lines(text: &[u8]) -> usize {
+    memrchr(b'\n', text).map_or(0, |end| end + 1)
+}
+
+/// The form of the first entry.
+fn form(text: &[u8]) -> Option<Form> {
+    entry::next_header(text, 0, None).map(|header| header.form)
 }

@@ -214,6 +214,12 @@ fn line_end(text: &[u8], from: usize) -> Option<usize> {
 
 /// A quoted column, in which quotes are doubled, and what follows it up to the end of the record.
 fn csv_entry<'a>(text: &'a [u8], header: &Header, at_end: bool) -> Option<Entry<'a>> {
+    // A record that is cut off ends where the next entry's begins: in a quoted column it could not stand so.
+    let next = next_header(text, header.mark_end, Some(Form::Csv));
+    let at_end = at_end || next.is_some();
+    let text = text
+        .get(..next.map_or(text.len(), |next| next.start))
+        .unwrap_or_default();
     let first = line_end(text, header.mark_end).unwrap_or(text.len());
     let close = closing_quote(text, first);
     let after = close.map_or(text.len(), |close| close + 1);
