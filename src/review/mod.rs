@@ -19,6 +19,8 @@ pub mod log_signs;
 pub mod recorded;
 mod walk;
 
+pub mod log;
+
 use crate::plan::Plan;
 use crate::run::event::{Events, RunEvent};
 use crate::run::review::{FORMAT_VERSION, LoggedStatement, Problem, Review, Source};

@@ -1,5 +1,6 @@
 //! Lexing SQL: split statements, find `:name`; knows no server.
 
+pub mod normalise;
 pub mod part;
 pub mod position;
 pub mod split;

@@ -1,0 +1,403 @@
+//! A plan's outline without reading the plan: one pass over its lines that keeps what its shape is made of and skips every number.
+//!
+//! Two entries with the same structure have the same shape ([`PlanShape`](crate::plan::PlanShape)); the reverse need not be true, since
+//! aliases are kept. So a structure is read in full once, and entries that have it again are counted by what the pass saw. A text
+//! that is not laid out as the server does it has no sketch and is read in full.
+
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+use memchr::{memchr, memrchr};
+
+use super::entry::Body;
+
+static FIND_COST: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"  (cost="));
+static FIND_HASHED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"hashed "));
+
+/// What the pass saw, beside the structure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sketch<'a> {
+    /// The query's text as it stands in the entry: with the escapes of JSON, or with the tabs of stderr.
+    pub(super) query: &'a [u8],
+    /// `Query Identifier` (with `auto_explain.log_verbose`).
+    pub(super) query_identifier: Option<i64>,
+    /// The pages of the root with all it called, `hit + read`; none where none were counted.
+    pub(super) pages: Option<u64>,
+}
+
+/// Whether the plan is in JSON format.
+pub(super) fn is_json(text: &[u8]) -> bool {
+    text.trim_ascii_start().starts_with(b"{")
+}
+
+/// Makes the sketch of an entry's body; its structure is left in `structure`. None if the text has another layout than the server's.
+pub(super) fn sketch<'a>(body: &'a Body<'_>, structure: &mut Vec<u8>) -> Option<Sketch<'a>> {
+    structure.clear();
+    if is_json(&body.text) {
+        JsonPass::new(structure).run(body)
+    } else {
+        TextPass::new(structure).run(body)
+    }
+}
+
+/// Where the plan may begin in an entry in text format: lines with a cost, of which the first is the root's unless it is a part of the
+/// query.
+pub(super) fn root_lines(text: &[u8]) -> impl Iterator<Item = usize> {
+    FIND_COST
+        .find_iter(text)
+        .map(|cost| memrchr(b'\n', text.get(..cost).unwrap_or_default()).map_or(0, |end| end + 1))
+}
+
+/// The query's text in front of the plan in text format, without the line of its parameters (from 16).
+pub(super) fn query_in_text(head: &[u8]) -> &[u8] {
+    const PARAMETERS: &[u8] = b"Query Parameters: ";
+    let head = head.strip_prefix(b"\t").unwrap_or(head);
+    let Some(query) = head.strip_prefix(b"Query Text: ") else {
+        return &[];
+    };
+    let parameters = memchr::memmem::rfind_iter(query, PARAMETERS).find(|at| {
+        let before = query.get(..*at).unwrap_or_default();
+        before
+            .strip_suffix(b"\t")
+            .unwrap_or(before)
+            .ends_with(b"\n")
+    });
+    query
+        .get(..parameters.unwrap_or(query.len()))
+        .unwrap_or_default()
+        .trim_ascii_end()
+}
+
+/// The lines of a text with their indentation taken off.
+struct Lines<'a> {
+    rest: &'a [u8],
+    tabbed: bool,
+}
+
+/// A line: how far it is indented, and what is on it.
+struct Line<'a> {
+    depth: usize,
+    text: &'a [u8],
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Line<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Line<'a>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let (line, rest) = match memchr(b'\n', self.rest) {
+            Some(end) => (self.rest.get(..end)?, self.rest.get(end + 1..)?),
+            None => (self.rest, [].as_slice()),
+        };
+        self.rest = rest;
+        let line = if self.tabbed {
+            line.strip_prefix(b"\t").unwrap_or(line)
+        } else {
+            line
+        };
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let depth = line.iter().take_while(|byte| **byte == b' ').count();
+        Some(Line {
+            depth,
+            text: line.get(depth..)?,
+        })
+    }
+}
+
+/// Keeps a line of the structure: how deep, what it is, and its text.
+fn keep(structure: &mut Vec<u8>, depth: usize, what: u8, text: &[u8]) {
+    structure.extend_from_slice(&(depth.min(0xffff) as u16).to_le_bytes());
+    structure.push(what);
+    structure.extend_from_slice(text);
+    structure.push(b'\n');
+}
+
+/// Keeps that there is a condition, and which SubPlans it looks up in a hash table.
+fn keep_condition(structure: &mut Vec<u8>, depth: usize, key: &[u8], text: &[u8]) {
+    keep(structure, depth, b'?', key);
+    for at in FIND_HASHED.find_iter(text) {
+        let named = text.get(at..).unwrap_or_default();
+        let end = memchr(b')', named).unwrap_or(named.len()).min(64);
+        keep(structure, depth, b'#', named.get(..end).unwrap_or_default());
+    }
+}
+
+/// Reads the digits a text begins with.
+fn count(text: &[u8]) -> u64 {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(0, |sum: u64, digit| {
+        sum.saturating_mul(10)
+            .saturating_add(u64::from(digit - b'0'))
+    })
+}
+
+fn identifier(text: &[u8]) -> Option<i64> {
+    std::str::from_utf8(text)
+        .ok()?
+        .trim_end_matches([',', '\r'])
+        .parse()
+        .ok()
+}
+
+/// The pass over a plan in text format.
+struct TextPass<'s> {
+    structure: &'s mut Vec<u8>,
+    /// Whether the lines belong to the root itself.
+    in_root: bool,
+    has_pages: bool,
+    root_pages: u64,
+}
+
+/// What the lines about the whole statement begin with.
+const ABOUT_STATEMENT: &[&[u8]] = &[
+    b"Planning",
+    b"Execution Time:",
+    b"JIT:",
+    b"Trigger ",
+    b"Settings:",
+    b"Query Identifier:",
+    b"Serialization:",
+];
+
+impl<'s> TextPass<'s> {
+    fn new(structure: &'s mut Vec<u8>) -> Self {
+        TextPass {
+            structure,
+            in_root: true,
+            has_pages: false,
+            root_pages: 0,
+        }
+    }
+
+    fn run<'a>(mut self, body: &'a Body<'_>) -> Option<Sketch<'a>> {
+        let root = root_lines(&body.text).next()?;
+        let (head, plan) = body.text.split_at_checked(root)?;
+        let mut lines = Lines {
+            rest: plan,
+            tabbed: body.tabbed,
+        };
+        let first = lines.next().filter(|line| line.depth == 0)?;
+        self.node(&first)?;
+        let mut query_identifier = None;
+        let mut in_plan = true;
+        for line in lines {
+            if line.depth == 0 {
+                if !ABOUT_STATEMENT
+                    .iter()
+                    .any(|start| line.text.starts_with(start))
+                {
+                    return None;
+                }
+                in_plan = false;
+                query_identifier = query_identifier
+                    .or_else(|| identifier(line.text.strip_prefix(b"Query Identifier: ")?));
+            } else if in_plan {
+                self.line(&line)?;
+            }
+        }
+        Some(Sketch {
+            query: query_in_text(head),
+            query_identifier,
+            pages: self.has_pages.then_some(self.root_pages),
+        })
+    }
+
+    fn node(&mut self, line: &Line<'_>) -> Option<()> {
+        let end = FIND_COST.find(line.text)?;
+        keep(self.structure, line.depth, b'>', line.text.get(..end)?);
+        Some(())
+    }
+
+    #[inline]
+    fn line(&mut self, line: &Line<'_>) -> Option<()> {
+        let text = line.text;
+        match text.first()? {
+            b'-' if text.starts_with(b"->  ") => {
+                self.in_root = false;
+                return self.node(line);
+            }
+            b'B' if text.starts_with(b"Buffers: ") => self.buffers(line),
+            b'C' | b'I' | b'S' if is_label(text) => {
+                self.in_root = false;
+                keep(self.structure, line.depth, b'=', text);
+            }
+            b'C' if text.starts_with(b"Conflict Resolution: ") => {
+                keep(self.structure, line.depth, b'!', text)
+            }
+            b'I' | b'O' | b'R' | b'T' | b'H' | b'M' | b'J' | b'F' => {
+                let key = memchr(b':', text)
+                    .and_then(|end| text.get(..end))
+                    .unwrap_or_default();
+                if is_condition(key) {
+                    keep_condition(self.structure, line.depth, key, text);
+                }
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// Of the root's own lines; those of a worker stand deeper.
+    fn buffers(&mut self, line: &Line<'_>) {
+        self.has_pages = true;
+        if !self.in_root || line.depth != 2 {
+            return;
+        }
+        // Such as `shared hit=4 read=2 dirtied=1, local hit=3, temp read=1 written=1`.
+        let groups = line
+            .text
+            .get(b"Buffers: ".len()..)
+            .unwrap_or_default()
+            .split(|byte| *byte == b',');
+        for group in groups.filter(|group| !group.trim_ascii_start().starts_with(b"temp")) {
+            for word in group.split(|byte| *byte == b' ') {
+                let figure = word
+                    .strip_prefix(b"hit=")
+                    .or_else(|| word.strip_prefix(b"read="));
+                self.root_pages = self.root_pages.saturating_add(figure.map_or(0, count));
+            }
+        }
+    }
+}
+
+/// The line above a plan that is no input of the node it belongs to.
+fn is_label(text: &[u8]) -> bool {
+    text.starts_with(b"CTE ") || text.starts_with(b"InitPlan ") || text.starts_with(b"SubPlan ")
+}
+
+/// The conditions a shape knows; see [`crate::plan::Condition`].
+fn is_condition(key: &[u8]) -> bool {
+    matches!(
+        key,
+        b"Index Cond"
+            | b"Order By"
+            | b"Recheck Cond"
+            | b"TID Cond"
+            | b"Hash Cond"
+            | b"Merge Cond"
+            | b"Join Filter"
+            | b"Filter"
+            | b"One-Time Filter"
+    )
+}
+
+/// The pass over a plan in JSON format.
+struct JsonPass<'s> {
+    structure: &'s mut Vec<u8>,
+    /// How far the root's keys are indented, once it is known.
+    root_depth: Option<usize>,
+    /// Whether the keys may belong to the root.
+    in_root: bool,
+    root_pages: Option<u64>,
+    /// Whether any node has pages.
+    has_pages: bool,
+}
+
+impl<'s> JsonPass<'s> {
+    fn new(structure: &'s mut Vec<u8>) -> Self {
+        JsonPass {
+            structure,
+            root_depth: None,
+            in_root: true,
+            root_pages: None,
+            has_pages: false,
+        }
+    }
+
+    fn run<'a>(mut self, body: &'a Body<'_>) -> Option<Sketch<'a>> {
+        let mut lines = Lines {
+            rest: &body.text,
+            tabbed: body.tabbed,
+        };
+        lines
+            .next()
+            .filter(|line| line.depth == 0 && line.text == b"{")?;
+        let mut sketch = Sketch::default();
+        let mut closed = false;
+        for line in lines {
+            if closed {
+                return None;
+            }
+            match line.text.first()? {
+                b'"' => self.key(&line, &mut sketch)?,
+                b'}' if line.depth == 0 => closed = line.text == b"}",
+                b'{' | b'}' => {
+                    let bracket = line.text.strip_suffix(b",").unwrap_or(line.text);
+                    let above_root = self.root_depth.is_some_and(|root| line.depth < root);
+                    self.in_root &= !above_root;
+                    (bracket.len() == 1).then_some(())?;
+                }
+                b'[' | b']' => is_flat(line.text).then_some(())?,
+                _ => return None,
+            }
+        }
+        sketch.pages = self.root_pages;
+        (closed && self.root_depth.is_some() && self.has_pages == self.root_pages.is_some())
+            .then_some(sketch)
+    }
+
+    #[inline]
+    fn key<'a>(&mut self, line: &Line<'a>, sketch: &mut Sketch<'a>) -> Option<()> {
+        let text = line.text.get(1..)?;
+        let end = memchr(b'"', text)?;
+        let (key, rest) = text.split_at_checked(end)?;
+        let Some(value) = rest.strip_prefix(b"\": ") else {
+            return Some(()); // a member of a list
+        };
+        match key {
+            b"Node Type" => {
+                self.root_depth.get_or_insert(line.depth);
+                keep(self.structure, line.depth, b'>', value);
+            }
+            b"Plans" => self.in_root = false,
+            b"Parent Relationship" => keep(self.structure, line.depth, b'R', value),
+            b"Subplan Name" => keep(self.structure, line.depth, b'=', value),
+            b"Operation" => keep(self.structure, line.depth, b'O', value),
+            b"Strategy" => keep(self.structure, line.depth, b'S', value),
+            b"Partial Mode" => keep(self.structure, line.depth, b'P', value),
+            b"Join Type" => keep(self.structure, line.depth, b'J', value),
+            b"Command" => keep(self.structure, line.depth, b'C', value),
+            b"Scan Direction" => keep(self.structure, line.depth, b'D', value),
+            b"Parallel Aware" => keep(self.structure, line.depth, b'A', value),
+            b"Relation Name" => keep(self.structure, line.depth, b'r', value),
+            b"Index Name" => keep(self.structure, line.depth, b'i', value),
+            b"Function Name" => keep(self.structure, line.depth, b'f', value),
+            b"CTE Name" => keep(self.structure, line.depth, b'c', value),
+            b"Conflict Resolution" => keep(self.structure, line.depth, b'!', value),
+            b"Shared Hit Blocks"
+            | b"Shared Read Blocks"
+            | b"Local Hit Blocks"
+            | b"Local Read Blocks" => self.pages(line.depth, value),
+            b"Query Text" => sketch.query = query_in_json(value)?,
+            b"Query Identifier" => sketch.query_identifier = identifier(value),
+            key if is_condition(key) => keep_condition(self.structure, line.depth, key, value),
+            _ => {}
+        }
+        is_flat(value).then_some(())
+    }
+
+    fn pages(&mut self, depth: usize, value: &[u8]) {
+        self.has_pages = true;
+        if self.in_root && self.root_depth == Some(depth) {
+            self.root_pages = Some(self.root_pages.unwrap_or(0).saturating_add(count(value)));
+        }
+    }
+}
+
+/// Whether no key is hidden on this line: an object begins on lines of its own.
+fn is_flat(value: &[u8]) -> bool {
+    match value {
+        [b'{', rest @ ..] => rest.is_empty() || rest.starts_with(b"}"),
+        [b'[', rest @ ..] => !rest.starts_with(b"{"),
+        _ => true,
+    }
+}
+
+/// The text between the quotes.
+fn query_in_json(value: &[u8]) -> Option<&[u8]> {
+    let value = value.strip_suffix(b",").unwrap_or(value);
+    value.strip_prefix(b"\"")?.strip_suffix(b"\"")
+}
