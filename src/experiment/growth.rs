@@ -1,10 +1,9 @@
 //! What only several fixtures together tell: judged once all of them were measured.
 
-use crate::finding::case::{AtSize, Case, Catalog, Sizes};
+use crate::finding::case::{Case, Catalog};
 use crate::finding::rules::judge;
 use crate::run::Run;
 use crate::run::growth::growths;
-use crate::run::plan_result::PlanResult;
 
 /// Adds to the results of a run what the rules find in how they grow: to each fetch on the fixture on which it read most.
 pub fn judge_growth(run: &mut Run) {
@@ -15,10 +14,6 @@ pub fn judge_growth(run: &mut Run) {
         .flat_map(|growth| {
             let many = growth.many;
             let position = run.results.iter().position(|one| std::ptr::eq(one, many));
-            let sizes = Sizes {
-                few: at_size(growth.few, growth.few_jobs),
-                many: at_size(many, growth.many_jobs),
-            };
             // No plan: what a plan alone tells was found when it was measured.
             let findings = judge(&Case {
                 queue: &many.queue,
@@ -34,7 +29,7 @@ pub fn judge_growth(run: &mut Run) {
                 auto_plan: many.auto_plan,
                 forced_plan_mode: None,
                 catalog: &catalog,
-                sizes: Some(sizes),
+                sizes: Some(growth.sizes()),
             });
             position.map(|position| (position, findings))
         })
@@ -43,14 +38,5 @@ pub fn judge_growth(run: &mut Run) {
         let all = &mut run.results[position].findings;
         all.extend(findings);
         all.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    }
-}
-
-fn at_size(result: &PlanResult, jobs: u64) -> AtSize<'_> {
-    AtSize {
-        fixture: &result.fixture,
-        jobs,
-        pages: result.buffers.total,
-        rows: result.rows,
     }
 }

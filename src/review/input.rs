@@ -178,7 +178,7 @@ impl Part {
 }
 
 /// What is said of a document without a plan.
-const NO_PLAN: &str = "no plan found: expected the output of explain in any format, a server's log, or a run of pgq-analyze; \
+pub(super) const NO_PLAN: &str = "no plan found: expected the output of explain in any format, a server's log, or a run of pgq-analyze; \
                        make one with explain (analyze, buffers, format json)";
 
 /// The same of a file that holds no text.

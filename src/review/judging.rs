@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 
 use super::FoundPlan;
 use super::notes::notes;
+use super::recorded::RecordedRun;
+use crate::finding::Finding;
 use crate::finding::case::{Case, Catalog, PlanView};
 use crate::finding::claim::{Feeds, is_by_advisory_lock, is_limited, locks};
 use crate::finding::predicate::comparisons;
 use crate::finding::rules;
 use crate::finding::statement_text::{LockPolicy, lock_policies};
 use crate::plan::{
-    Condition, Operation, PlanMode, PlanNode, PlanShape, PlanTree, digest, node_label, work,
+    Condition, Operation, Plan, PlanMode, PlanNode, PlanShape, PlanTree, PlanWork, digest,
+    node_label, work,
 };
-use crate::run::review::ReviewedPlan;
+use crate::run::growth::{Growth, growths};
+use crate::run::review::{ReviewedPlan, Source};
 use crate::sql::part::parts;
 use crate::sql::token::{TokenKind, tokens};
 
@@ -61,16 +65,58 @@ pub fn judge(found: FoundPlan) -> ReviewedPlan {
         auto_plan: None,
         forced_plan_mode: None,
         catalog: &Catalog::default(),
+        sizes: None,
     };
     case.operation = operation(&case, &tree);
     let findings = rules::judge(&case);
+    reviewed(source, statement, &plan, &worked, findings)
+}
+
+/// Judges the plans of a run of our own, by all that the run recorded.
+#[must_use]
+pub fn judge_run(recorded: &RecordedRun) -> Vec<ReviewedPlan> {
+    let growths = growths(&recorded.run);
+    let judged = recorded.plans.iter().enumerate().map(|(index, plan)| {
+        let result = recorded.run.results.get(plan.result);
+        let growth = growths
+            .iter()
+            .find(|growth| result.is_some_and(|result| std::ptr::eq(growth.many, result)));
+        let findings = recorded.case(index).map(|case| {
+            rules::judge(&Case {
+                sizes: growth.map(Growth::sizes),
+                ..case
+            })
+        });
+        let FoundPlan {
+            source,
+            statement,
+            plan: found,
+        } = plan.found.clone();
+        reviewed(
+            source,
+            statement,
+            &found,
+            &plan.work,
+            findings.unwrap_or_default(),
+        )
+    });
+    judged.collect()
+}
+
+fn reviewed(
+    source: Source,
+    statement: Option<String>,
+    plan: &Plan,
+    worked: &PlanWork,
+    findings: Vec<Finding>,
+) -> ReviewedPlan {
     let was_executed = plan.root.actual.is_some();
     // auto_explain tells no execution time within the plan: that of its nodes is the next best.
     let of_nodes = Some(worked.total.time_ms + worked.after_triggers_ms);
     ReviewedPlan {
-        shape: PlanShape::of(&plan).id(),
-        digest: digest(&plan),
-        rows: was_executed.then_some(view.rows),
+        shape: PlanShape::of(plan).id(),
+        digest: digest(plan),
+        rows: was_executed.then(|| plan.rows()),
         execution_ms: plan
             .execution_ms
             .or_else(|| of_nodes.filter(|_| worked.has_times)),
@@ -78,10 +124,10 @@ pub fn judge(found: FoundPlan) -> ReviewedPlan {
         buffers: worked.has_buffers.then(|| (&worked.total.buffers).into()),
         wal: worked.has_wal.then(|| (&worked.total.wal).into()),
         findings,
-        notes: notes(&plan, &worked, statement.is_some()),
+        notes: notes(plan, worked, statement.is_some()),
         source,
         statement,
-        plan,
+        plan: plan.clone(),
     }
 }
 
@@ -232,6 +278,7 @@ mod tests {
             auto_plan: None,
             forced_plan_mode: None,
             catalog: &Catalog::default(),
+            sizes: None,
         };
         (operation(&case, &tree), mode(&tree))
     }

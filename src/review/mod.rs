@@ -4,25 +4,26 @@
 //! judges every plan by itself.
 
 pub mod anonymity;
+pub mod document;
+pub mod input;
 pub mod judging;
+pub mod log;
+pub mod log_signs;
 pub mod notes;
+pub mod recorded;
+mod telling;
+mod walk;
 
-use std::fs;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::io::stdin;
+use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-pub mod document;
-pub mod input;
-pub mod log_signs;
-pub mod recorded;
-mod walk;
-
-pub mod log;
-
+use self::log::{LogReview, Logs};
+use self::recorded::RecordedRun;
+use self::telling::told;
 use crate::plan::Plan;
-use crate::run::event::{Events, RunEvent};
+use crate::run::event::Events;
 use crate::run::review::{FORMAT_VERSION, LoggedStatement, Problem, Review, Source};
 
 /// A plan found in a document, not yet judged.
@@ -37,12 +38,14 @@ pub struct FoundPlan {
 }
 
 /// What was read, not yet judged.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Material {
     /// The plans, in the order they were read.
     pub plans: Vec<FoundPlan>,
     /// The statements of logs. The plans of their shapes are among `plans`.
     pub statements: Vec<LoggedStatement>,
+    /// Runs of our own.
+    pub runs: Vec<RecordedRun>,
     /// What could not be read, or only in part.
     pub problems: Vec<Problem>,
 }
@@ -58,6 +61,7 @@ impl Material {
         shapes.for_each(|shape| shape.plan = shape.plan.saturating_add(before));
         self.plans.append(&mut other.plans);
         self.statements.append(&mut other.statements);
+        self.runs.append(&mut other.runs);
         self.problems.append(&mut other.problems);
     }
 }
@@ -65,9 +69,19 @@ impl Material {
 /// Judges all that was read. With `anonymous`, names and literals are replaced before that, so that none is in anything that follows.
 #[must_use]
 pub fn review(mut material: Material, anonymous: bool) -> Review {
+    if anonymous {
+        // What a run recorded besides its plans is full of names.
+        let runs = std::mem::take(&mut material.runs);
+        let plans = runs.into_iter().flat_map(RecordedRun::into_plans);
+        material.plans.extend(plans);
+    }
     let logged = anonymous.then(|| anonymity::replace_names(&mut material));
     // `collect` keeps the order.
-    let plans: Vec<_> = material.plans.into_par_iter().map(judging::judge).collect();
+    let mut plans: Vec<_> = material.plans.into_par_iter().map(judging::judge).collect();
+    for run in &material.runs {
+        plans.extend(judging::judge_run(run));
+        plans.extend(run.nested.iter().cloned().map(judging::judge));
+    }
     let mut statements = material.statements;
     if let Some(mut names) = logged {
         names.replace_shapes(&mut statements, &plans);
@@ -80,74 +94,51 @@ pub fn review(mut material: Material, anonymous: bool) -> Review {
     }
 }
 
-/// Reads what is named: files, and for `-` standard input. What cannot be read is a problem, and the rest is read all the same.
+/// Reads what is named: files, folders, and for `-` standard input. What cannot be read is a problem, and the rest is read all the same.
 #[must_use]
 pub fn read(paths: &[PathBuf], events: &Events) -> Material {
-    let mut material = Material::default();
-    for (done, path) in paths.iter().enumerate() {
-        events.emit(RunEvent::StepProgress {
-            step: "reading plans".to_owned(),
-            done: done as u64,
-            total: paths.len() as u64,
-        });
-        material.append(read_file(path));
-    }
-    events.emit(RunEvent::StepProgress {
-        step: "reading plans".to_owned(),
-        done: paths.len() as u64,
-        total: paths.len() as u64,
-    });
-    material
-}
-
-/// Reads one file of EXPLAIN (FORMAT JSON).
-fn read_file(path: &Path) -> Material {
-    let source = Source {
-        path: path.to_string_lossy().into_owned(),
-        line: 1,
-    };
-    let problem = |message: String| Material {
-        problems: vec![Problem {
-            source: source.clone(),
-            message,
-        }],
+    let names = paths.iter().map(|path| path.to_string_lossy().into_owned());
+    let names: Vec<String> = names.collect();
+    let gathered = input::gather(&names, stdin());
+    let mut material = Material {
+        plans: gathered.plans,
+        runs: gathered.runs,
+        problems: gathered.problems,
         ..Material::default()
     };
-    let text = match text_of(path) {
-        Ok(text) => text,
-        Err(error) => {
-            return problem(format!(
-                "cannot be read: {error}; name a file that exists and may be read"
-            ));
-        }
-    };
-    match Plan::parse(&text) {
-        Err(error) => problem(error.to_string()),
-        Ok(plans) => Material {
-            plans: plans
-                .into_iter()
-                .map(|plan| FoundPlan {
-                    source: source.clone(),
-                    statement: None,
-                    plan,
-                })
-                .collect(),
+    let mut logs = Logs::default();
+    let any_log = !gathered.logs.is_empty();
+    for log in gathered.logs {
+        logs.read(&log.path, told(events, &log.path, log.content));
+    }
+    if any_log {
+        let LogReview {
+            statements,
+            plans,
+            problems,
+        } = logs.finish();
+        material.append(Material {
+            plans,
+            statements,
+            problems,
             ..Material::default()
-        },
+        });
     }
-}
-
-fn text_of(path: &Path) -> std::io::Result<String> {
-    if path != Path::new("-") {
-        return fs::read_to_string(path);
+    let is_empty = material.plans.is_empty() && material.runs.is_empty();
+    if let Some(first) = gathered.without_plans.first().filter(|_| is_empty) {
+        let message = match gathered.without_plans.len() - 1 {
+            0 => input::NO_PLAN.to_owned(),
+            others => format!("{}; the same of {others} other files", input::NO_PLAN),
+        };
+        material.problems.push(input::problem(first, message));
     }
-    let mut text = String::new();
-    std::io::stdin().lock().read_to_string(&mut text)?;
-    Ok(text)
+    material
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::run::review::LoggedShape;
 
@@ -182,7 +173,7 @@ mod tests {
                 flips: Vec::new(),
                 flips_total: 0,
             }],
-            problems: Vec::new(),
+            ..Material::default()
         }
     }
 
@@ -213,6 +204,6 @@ mod tests {
             .collect();
         assert_eq!(messages.len(), 2);
         assert!(messages[0].starts_with("cannot be read: "), "{messages:?}");
-        assert!(messages[1].contains("not EXPLAIN"), "{messages:?}");
+        assert!(messages[1].contains("no plan found"), "{messages:?}");
     }
 }

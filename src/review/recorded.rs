@@ -106,7 +106,14 @@ impl RecordedRun {
             auto_plan: result.auto_plan,
             forced_plan_mode: None,
             catalog: self.catalog(result).unwrap_or(&self.nothing_known),
+            sizes: None,
         })
+    }
+
+    /// All plans, without what the run tells about them.
+    pub fn into_plans(self) -> impl Iterator<Item = FoundPlan> {
+        let plans = self.plans.into_iter().map(|plan| plan.found);
+        plans.chain(self.nested)
     }
 
     fn catalog(&self, result: &PlanResult) -> Option<&Catalog> {

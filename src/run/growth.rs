@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Run;
 use super::plan_result::PlanResult;
+use crate::finding::case::{AtSize, Sizes};
 
 /// How many times as many jobs make another size.
 const ANOTHER_SIZE: u64 = 5;
@@ -76,9 +77,18 @@ pub fn growths(run: &Run) -> Vec<Growth<'_>> {
     growths.collect()
 }
 
-impl Growth<'_> {
+impl<'r> Growth<'r> {
+    /// What a rule may look at.
+    #[must_use]
+    pub fn sizes(&self) -> Sizes<'r> {
+        Sizes {
+            few: at_size(self.few, self.few_jobs),
+            many: at_size(self.many, self.many_jobs),
+        }
+    }
+
     /// The results of the same fetch on fixtures that put something in its way, in the order of the run.
-    pub fn disturbed<'r>(&self, run: &'r Run) -> impl Iterator<Item = &'r PlanResult> {
+    pub fn disturbed<'o>(&self, run: &'o Run) -> impl Iterator<Item = &'o PlanResult> {
         let wanted = key(self.few).map(str::to_owned);
         settled_fetches(run).filter(move |result| {
             let fixture = run.environment.fixtures.get(&result.fixture);
@@ -86,6 +96,15 @@ impl Growth<'_> {
                 && result.rows > 0
                 && fixture.is_some_and(|fixture| !fixture.plain)
         })
+    }
+}
+
+fn at_size(result: &PlanResult, jobs: u64) -> AtSize<'_> {
+    AtSize {
+        fixture: &result.fixture,
+        jobs,
+        pages: result.buffers.total,
+        rows: result.rows,
     }
 }
 
