@@ -20,7 +20,8 @@
 //! a semi-join, one side of a merge join, subqueries) only too few expected rows are told. Quiet in generic plans, and where a condition
 //! compares with what is not known while planning (a parameter, a subquery, a function): there the planner guesses. Quiet too where nothing
 //! was chosen by it: an index scan that feeds no join, sort or hash looks its rows up whatever is expected of it. A note by itself, since it
-//! costs nothing but through the plan; a warning where the catalogs say that the statistics are old.
+//! costs nothing but through the plan; a warning where the catalogs say that the statistics are old. Quiet on a fixture that was analysed
+//! after it was filled: what differs there was changed by the jobs fetched since, as in any queue.
 //!
 //! # Source
 //! pg-boss#842 (4 → 400 ms), sourcegraph#37462 (117 s); ten times is the threshold of common plan reviewers.
@@ -58,7 +59,9 @@ const CONDITIONS: [Condition; 6] = [
 ];
 
 fn check(case: &Case<'_>) -> Vec<Finding> {
-    let Some(view) = case.judged().filter(|_| case.mode == PlanMode::Custom) else {
+    let is_fresh = case.catalog.analyze == Some(Analyze::After);
+    let judged = case.judged().filter(|_| case.mode == PlanMode::Custom);
+    let Some(view) = judged.filter(|_| !is_fresh) else {
         return Vec::new();
     };
     let tree = PlanTree::new(view.plan);
@@ -76,7 +79,7 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
             (_, Kind::Other) => Trust::Sound,
             (_, Kind::Estimated) => match mistake(position.node, told[position.index]) {
                 Some(mistake) => {
-                    if steers[position.index] || chooses_access(&view, &position) {
+                    if steers[position.index] || chooses_access(&view, position) {
                         findings.push(finding(case, position.node, mistake));
                     }
                     // What is above goes wrong with it.
@@ -360,6 +363,9 @@ mod tests {
                 findings[0].message.ends_with("; fresh was never analysed"),
                 "{findings:?}"
             );
+            let catalog = with_age("fresh", Analyze::After);
+            case.catalog = &catalog;
+            assert_eq!(check(&case), [], "pg{version}");
         }
     }
 
