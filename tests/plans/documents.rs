@@ -107,12 +107,12 @@ fn golden_plans_one_after_another_are_all_found() {
 /// Half a plan is some of its nodes and a problem; never silence once a node is whole.
 #[test]
 fn a_plan_cut_anywhere_is_read_as_far_as_it_goes() {
-    for case in ["fetch-array", "gather", "triggers"] {
+    for (case, step) in [("triggers", 1), ("fetch-array", 13), ("gather", 31)] {
         for ending in ["json", "txt"] {
             let text =
                 std::fs::read_to_string(folder(18).join(format!("{case}.{ending}"))).unwrap();
             let whole = exercise(&text).0.remove(0).plan.preorder().count();
-            for (cut, _) in text.char_indices() {
+            for (cut, _) in text.char_indices().step_by(step) {
                 let (plans, problems) = exercise(&text[..cut]);
                 let nodes: usize = plans
                     .iter()

@@ -36,85 +36,90 @@ fn one(line: u64) -> Vec<(String, u64)> {
     vec![("Limit ← Index Scan i".to_owned(), line)]
 }
 
+/// The plan in everything it may come in, with the line it then begins in.
+fn wrapped(plan: &str) -> Vec<(String, u64)> {
+    let rows = every_line(plan, |line| format!(" {line}"));
+    let wide = |line: &str| format!("{line:<80}");
+    let last = plan.lines().next_back().unwrap();
+    let marked = |before: &str, mark: &str, after: &str| {
+        every_line(plan, |line| {
+            let mark = if line == last || plan == TEXT {
+                " "
+            } else {
+                mark
+            };
+            format!("{before}{}{mark}{after}", wide(line))
+        })
+    };
+    vec![
+        (plan.to_owned(), 1),
+        (format!("\u{feff}{plan}\n"), 1),
+        (plan.replace('\n', "\r\n"), 1),
+        (
+            format!("\n\nwords before\n{plan}\nwords behind: these\n"),
+            4,
+        ),
+        (
+            format!("   QUERY PLAN   \n----------------\n{rows}(3 rows)\n\nTime: 1 ms\n"),
+            3,
+        ),
+        (format!("QUERY PLAN\n{plan}\n(3 rows)\n"), 2),
+        (
+            format!(
+                "   QUERY PLAN\n-----------\n{}(1 row)\n",
+                marked(" ", "+", "")
+            ),
+            3,
+        ),
+        (
+            format!(
+                "   QUERY PLAN\n-----------\n{}(1 row)\n",
+                marked("", "+", "")
+            ),
+            3,
+        ),
+        (
+            format!(
+                "+------+\n| QUERY PLAN |\n+------+\n{}+------+\n(1 row)\n",
+                marked("| ", "+", "|")
+            ),
+            4,
+        ),
+        (
+            format!(
+                "┌──────┐\n│ QUERY PLAN │\n├──────┤\n{}└──────┘\n",
+                marked("│ ", "↵", "│")
+            ),
+            4,
+        ),
+        (marked("", "+", ""), 1),
+        (format!("QUERY PLAN\n{}", csv(plan)), 2),
+        (
+            format!(
+                "\"QUERY PLAN\"\n{}",
+                every_line(plan, |line| format!("\"{}\"", line.replace('"', "\"\"")))
+            ),
+            2,
+        ),
+        (
+            format!("# A plan\n\n```sql\n{plan}\n```\n\n- done: yes\n"),
+            4,
+        ),
+        (every_line(plan, |line| format!("> {line}")), 1),
+        (
+            every_line(&format!("Look:\n~~~\n{plan}\n~~~"), |line| {
+                format!("> > {line}")
+            }),
+            3,
+        ),
+        (every_line(plan, |line| format!("    {line}")), 1),
+    ]
+}
+
 #[test]
 fn every_format_is_found_in_every_wrapping() {
     for plan in [JSON, TEXT, YAML, XML] {
-        let rows = every_line(plan, |line| format!(" {line}"));
-        let wide = |line: &str| format!("{line:<80}");
-        let last = plan.lines().next_back().unwrap();
-        let marked = |before: &str, mark: &str, after: &str| {
-            every_line(plan, |line| {
-                let mark = if line == last || plan == TEXT {
-                    " "
-                } else {
-                    mark
-                };
-                format!("{before}{}{mark}{after}", wide(line))
-            })
-        };
-        for (document, line) in [
-            (plan.to_owned(), 1),
-            (format!("\u{feff}{plan}\n"), 1),
-            (plan.replace('\n', "\r\n"), 1),
-            (
-                format!("\n\nwords before\n{plan}\nwords behind: these\n"),
-                4,
-            ),
-            (
-                format!("   QUERY PLAN   \n----------------\n{rows}(3 rows)\n\nTime: 1 ms\n"),
-                3,
-            ),
-            (format!("QUERY PLAN\n{plan}\n(3 rows)\n"), 2),
-            (
-                format!(
-                    "   QUERY PLAN\n-----------\n{}(1 row)\n",
-                    marked(" ", "+", "")
-                ),
-                3,
-            ),
-            (
-                format!(
-                    "   QUERY PLAN\n-----------\n{}(1 row)\n",
-                    marked("", "+", "")
-                ),
-                3,
-            ),
-            (
-                format!(
-                    "+------+\n| QUERY PLAN |\n+------+\n{}+------+\n(1 row)\n",
-                    marked("| ", "+", "|")
-                ),
-                4,
-            ),
-            (
-                format!(
-                    "┌──────┐\n│ QUERY PLAN │\n├──────┤\n{}└──────┘\n",
-                    marked("│ ", "↵", "│")
-                ),
-                4,
-            ),
-            (marked("", "+", ""), 1),
-            (format!("QUERY PLAN\n{}", csv(plan)), 2),
-            (
-                format!(
-                    "\"QUERY PLAN\"\n{}",
-                    every_line(plan, |line| format!("\"{}\"", line.replace('"', "\"\"")))
-                ),
-                2,
-            ),
-            (
-                format!("# A plan\n\n```sql\n{plan}\n```\n\n- done: yes\n"),
-                4,
-            ),
-            (every_line(plan, |line| format!("> {line}")), 1),
-            (
-                every_line(&format!("Look:\n~~~\n{plan}\n~~~"), |line| {
-                    format!("> > {line}")
-                }),
-                3,
-            ),
-            (every_line(plan, |line| format!("    {line}")), 1),
-        ] {
+        for (document, line) in wrapped(plan) {
             assert_eq!(found(&document), one(line), "{document}");
         }
     }

@@ -6,19 +6,19 @@ use crate::plan::{Plan, PlanNode, Relationship, node_label};
 pub(super) fn what_is_missing(plan: &Plan) -> Option<String> {
     plan.preorder().find_map(|position| {
         let node = position.node;
-        let expected = inputs_of_kind(node)?;
+        let (least, most) = inputs_of_kind(node)?;
         let found = inputs(node);
         let label = node_label(node);
-        if found < expected {
-            let node = if expected == 1 { "node" } else { "nodes" };
+        if found < least {
+            let nodes = if least == 1 { "node" } else { "nodes" };
             return Some(format!(
-                "the plan is cut: \"{label}\" has {found} of the {expected} {node} below it; what is there is reviewed, \
+                "the plan is cut: \"{label}\" has {found} of the {least} {nodes} below it; what is there is reviewed, \
                  paste the whole output for the rest"
             ));
         }
-        (found > expected).then(|| {
+        (found > most).then(|| {
             format!(
-                "the plan lost its indentation: \"{label}\" has {found} nodes below it and takes {expected}; \
+                "the plan lost its indentation: \"{label}\" has {found} nodes below it and takes {most}; \
                  paste the output of explain unchanged"
             )
         })
@@ -35,16 +35,20 @@ fn inputs(node: &PlanNode) -> usize {
     node.children.iter().filter(is_input).count()
 }
 
-/// How many inputs such a node has; none where that differs, or is not known.
-fn inputs_of_kind(node: &PlanNode) -> Option<usize> {
+/// How many inputs such a node has, at least and at most; none where that is not known, or anything goes.
+fn inputs_of_kind(node: &PlanNode) -> Option<(usize, usize)> {
     Some(match node.node_type.as_str() {
-        "Nested Loop" | "Hash Join" | "Merge Join" | "Recursive Union" => 2,
+        "Nested Loop" | "Hash Join" | "Merge Join" | "Recursive Union" => (2, 2),
+        "BitmapAnd" | "BitmapOr" => (2, usize::MAX),
+        // Up to 13 one for each partition that is written to.
+        "ModifyTable" => (1, usize::MAX),
+        "SetOp" => (1, 2),
         "Aggregate" | "Bitmap Heap Scan" | "Gather" | "Gather Merge" | "Group" | "Hash"
         | "Incremental Sort" | "Limit" | "LockRows" | "Materialize" | "Memoize" | "ProjectSet"
-        | "Sort" | "Subquery Scan" | "Unique" | "WindowAgg" => 1,
+        | "Sort" | "Subquery Scan" | "Unique" | "WindowAgg" => (1, 1),
         "Bitmap Index Scan" | "CTE Scan" | "Function Scan" | "Index Only Scan" | "Index Scan"
         | "Sample Scan" | "Seq Scan" | "Tid Range Scan" | "Tid Scan" | "Values Scan"
-        | "WorkTable Scan" => 0,
+        | "WorkTable Scan" => (0, 0),
         _ => return None,
     })
 }

@@ -16,6 +16,10 @@ pub(super) fn to_json(text: &str) -> Result<String, (String, String)> {
             Ok((Event::Scalar(text, ..), _)) if writer.is_in_object() && key.is_none() => {
                 key = Some(text.into_owned());
             }
+            // An empty list is printed as nothing behind its key.
+            Ok((Event::Scalar(text, ScalarStyle::Plain, ..), _)) if matches!(&*text, "" | "~") => {
+                key = None;
+            }
             Ok((Event::Scalar(text, style, ..), _)) => {
                 let is_plain = style == ScalarStyle::Plain;
                 let value = if is_plain {
@@ -44,7 +48,7 @@ mod tests {
 
     #[test]
     fn quoted_values_are_texts_and_plain_ones_numbers() {
-        let text = "- Plan: \n    Node Type: \"Limit\"\n    Total Cost: 1.50\n    Parallel Aware: false\n    Output: \n      - \"1\"\n      - \"a: b\"\n  Execution Time: 0.5";
+        let text = "- Plan: \n    Node Type: \"Limit\"\n    Total Cost: 1.50\n    Parallel Aware: false\n    Output: \n      - \"1\"\n      - \"a: b\"\n  Triggers: \n  Execution Time: 0.5";
         let json = to_json(text).unwrap();
         let expected = r#"[{"Plan":{"Node Type":"Limit","Total Cost":1.5,"Parallel Aware":false,"Output":["1","a: b"]},"Execution Time":0.5}]"#;
         assert_eq!(json, expected);
