@@ -72,23 +72,29 @@ pub fn review(mut material: Material, anonymous: bool) -> Review {
     }
 }
 
+/// Progress is told once in so many files.
+const TOLD_EVERY: u64 = 250;
+
 /// Reads what is named: files, and for `-` standard input. What cannot be read is a problem, and the rest is read all the same.
 #[must_use]
 pub fn read(paths: &[PathBuf], events: &Events) -> Material {
     let mut material = Material::default();
-    for (done, path) in paths.iter().enumerate() {
+    let total = paths.len() as u64;
+    let tell = |done: u64| {
         events.emit(RunEvent::StepProgress {
             step: "reading plans".to_owned(),
-            done: done as u64,
-            total: paths.len() as u64,
+            done,
+            total,
         });
+    };
+    for (done, path) in (0..).zip(paths) {
+        // A few files take no time worth a word.
+        if done > 0 && done % TOLD_EVERY == 0 {
+            tell(done);
+        }
         material.append(read_file(path));
     }
-    events.emit(RunEvent::StepProgress {
-        step: "reading plans".to_owned(),
-        done: paths.len() as u64,
-        total: paths.len() as u64,
-    });
+    tell(total);
     material
 }
 
