@@ -392,10 +392,9 @@ fn the_page_about_comparing_names_every_key() {
 #[test]
 fn the_page_about_reviewing_names_every_key() {
     let page = read("docs/reviewing.md");
-    let source = read("src/run/review.rs");
-    let fields = public_fields(&source);
-    // The plan itself is for printing its tree.
-    let missing = fields.into_iter().filter(|field| !has_word(&page, field));
+    let text = read("src/run/review.rs");
+    let fields = public_fields(&text).into_iter();
+    let missing = fields.filter(|field| !has_word(&page, field));
     nothing_wrong(missing.map(|field| format!("docs/reviewing.md does not name {field}")));
 }
 

@@ -9,6 +9,9 @@ use crate::plan::{PlanTree, PlanWork, Work};
 /// Up to so many nodes are shown.
 const MOST_SHOWN: usize = 80;
 
+/// A node that is shown for its own sake is shown with so many of those above it, itself among them.
+const CONTEXT: usize = 4;
+
 /// A line of the tree.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Shown {
@@ -84,13 +87,10 @@ fn kept(tree: &PlanTree<'_>, work: &PlanWork, marked: &BTreeSet<usize>) -> BTree
         let path = std::iter::once(index).chain(tree.ancestors(index));
         let path: Vec<usize> = path
             .take_while(|node| !kept.contains(node))
-            .take(MOST_SHOWN)
+            .take(CONTEXT)
+            .take(MOST_SHOWN - kept.len())
             .collect();
-        if kept.len() + path.len() <= MOST_SHOWN {
-            kept.extend(path);
-        } else {
-            kept.insert(index);
-        }
+        kept.extend(path);
     }
     kept
 }
@@ -238,10 +238,12 @@ mod tests {
         );
         let shown = lines(&text, &[depth]);
         assert!(shown.len() <= 2 * MOST_SHOWN);
-        let last = shown
-            .iter()
-            .find(|line| line.what == What::Node(depth))
-            .unwrap();
-        assert!(last.guides.ends_with("⋯"), "{last:?}");
+        assert!(shown.iter().any(|line| line.what == What::Node(depth)));
+        let skipping = shown.iter().filter(|line| line.guides.ends_with('⋯'));
+        assert_eq!(
+            skipping.count(),
+            1,
+            "from the root's end to what leads to the last node"
+        );
     }
 }

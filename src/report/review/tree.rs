@@ -19,6 +19,9 @@ const ROOMY: usize = 100;
 /// Columns that the names of the nodes have at least, as a share of the width.
 const TREE_SHARE: f64 = 0.4;
 
+/// Of the guides of a deep node so many columns are drawn.
+const LONGEST_GUIDES: usize = 45;
+
 /// A name of a node is cut to so many characters before it is measured.
 const LONGEST_NAME: usize = 300;
 
@@ -193,7 +196,7 @@ impl Line {
     /// Guides, marks, name and what else fits into so many columns.
     fn text(&self, room: usize, palette: Palette) -> String {
         // Of a deep tree's guides the last ones say where a node stands.
-        let guides = end_of(&self.guides, room / 2);
+        let guides = end_of(&self.guides, (room / 2).min(LONGEST_GUIDES));
         let marks = elide(&self.marks(), room.saturating_sub(width(&guides)));
         // Cutting trims the space behind the marks.
         let space = if marks.is_empty() || marks.ends_with(' ') {
@@ -248,10 +251,13 @@ fn detail(node: &PlanNode) -> String {
     let mut parts = Vec::new();
     let relation = node.relation_name.as_deref();
     let is_named = !node.is_modify_table() && node.index_name.is_none();
-    let alias = node
-        .alias
-        .as_deref()
-        .filter(|alias| relation != Some(*alias));
+    let scanned = [
+        relation,
+        node.cte_name.as_deref(),
+        node.function_name.as_deref(),
+    ];
+    let alias = node.alias.as_deref();
+    let alias = alias.filter(|alias| !scanned.contains(&Some(alias)));
     match (relation, alias) {
         (Some(relation), Some(alias)) if !is_named => parts.push(format!("on {relation} {alias}")),
         (Some(relation), None) if !is_named => parts.push(format!("on {relation}")),
@@ -385,6 +391,9 @@ impl<'a> Figures<'a> {
                 Column::PagesShare => (heat(pages), percent(pages)),
                 Column::Bar => (heat(time.max(pages)), bar(time.max(pages))),
                 Column::Wal if own.wal.bytes == 0 => (Role::Plain, String::new()),
+                Column::Wal if self.wal == ByteUnit::Bytes => {
+                    (Role::Plain, Count(own.wal.bytes).to_string())
+                }
                 Column::Wal => (Role::Plain, self.wal.cell(own.wal.bytes as f64)),
                 Column::Temp => (Role::Warning, non_zero(own.buffers.temp())),
                 _ => return None,

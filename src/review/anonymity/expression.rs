@@ -70,8 +70,8 @@ impl Pseudonyms {
 
 /// What stands in a literal, whatever quotes it.
 fn content(text: &str) -> String {
-    if text.starts_with('$') {
-        let tag = text[1..].find('$').map_or(text.len(), |end| end + 2);
+    if let Some(rest) = text.strip_prefix('$') {
+        let tag = rest.find('$').map_or(text.len(), |end| end + 2);
         let content = text.get(tag..).unwrap_or_default();
         let end = content.len().saturating_sub(tag);
         return content.get(..end).unwrap_or(content).to_owned();
