@@ -66,9 +66,10 @@ pub struct ReviewedPlan {
 /// A statement of a log, over all its entries.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LoggedStatement {
-    /// PostgreSQL's identifier of the query; none where the log does not have it.
+    /// PostgreSQL's identifier of the query; none where the log does not have it. Outside the plan (`%Q`, a column, a key) the server tells
+    /// for a statement inside a function that of the statement which called the function.
     pub query_id: Option<i64>,
-    /// Its text, literals replaced where there is no query identifier to group by.
+    /// Its text, with `?` for literals and `...` for the members of lists.
     pub statement: String,
     /// Where it was first seen.
     pub first: Source,

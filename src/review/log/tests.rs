@@ -513,6 +513,20 @@ fn flips_beyond_those_kept_are_counted() {
     }
 }
 
+#[test]
+fn statements_beyond_those_listed_are_told() {
+    let listed = super::tally::MOST_SHAPES as u64;
+    let log: String = (0..listed + 7)
+        .map(|n| logged("LOG:  ", &format!("select a from job_{n}"), &scan("a", 1)))
+        .collect();
+    let review = review(&log);
+    assert_eq!((calls(&review), review.statements.len() as u64), (listed, listed));
+    let [problem] = review.problems.as_slice() else {
+        panic!("{:?}", review.problems);
+    };
+    assert!(problem.message.starts_with("7 entries are not counted"), "{}", problem.message);
+}
+
 /// Pieces of logs: whole entries in both formats, halves of them, ordinary lines, noise.
 fn pieces() -> impl Strategy<Value = String> {
     let text = (0..4_usize, 0..1_000_u64).prop_map(|(index, pages)| {
