@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(read, content);
         let all = all.lock().unwrap();
         assert_eq!(
-            told.last(),
+            all.last(),
             Some(&("reading a.log, megabytes".to_owned(), 2))
         );
     }
