@@ -1,6 +1,6 @@
 //! Text and JSON of the same statement say the same.
 
-use pgq_analyze::plan::{Plan, PlanNode, PlanShape, digest, node_label, text, work};
+use pgq_analyze::plan::{Plan, PlanNode, PlanShape, Wal, digest, node_label, text, work};
 
 use crate::{VERSIONS, folder, golden_plans};
 
@@ -127,7 +127,8 @@ fn what_repeats(node: &PlanNode) -> String {
 fn what_is_there(node: &PlanNode) -> Vec<bool> {
     vec![
         node.buffers.is_some(),
-        node.wal.is_some(),
+        // Text leaves out what is 0, so of a statement that writes nothing it says nothing.
+        node.wal.is_some_and(|wal| wal != Wal::default()),
         node.actual.is_some_and(|actual| actual.total_ms.is_some()),
         node.rows_removed_by_filter.is_some(),
         node.rows_removed_by_join_filter.is_some(),
