@@ -383,26 +383,22 @@ fn is_followed_by_arrow(lines: &[Line<'_>], at: usize) -> bool {
 
 /// How many lines the XML takes that begins in the first of these. If its end is missing, what begins next is not its own.
 fn xml_lines(lines: &[Line<'_>]) -> usize {
-    let texts = || lines.iter().map_while(Line::text_within);
-    let begins_other = |line: &str| {
-        line.trim_start().starts_with("<explain") || json::may_begin(line) || begins_plan(line)
-    };
-    let end = texts().position(|line| line.contains("</explain>"));
-    let other = texts()
-        .skip(1)
-        .position(begins_other)
-        .map(|lines| lines + 1);
-    let explains_again = |until: usize| {
-        texts()
-            .take(until)
-            .skip(1)
-            .any(|line| line.trim_start().starts_with("<explain"))
-    };
-    match (end, other) {
-        (Some(end), _) if !explains_again(end) => end + 1,
-        (_, Some(other)) => other,
-        _ => texts().count(),
+    let mut other = None;
+    let mut count = 0;
+    for line in lines.iter().map_while(Line::text_within) {
+        let explains_again = count > 0 && line.trim_start().starts_with("<explain");
+        if explains_again {
+            break;
+        }
+        if line.contains("</explain>") {
+            return count + 1;
+        }
+        if count > 0 && other.is_none() && (json::may_begin(line) || begins_plan(line)) {
+            other = Some(count);
+        }
+        count += 1;
     }
+    other.unwrap_or(count)
 }
 
 /// `- Plan:` with the plan's first key in the next line, or `Plan:` alone, as auto_explain prints it.

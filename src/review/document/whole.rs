@@ -1,11 +1,17 @@
 //! Whether a plan in text format is all there: its nodes have as many inputs as nodes of their kind have.
 
-use crate::plan::{Plan, PlanNode, Relationship, node_label};
+use crate::plan::{Estimate, Plan, PlanNode, Relationship, node_label};
 
 /// What is wrong with the plan as a whole, if anything is.
 pub(super) fn what_is_missing(plan: &Plan) -> Option<String> {
     plan.preorder().find_map(|position| {
         let node = position.node;
+        if is_half_a_line(node, &plan.root) {
+            let label = node_label(node);
+            return Some(format!(
+                "the plan is cut in the line of \"{label}\"; what is there is reviewed, paste the whole output for the rest"
+            ));
+        }
         let (least, most) = inputs_of_kind(node)?;
         let found = inputs(node);
         let label = node_label(node);
@@ -23,6 +29,15 @@ pub(super) fn what_is_missing(plan: &Plan) -> Option<String> {
             )
         })
     })
+}
+
+/// Whether a node has no figures where the topmost one has; only a Result may cost nothing.
+fn is_half_a_line(node: &PlanNode, root: &PlanNode) -> bool {
+    let costs_nothing = |node: &PlanNode| node.estimate == Estimate::default();
+    costs_nothing(node)
+        && node.actual.is_none()
+        && node.node_type != "Result"
+        && !costs_nothing(root)
 }
 
 fn inputs(node: &PlanNode) -> usize {
@@ -73,6 +88,12 @@ mod tests {
             missing(&cut)
                 .unwrap()
                 .contains("\"Nested Loop\" has 1 of the 2 nodes")
+        );
+        let half = format!("Limit{costs}  ->  Partial Agg");
+        assert!(
+            missing(&half)
+                .unwrap()
+                .contains("in the line of \"Partial Agg\"")
         );
         let flat = format!("Limit{costs}->  Sort{costs}->  Seq Scan on a{costs}");
         assert!(missing(&flat).unwrap().contains("lost its indentation"));
