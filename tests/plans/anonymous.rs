@@ -9,6 +9,8 @@ use pgq_analyze::review::{FoundPlan, Material, review};
 use pgq_analyze::run::review::{Problem, ReviewedPlan, Source};
 use serde_json::Value;
 
+use crate::{VERSIONS, golden_plans};
+
 /// A golden plan in which every name and every literal is one that occurs nowhere else.
 fn marked(text: &str) -> String {
     const COLUMNS: &str = "id queue state status priority run_at payload job_id note day n latest";
@@ -95,27 +97,20 @@ fn mark_text(text: &str, names: &BTreeSet<String>) -> String {
 /// Every golden plan, marked.
 fn marked_plans() -> Material {
     let mut material = Material::default();
-    for version in [14, 15, 16, 17, 18] {
-        let folder = format!("{}/tests/plans/pg{version}", env!("CARGO_MANIFEST_DIR"));
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_none_or(|ending| ending != "json") {
-                continue;
-            }
-            let text = marked(&std::fs::read_to_string(&path).unwrap());
-            assert!(text.contains("zqx"), "{}", path.display());
-            for plan in Plan::parse(&text).unwrap() {
-                material.plans.push(FoundPlan {
-                    source: Source {
-                        path: format!("/srv/zqx/{}", path.display()),
-                        line: 7,
-                    },
-                    statement: Some(
-                        "select zqx_id from zqx_job where zqx_state = 'zqx' -- zqx".to_owned(),
-                    ),
-                    plan,
-                });
-            }
+    for (name, text) in VERSIONS.into_iter().flat_map(golden_plans) {
+        let text = marked(&text);
+        assert!(text.contains("zqx"), "{name}");
+        for plan in Plan::parse(&text).unwrap() {
+            material.plans.push(FoundPlan {
+                source: Source {
+                    path: format!("/srv/zqx/{name}.json"),
+                    line: 7,
+                },
+                statement: Some(
+                    "select zqx_id from zqx_job where zqx_state = 'zqx' -- zqx".to_owned(),
+                ),
+                plan,
+            });
         }
     }
     assert!(material.plans.len() > 200);
