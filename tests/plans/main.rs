@@ -1,5 +1,6 @@
 //! Golden plans: what PostgreSQL 14 to 18 print for the statements in `cases/`, read, digested and worked out.
 
+mod anonymous;
 mod arbitrary;
 mod documents;
 mod golden;

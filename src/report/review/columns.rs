@@ -123,9 +123,8 @@ pub(super) fn fitting(present: &[(Column, usize)], room: usize, gutter: usize) -
         let Some((_, width)) = present.iter().find(|(there, _)| *there == column) else {
             continue;
         };
-        // Pages, time and rows are what a plan is read for.
-        let is_needed = chosen.len() < 3;
-        if is_needed || width + gutter <= left {
+        // One there is always: pages, or what comes next where there are none.
+        if chosen.is_empty() || width + gutter <= left {
             left = left.saturating_sub(width + gutter);
             chosen.push(column);
         }
@@ -148,8 +147,8 @@ mod tests {
         );
         assert_eq!(
             fitting(&present, 0, 2),
-            [Column::Time, Column::Pages, Column::Rows],
-            "they are there however narrow it is"
+            [Column::Pages],
+            "it is there however narrow it is"
         );
         let listed = |list: [Column; 12]| {
             let mut list = list.to_vec();

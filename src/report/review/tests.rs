@@ -5,12 +5,11 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::finding::{Finding, Severity};
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanShape, digest, work};
 use crate::report::text::{inert, width};
 use crate::report::{Layout, ReviewFormat, ReviewOptions, render_review};
-use crate::review::{FoundPlan, Material, review};
 use crate::run::review::{
-    Flip, LoggedShape, LoggedStatement, Problem, Review, ReviewedPlan, Source,
+    FORMAT_VERSION, Flip, LoggedShape, LoggedStatement, Problem, Review, ReviewedPlan, Source,
 };
 
 const TOP: ReviewOptions = ReviewOptions { top: 5 };
@@ -27,42 +26,52 @@ fn table(found: &Review, width: usize) -> String {
     render_review(found, ReviewFormat::Table, TOP, plain(width))
 }
 
-fn golden(name: &str, statement: Option<&str>) -> FoundPlan {
+/// A golden plan as a review has it, without findings: which rules there are does not matter here.
+fn golden(name: &str, statement: Option<&str>) -> ReviewedPlan {
     let path = format!(
         "{}/tests/plans/pg15/{name}.json",
         env!("CARGO_MANIFEST_DIR")
     );
     let text = std::fs::read_to_string(path).unwrap();
-    FoundPlan {
+    let plan = Plan::parse(&text).unwrap().remove(0);
+    reviewed(&format!("plans/{name}.json"), statement, plan)
+}
+
+fn reviewed(path: &str, statement: Option<&str>, plan: Plan) -> ReviewedPlan {
+    let total = work(&plan).total;
+    let notes = statement
+        .is_none()
+        .then(|| "the statement is not known".to_owned());
+    ReviewedPlan {
         source: Source {
-            path: format!("plans/{name}.json"),
+            path: path.to_owned(),
             line: 1,
         },
         statement: statement.map(str::to_owned),
-        plan: Plan::parse(&text).unwrap().remove(0),
+        shape: PlanShape::of(&plan).id(),
+        digest: digest(&plan),
+        rows: Some(plan.rows()),
+        execution_ms: plan.execution_ms,
+        planning_ms: plan.planning.time_ms,
+        buffers: Some((&total.buffers).into()),
+        wal: Some((&total.wal).into()),
+        findings: Vec::new(),
+        notes: notes.into_iter().collect(),
+        plan,
     }
 }
 
-fn of(plans: Vec<FoundPlan>) -> Review {
-    let material = Material {
+fn of(plans: Vec<ReviewedPlan>) -> Review {
+    Review {
+        format_version: FORMAT_VERSION,
         plans,
-        ..Material::default()
-    };
-    review(material, false)
+        statements: Vec::new(),
+        problems: Vec::new(),
+    }
 }
 
-const CLAIM: &str =
-    "select id, payload from task where queue = 'q1' and status = $1 and run_at <= now()
-    order by priority, run_at, id limit 10 for update";
-
-/// Plans whose figures do not depend on which rules there are: their findings are put in by hand.
-fn sample() -> Review {
-    let mut found = of(vec![
-        golden("natural-mistake", Some(CLAIM)),
-        golden("modifying-cte-part-read", None),
-        golden("triggers", Some("update watched set state = 'done'")),
-    ]);
-    let finding = |rule: &str, severity, node: Option<&str>| Finding {
+fn finding(rule: &str, severity: Severity, node: Option<&str>) -> Finding {
+    Finding {
         rule: rule.to_owned(),
         severity,
         message: format!("what {rule} found, with 1,234 rows"),
@@ -70,10 +79,20 @@ fn sample() -> Review {
             .to_owned(),
         node: node.map(str::to_owned),
         evidence: [("rows_sorted".to_owned(), Value::from(18_000))].into(),
-    };
-    for plan in &mut found.plans {
-        plan.findings.clear();
     }
+}
+
+const CLAIM: &str =
+    "select id, payload from task where queue = 'q1' and status = $1 and run_at <= now()
+    order by priority, run_at, id limit 10 for update";
+
+/// Plans with findings.
+fn sample() -> Review {
+    let mut found = of(vec![
+        golden("natural-mistake", Some(CLAIM)),
+        golden("modifying-cte-part-read", None),
+        golden("triggers", Some("update watched set state = 'done'")),
+    ]);
     found.plans[0].findings = vec![
         finding("sort-in-fetch", Severity::Critical, Some("Sort")),
         finding("spill", Severity::Note, Some("Sort")),
@@ -201,8 +220,9 @@ fn what_is_dear_is_painted_only_where_colour_is_wanted() {
 
 #[test]
 fn of_many_plans_the_worst_are_shown_and_the_rest_is_counted() {
-    let mut plans: Vec<FoundPlan> = (0..200).map(|_| golden("fetch-array", None)).collect();
+    let mut plans = vec![golden("fetch-array", None); 200];
     plans.push(golden("natural-mistake", None));
+    plans[200].findings = vec![finding("sort-in-fetch", Severity::Critical, Some("Sort"))];
     let text = table(&of(plans), 120);
     let trees = text.matches("expected").count();
     assert_eq!(trees, 5, "{text}");
@@ -237,12 +257,8 @@ fn a_huge_plan_is_cut_sensibly_and_soon() {
             "Shared Hit Blocks":58999,"Plans":[{}]}},"Execution Time":901}}"#,
         members.join(",")
     );
-    let mut found = of(vec![FoundPlan {
-        source: Source::default(),
-        statement: None,
-        plan: Plan::parse(&text).unwrap().remove(0),
-    }]);
-    found.plans[0].findings.clear();
+    let plan = Plan::parse(&text).unwrap().remove(0);
+    let found = of(vec![reviewed("-", None, plan)]);
     let text = table(&found, 120);
     assert!(text.lines().count() < 130, "{}", text.lines().count());
     assert!(text.contains("Seq Scan part_31337"), "{text}");

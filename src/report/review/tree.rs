@@ -205,7 +205,10 @@ impl Line {
             " "
         };
         let left = room.saturating_sub(width(&guides) + width(&marks) + space.len());
-        let name = elide_middle(&self.name, left);
+        let name = match left {
+            0 => String::new(),
+            left => elide_middle(&self.name, left),
+        };
         let severity = self.findings.iter().map(|(_, severity)| *severity).max();
         let role = severity.map_or(Role::Plain, Role::from);
         let mut text =
