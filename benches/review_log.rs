@@ -4,6 +4,8 @@
 //! `PGQ_ANALYZE_MEGABYTES`), and made here: first one entry of auto_explain to nine ordinary messages, then nothing but entries. Half of the
 //! entries are in text format, half in JSON; two in six have literals that no other has, one a data-modifying CTE, one a plan that flips.
 
+// It serves benches with a server too.
+#[allow(dead_code)]
 mod environment;
 
 use std::fs::File;
@@ -338,7 +340,7 @@ fn complete(figures: &Figures) -> String {
     )
 }
 
-/// Half the pages are the deleting CTE's, of which the scan reads all.
+/// The deleting CTE is read to its end, so its pages are among the root's.
 fn archive(figures: &Figures) -> String {
     let (actual, buffers) = (figures.actual(), figures.buffers());
     format!(

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::after_root::{AfterRoot, NodePages};
 use super::entry::{Body, Entry, Form};
-use super::sketch::{self, Sketch, sketch};
+use super::sketch::{self, Scratch, Sketch, sketch};
 use super::surroundings;
-use crate::plan::{Plan, PlanError, PlanShape, digest, text, work};
-use crate::sql::normalise::normalised;
+use crate::plan::{Plan, PlanError, PlanNode, PlanShape, digest, text, work};
+use crate::sql::normalise::{normalised, push_skeleton};
 use crate::sql::token::{TokenKind, tokens};
 
 /// So many structures or texts are remembered before all are forgotten and learnt anew.
@@ -45,8 +46,18 @@ pub(super) struct Shape {
     pub(super) digest: String,
     /// A plan that has it.
     pub(super) sample: Plan,
-    /// Whether the statement's pages are always its root's: no data-modifying CTE can run on after the root.
-    root_has_all: bool,
+    pages: PagesOf,
+}
+
+/// How a statement's pages come from those of its nodes.
+#[derive(Debug)]
+enum PagesOf {
+    /// They are the root's: no data-modifying CTE can run on after it.
+    Root,
+    /// One may.
+    RootAndAfter(AfterRoot),
+    /// The plan has to be read.
+    Plan,
 }
 
 /// A statement.
@@ -158,24 +169,37 @@ fn pages(plan: &Plan) -> Option<u64> {
 
 impl Shape {
     fn of(plan: Plan) -> Self {
-        let runs_on =
-            |node: &crate::plan::PlanNode| node.computes_cte().is_some() && node.is_modify_table();
+        let writes = |node: &PlanNode| node.computes_cte().is_some() && node.is_modify_table();
+        let may_run_on = plan.preorder().any(|position| writes(position.node));
+        let after = may_run_on.then(|| AfterRoot::of(&plan));
         Shape {
             id: PlanShape::of(&plan).id(),
             digest: digest(&plan),
-            root_has_all: !plan.preorder().any(|position| runs_on(position.node)),
+            pages: after.map_or(PagesOf::Root, |after| {
+                after.map_or(PagesOf::Plan, PagesOf::RootAndAfter)
+            }),
             sample: plan,
+        }
+    }
+
+    /// The pages of a statement with this shape, if the sketch tells them: none where none were counted.
+    fn pages(&self, sketch: &Sketch<'_>, nodes: &[NodePages]) -> Option<Option<u64>> {
+        match &self.pages {
+            _ if sketch.pages.is_none() => Some(None),
+            PagesOf::Root => Some(sketch.pages),
+            PagesOf::RootAndAfter(after) => after.pages(nodes).map(Some),
+            PagesOf::Plan => None,
         }
     }
 }
 
 impl Known {
-    /// Understands an entry. `scratch` is room for its structure.
+    /// Understands an entry. `scratch` is room for its sketch.
     pub(super) fn understand(
         &self,
         entry: &Entry<'_>,
         form: Form,
-        scratch: &mut Vec<u8>,
+        scratch: &mut Scratch,
     ) -> Result<Understood, EntryError> {
         let body = &entry.body;
         let Some(sketch) = sketch(body, scratch) else {
@@ -208,15 +232,18 @@ impl Known {
         &self,
         body: &Body<'_>,
         sketch: &Sketch<'_>,
-        structure: &[u8],
+        scratch: &Scratch,
     ) -> Result<(Arc<Shape>, Option<u64>), EntryError> {
-        let known = self.shapes.get(structure);
-        if let Some(shape) = known.as_ref().filter(|shape| shape.root_has_all) {
-            return Ok((Arc::clone(shape), sketch.pages));
+        let known = self.shapes.get(&scratch.structure);
+        let quick = known
+            .as_ref()
+            .and_then(|shape| shape.pages(sketch, &scratch.nodes));
+        if let (Some(shape), Some(pages)) = (&known, quick) {
+            return Ok((Arc::clone(shape), pages));
         }
         let plan = read_plan(body)?;
         let pages = pages(&plan);
-        let shape = known.unwrap_or_else(|| self.shapes.learn(structure, Shape::of(plan)));
+        let shape = known.unwrap_or_else(|| self.shapes.learn(&scratch.structure, Shape::of(plan)));
         Ok((shape, pages))
     }
 
@@ -236,7 +263,7 @@ impl Known {
                 | u8::from(escapes == Escapes::Json) << 2,
         );
         key.extend_from_slice(&query_id.unwrap_or_default().to_le_bytes());
-        key.extend_from_slice(query);
+        push_skeleton(query, &mut key);
         self.statements.get(&key).unwrap_or_else(|| {
             let text = normalised(&escapes.resolved(query));
             self.statements.learn(

@@ -3,6 +3,7 @@
 //! A log is read in blocks that end between entries; several are worked on at once and their counts are joined in order, so the result
 //! does not depend on where a block ends, and the memory not on the size of the log. Most entries are never parsed: see [`sketch`].
 
+mod after_root;
 mod blocks;
 mod entry;
 mod known;
@@ -19,6 +20,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use self::blocks::{Block, Blocks};
 use self::known::Known;
+use self::sketch::Scratch;
 use self::tally::{MOST_SHAPES, Place, ShapeTally, StatementTally, Tally};
 use super::FoundPlan;
 use crate::run::review::{Flip, LoggedShape, LoggedStatement, Problem, Source};
@@ -261,7 +263,7 @@ impl Found {
     fn in_block(block: &Block, known: &Known) -> Self {
         let text = block.text.as_slice();
         let mut found = Found::default();
-        let mut structure = Vec::new();
+        let mut scratch = Scratch::default();
         let (mut at, mut counted) = (0, 0);
         while let Some(header) = block
             .form
@@ -276,7 +278,7 @@ impl Found {
                 continue;
             };
             let line = found.lines.saturating_add(1);
-            match known.understand(&entry, header.form, &mut structure) {
+            match known.understand(&entry, header.form, &mut scratch) {
                 Ok(understood) => {
                     found
                         .tally

@@ -9,12 +9,22 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
 
+use super::after_root::{NodePages, total};
 use super::entry::Body;
 
 static FIND_COST: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"  (cost="));
 static FIND_HASHED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"hashed "));
 
-/// What the pass saw, beside the structure.
+/// Room for what a pass keeps, used again for the next entry.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// The lines that make the shape.
+    pub(super) structure: Vec<u8>,
+    /// The pages of the nodes, in preorder.
+    pub(super) nodes: Vec<NodePages>,
+}
+
+/// What the pass saw, beside that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sketch<'a> {
     /// The query's text as it stands in the entry: with the escapes of JSON, or with the tabs of stderr.
@@ -30,13 +40,15 @@ pub(super) fn is_json(text: &[u8]) -> bool {
     text.trim_ascii_start().starts_with(b"{")
 }
 
-/// Makes the sketch of an entry's body; its structure is left in `structure`. None if the text has another layout than the server's.
-pub(super) fn sketch<'a>(body: &'a Body<'_>, structure: &mut Vec<u8>) -> Option<Sketch<'a>> {
-    structure.clear();
+/// Makes the sketch of an entry's body; its structure and its nodes' pages are left in `scratch`. None if the text has another layout than
+/// the server's.
+pub(super) fn sketch<'a>(body: &'a Body<'_>, scratch: &mut Scratch) -> Option<Sketch<'a>> {
+    scratch.structure.clear();
+    scratch.nodes.clear();
     if is_json(&body.text) {
-        JsonPass::new(structure).run(body)
+        JsonPass::new(scratch).run(body)
     } else {
-        TextPass::new(structure).run(body)
+        TextPass::new(scratch).run(body)
     }
 }
 
@@ -142,14 +154,10 @@ fn identifier(text: &[u8]) -> Option<i64> {
         .ok()
 }
 
-/// The pass over a plan in text format.
-struct TextPass<'s> {
-    structure: &'s mut Vec<u8>,
-    /// Whether the lines belong to the root itself.
-    in_root: bool,
-    has_pages: bool,
-    root_pages: u64,
-}
+/// In front of every node but the root.
+const ARROW: &[u8] = b"->  ";
+
+const BUFFERS: &[u8] = b"Buffers: ";
 
 /// What the lines about the whole statement begin with.
 const ABOUT_STATEMENT: &[&[u8]] = &[
@@ -162,13 +170,20 @@ const ABOUT_STATEMENT: &[&[u8]] = &[
     b"Serialization:",
 ];
 
+/// The pass over a plan in text format.
+struct TextPass<'s> {
+    scratch: &'s mut Scratch,
+    /// How far the lines of the last node are indented, not those of its workers.
+    own_depth: usize,
+    has_pages: bool,
+}
+
 impl<'s> TextPass<'s> {
-    fn new(structure: &'s mut Vec<u8>) -> Self {
+    fn new(scratch: &'s mut Scratch) -> Self {
         TextPass {
-            structure,
-            in_root: true,
+            scratch,
+            own_depth: 0,
             has_pages: false,
-            root_pages: 0,
         }
     }
 
@@ -201,38 +216,46 @@ impl<'s> TextPass<'s> {
         Some(Sketch {
             query: query_in_text(head),
             query_identifier,
-            pages: self.has_pages.then_some(self.root_pages),
+            pages: self
+                .scratch
+                .nodes
+                .first()
+                .filter(|_| self.has_pages)
+                .map(total),
         })
     }
 
     fn node(&mut self, line: &Line<'_>) -> Option<()> {
         let end = FIND_COST.find(line.text)?;
-        keep(self.structure, line.depth, b'>', line.text.get(..end)?);
+        let head = line.text.get(..end)?;
+        let arrow = if head.starts_with(ARROW) {
+            ARROW.len()
+        } else {
+            0
+        };
+        self.own_depth = line.depth + arrow + 2;
+        self.scratch.nodes.push(NodePages::default());
+        keep(&mut self.scratch.structure, line.depth, b'>', head);
         Some(())
     }
 
     #[inline]
     fn line(&mut self, line: &Line<'_>) -> Option<()> {
         let text = line.text;
+        let structure = &mut self.scratch.structure;
         match text.first()? {
-            b'-' if text.starts_with(b"->  ") => {
-                self.in_root = false;
-                return self.node(line);
-            }
-            b'B' if text.starts_with(b"Buffers: ") => self.buffers(line),
-            b'C' | b'I' | b'S' if is_label(text) => {
-                self.in_root = false;
-                keep(self.structure, line.depth, b'=', text);
-            }
+            b'-' if text.starts_with(ARROW) => return self.node(line),
+            b'B' if text.starts_with(BUFFERS) => self.buffers(line),
+            b'C' | b'I' | b'S' if is_label(text) => keep(structure, line.depth, b'=', text),
             b'C' if text.starts_with(b"Conflict Resolution: ") => {
-                keep(self.structure, line.depth, b'!', text)
+                keep(structure, line.depth, b'!', text)
             }
             b'I' | b'O' | b'R' | b'T' | b'H' | b'M' | b'J' | b'F' => {
                 let key = memchr(b':', text)
                     .and_then(|end| text.get(..end))
                     .unwrap_or_default();
                 if is_condition(key) {
-                    keep_condition(self.structure, line.depth, key, text);
+                    keep_condition(structure, line.depth, key, text);
                 }
             }
             _ => {}
@@ -240,24 +263,28 @@ impl<'s> TextPass<'s> {
         Some(())
     }
 
-    /// Of the root's own lines; those of a worker stand deeper.
+    /// Such as `shared hit=4 read=2 dirtied=1, local hit=3, temp read=1 written=1`.
     fn buffers(&mut self, line: &Line<'_>) {
         self.has_pages = true;
-        if !self.in_root || line.depth != 2 {
+        let own = line.depth == self.own_depth;
+        let Some(pages) = self.scratch.nodes.last_mut().filter(|_| own) else {
             return;
-        }
-        // Such as `shared hit=4 read=2 dirtied=1, local hit=3, temp read=1 written=1`.
-        let groups = line
-            .text
-            .get(b"Buffers: ".len()..)
-            .unwrap_or_default()
-            .split(|byte| *byte == b',');
-        for group in groups.filter(|group| !group.trim_ascii_start().starts_with(b"temp")) {
-            for word in group.split(|byte| *byte == b' ') {
-                let figure = word
-                    .strip_prefix(b"hit=")
-                    .or_else(|| word.strip_prefix(b"read="));
-                self.root_pages = self.root_pages.saturating_add(figure.map_or(0, count));
+        };
+        // Where the counts stand that the words belong to: shared, local, or neither.
+        let mut kind = None;
+        for word in line.text.split(|byte| matches!(byte, b' ' | b',')) {
+            let figure = word.strip_prefix(b"hit=").map(|digits| (0, digits));
+            let figure = figure.or_else(|| word.strip_prefix(b"read=").map(|digits| (1, digits)));
+            match (word, figure, kind) {
+                (b"shared", ..) => kind = Some(0),
+                (b"local", ..) => kind = Some(2),
+                (b"temp", ..) => kind = None,
+                (_, Some((at, digits)), Some(first)) => {
+                    if let Some(pages) = pages.get_mut(first + at) {
+                        *pages = count(digits);
+                    }
+                }
+                _ => {}
             }
         }
     }
@@ -286,23 +313,17 @@ fn is_condition(key: &[u8]) -> bool {
 
 /// The pass over a plan in JSON format.
 struct JsonPass<'s> {
-    structure: &'s mut Vec<u8>,
-    /// How far the root's keys are indented, once it is known.
-    root_depth: Option<usize>,
-    /// Whether the keys may belong to the root.
-    in_root: bool,
-    root_pages: Option<u64>,
-    /// Whether any node has pages.
+    scratch: &'s mut Scratch,
+    /// How far the keys of the last node are indented, until it is closed.
+    own_depth: Option<usize>,
     has_pages: bool,
 }
 
 impl<'s> JsonPass<'s> {
-    fn new(structure: &'s mut Vec<u8>) -> Self {
+    fn new(scratch: &'s mut Scratch) -> Self {
         JsonPass {
-            structure,
-            root_depth: None,
-            in_root: true,
-            root_pages: None,
+            scratch,
+            own_depth: None,
             has_pages: false,
         }
     }
@@ -326,17 +347,16 @@ impl<'s> JsonPass<'s> {
                 b'}' if line.depth == 0 => closed = line.text == b"}",
                 b'{' | b'}' => {
                     let bracket = line.text.strip_suffix(b",").unwrap_or(line.text);
-                    let above_root = self.root_depth.is_some_and(|root| line.depth < root);
-                    self.in_root &= !above_root;
+                    self.own_depth = self.own_depth.filter(|own| line.depth >= *own);
                     (bracket.len() == 1).then_some(())?;
                 }
                 b'[' | b']' => is_flat(line.text).then_some(())?,
                 _ => return None,
             }
         }
-        sketch.pages = self.root_pages;
-        (closed && self.root_depth.is_some() && self.has_pages == self.root_pages.is_some())
-            .then_some(sketch)
+        let root = self.scratch.nodes.first()?;
+        sketch.pages = self.has_pages.then(|| total(root));
+        closed.then_some(sketch)
     }
 
     #[inline]
@@ -347,42 +367,48 @@ impl<'s> JsonPass<'s> {
         let Some(value) = rest.strip_prefix(b"\": ") else {
             return Some(()); // a member of a list
         };
+        let structure = &mut self.scratch.structure;
         match key {
             b"Node Type" => {
-                self.root_depth.get_or_insert(line.depth);
-                keep(self.structure, line.depth, b'>', value);
+                self.own_depth = Some(line.depth);
+                self.scratch.nodes.push(NodePages::default());
+                keep(structure, line.depth, b'>', value);
             }
-            b"Plans" => self.in_root = false,
-            b"Parent Relationship" => keep(self.structure, line.depth, b'R', value),
-            b"Subplan Name" => keep(self.structure, line.depth, b'=', value),
-            b"Operation" => keep(self.structure, line.depth, b'O', value),
-            b"Strategy" => keep(self.structure, line.depth, b'S', value),
-            b"Partial Mode" => keep(self.structure, line.depth, b'P', value),
-            b"Join Type" => keep(self.structure, line.depth, b'J', value),
-            b"Command" => keep(self.structure, line.depth, b'C', value),
-            b"Scan Direction" => keep(self.structure, line.depth, b'D', value),
-            b"Parallel Aware" => keep(self.structure, line.depth, b'A', value),
-            b"Relation Name" => keep(self.structure, line.depth, b'r', value),
-            b"Index Name" => keep(self.structure, line.depth, b'i', value),
-            b"Function Name" => keep(self.structure, line.depth, b'f', value),
-            b"CTE Name" => keep(self.structure, line.depth, b'c', value),
-            b"Conflict Resolution" => keep(self.structure, line.depth, b'!', value),
-            b"Shared Hit Blocks"
-            | b"Shared Read Blocks"
-            | b"Local Hit Blocks"
-            | b"Local Read Blocks" => self.pages(line.depth, value),
+            b"Parent Relationship" => keep(structure, line.depth, b'R', value),
+            b"Subplan Name" => keep(structure, line.depth, b'=', value),
+            b"Operation" => keep(structure, line.depth, b'O', value),
+            b"Strategy" => keep(structure, line.depth, b'S', value),
+            b"Partial Mode" => keep(structure, line.depth, b'P', value),
+            b"Join Type" => keep(structure, line.depth, b'J', value),
+            b"Command" => keep(structure, line.depth, b'C', value),
+            b"Scan Direction" => keep(structure, line.depth, b'D', value),
+            b"Parallel Aware" => keep(structure, line.depth, b'A', value),
+            b"Relation Name" => keep(structure, line.depth, b'r', value),
+            b"Index Name" => keep(structure, line.depth, b'i', value),
+            b"Function Name" => keep(structure, line.depth, b'f', value),
+            b"CTE Name" => keep(structure, line.depth, b'c', value),
+            b"Conflict Resolution" => keep(structure, line.depth, b'!', value),
+            b"Shared Hit Blocks" => self.pages(line.depth, 0, value),
+            b"Shared Read Blocks" => self.pages(line.depth, 1, value),
+            b"Local Hit Blocks" => self.pages(line.depth, 2, value),
+            b"Local Read Blocks" => self.pages(line.depth, 3, value),
             b"Query Text" => sketch.query = query_in_json(value)?,
             b"Query Identifier" => sketch.query_identifier = identifier(value),
-            key if is_condition(key) => keep_condition(self.structure, line.depth, key, value),
+            key if is_condition(key) => keep_condition(structure, line.depth, key, value),
             _ => {}
         }
         is_flat(value).then_some(())
     }
 
-    fn pages(&mut self, depth: usize, value: &[u8]) {
+    /// Of a node; those of its workers and of planning stand elsewhere.
+    fn pages(&mut self, depth: usize, kind: usize, value: &[u8]) {
+        if self.own_depth != Some(depth) {
+            return;
+        }
         self.has_pages = true;
-        if self.in_root && self.root_depth == Some(depth) {
-            self.root_pages = Some(self.root_pages.unwrap_or(0).saturating_add(count(value)));
+        let node = self.scratch.nodes.last_mut();
+        if let Some(pages) = node.and_then(|node| node.get_mut(kind)) {
+            *pages = count(value);
         }
     }
 }

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::entry::{Form, entry, next_header};
 use super::known::{Known, Understood};
+use super::sketch::Scratch;
 use super::{LogReview, Logs, read_log};
 use crate::plan::PlanShape;
 use crate::run::review::LoggedStatement;
@@ -247,10 +248,10 @@ fn pages_of_a_cte_that_runs_on_after_the_root_are_counted() {
 
 /// What each entry of a log is understood as.
 fn understood(log: &str, form: Form, known: impl Fn() -> Arc<Known>) -> Vec<Understood> {
-    let (mut at, mut all, mut structure) = (0, Vec::new(), Vec::new());
+    let (mut at, mut all, mut scratch) = (0, Vec::new(), Scratch::default());
     while let Some(header) = next_header(log.as_bytes(), at, Some(form)) {
         let entry = entry(log.as_bytes(), &header, true).unwrap();
-        all.push(known().understand(&entry, form, &mut structure).unwrap());
+        all.push(known().understand(&entry, form, &mut scratch).unwrap());
         at = entry.end;
     }
     all
@@ -520,11 +521,18 @@ fn statements_beyond_those_listed_are_told() {
         .map(|n| logged("LOG:  ", &format!("select a from job_{n}"), &scan("a", 1)))
         .collect();
     let review = review(&log);
-    assert_eq!((calls(&review), review.statements.len() as u64), (listed, listed));
+    assert_eq!(
+        (calls(&review), review.statements.len() as u64),
+        (listed, listed)
+    );
     let [problem] = review.problems.as_slice() else {
         panic!("{:?}", review.problems);
     };
-    assert!(problem.message.starts_with("7 entries are not counted"), "{}", problem.message);
+    assert!(
+        problem.message.starts_with("7 entries are not counted"),
+        "{}",
+        problem.message
+    );
 }
 
 /// Pieces of logs: whole entries in both formats, halves of them, ordinary lines, noise.
