@@ -36,90 +36,53 @@ fn one(line: u64) -> Vec<(String, u64)> {
     vec![("Limit ← Index Scan i".to_owned(), line)]
 }
 
-/// The plan in everything it may come in, with the line it then begins in.
-fn wrapped(plan: &str) -> Vec<(String, u64)> {
-    let rows = every_line(plan, |line| format!(" {line}"));
-    let wide = |line: &str| format!("{line:<80}");
-    let last = plan.lines().next_back().unwrap();
-    let marked = |before: &str, mark: &str, after: &str| {
-        every_line(plan, |line| {
-            let mark = if line == last || plan == TEXT {
-                " "
-            } else {
-                mark
-            };
-            format!("{before}{}{mark}{after}", wide(line))
-        })
-    };
+/// The plan without a table around it, with the line it then begins in.
+fn outside_tables(plan: &str) -> Vec<(String, u64)> {
+    let fenced = format!("Look:\n~~~\n{plan}\n~~~");
+    let between = format!("\n\nwords before\n{plan}\nwords behind: these\n");
     vec![
         (plan.to_owned(), 1),
         (format!("\u{feff}{plan}\n"), 1),
         (plan.replace('\n', "\r\n"), 1),
-        (
-            format!("\n\nwords before\n{plan}\nwords behind: these\n"),
-            4,
-        ),
-        (
-            format!("   QUERY PLAN   \n----------------\n{rows}(3 rows)\n\nTime: 1 ms\n"),
-            3,
-        ),
+        (between, 4),
+        (format!("# A plan\n\n```sql\n{plan}\n```\n\n- x: y\n"), 4),
+        (every_line(plan, |line| format!("> {line}")), 1),
+        (every_line(&fenced, |line| format!("> > {line}")), 3),
+        (every_line(plan, |line| format!("    {line}")), 1),
+    ]
+}
+
+/// The plan as clients show it, with the line it then begins in.
+fn in_tables(plan: &str) -> Vec<(String, u64)> {
+    let last = plan.lines().next_back().unwrap();
+    let marked = |before: &str, mark: &str, after: &str| {
+        every_line(plan, |line| {
+            let goes_on = line != last && plan != TEXT;
+            let mark = if goes_on { mark } else { " " };
+            format!("{before}{line:<80}{mark}{after}")
+        })
+    };
+    let plain = |rows: &str| format!("   QUERY PLAN\n-----------\n{rows}(3 rows)\n\nTime: 1 ms\n");
+    let border = |rows: &str| format!("+---+\n| QUERY PLAN |\n+---+\n{rows}+---+\n(1 row)\n");
+    let drawn = |rows: &str| format!("┌───┐\n│ QUERY PLAN │\n├───┤\n{rows}└───┘\n");
+    let quoted = |line: &str| format!("\"{}\"", line.replace('"', "\"\""));
+    vec![
+        (plain(&every_line(plan, |line| format!(" {line}"))), 3),
         (format!("QUERY PLAN\n{plan}\n(3 rows)\n"), 2),
-        (
-            format!(
-                "   QUERY PLAN\n-----------\n{}(1 row)\n",
-                marked(" ", "+", "")
-            ),
-            3,
-        ),
-        (
-            format!(
-                "   QUERY PLAN\n-----------\n{}(1 row)\n",
-                marked("", "+", "")
-            ),
-            3,
-        ),
-        (
-            format!(
-                "+------+\n| QUERY PLAN |\n+------+\n{}+------+\n(1 row)\n",
-                marked("| ", "+", "|")
-            ),
-            4,
-        ),
-        (
-            format!(
-                "┌──────┐\n│ QUERY PLAN │\n├──────┤\n{}└──────┘\n",
-                marked("│ ", "↵", "│")
-            ),
-            4,
-        ),
+        (plain(&marked(" ", "+", "")), 3),
+        (plain(&marked("", "+", "")), 3),
+        (border(&marked("| ", "+", "|")), 4),
+        (drawn(&marked("│ ", "↵", "│")), 4),
         (marked("", "+", ""), 1),
         (format!("QUERY PLAN\n{}", csv(plan)), 2),
-        (
-            format!(
-                "\"QUERY PLAN\"\n{}",
-                every_line(plan, |line| format!("\"{}\"", line.replace('"', "\"\"")))
-            ),
-            2,
-        ),
-        (
-            format!("# A plan\n\n```sql\n{plan}\n```\n\n- done: yes\n"),
-            4,
-        ),
-        (every_line(plan, |line| format!("> {line}")), 1),
-        (
-            every_line(&format!("Look:\n~~~\n{plan}\n~~~"), |line| {
-                format!("> > {line}")
-            }),
-            3,
-        ),
-        (every_line(plan, |line| format!("    {line}")), 1),
+        (format!("\"QUERY PLAN\"\n{}", every_line(plan, quoted)), 2),
     ]
 }
 
 #[test]
 fn every_format_is_found_in_every_wrapping() {
     for plan in [JSON, TEXT, YAML, XML] {
-        for (document, line) in wrapped(plan) {
+        for (document, line) in [outside_tables(plan), in_tables(plan)].concat() {
             assert_eq!(found(&document), one(line), "{document}");
         }
     }
