@@ -21,7 +21,8 @@
 //!
 //! # Thresholds
 //! The operation is `fetch`, or is not known and the plan locks rows. A Limit stands above the Sort; at least 100 rows are sorted, and
-//! at least twice as many as are returned. A warning below 1,000 sorted rows.
+//! at least twice as many as are returned. A warning below 1,000 sorted rows; a note where it read fewer than 8 pages and sorted at most 100
+//! rows for each row it returned.
 //!
 //! # Source
 //! pgqueuer#667 (11,450 pages a fetch became 85), pg-boss#418.
@@ -53,6 +54,10 @@ const LEAST_SORTED: f64 = 100.0;
 /// From so many sorted rows on the sort is what the fetch costs.
 const CRITICAL_SORTED: f64 = 1_000.0;
 
+/// Below so many pages for each row kept, and so many rows sorted for it, sorting costs less than the rest of the fetch.
+const CHEAP_PAGES: f64 = 8.0;
+const CHEAP_ROWS: f64 = 101.0;
+
 fn check(case: &Case<'_>) -> Vec<Finding> {
     let Some(view) = case.judged() else {
         return Vec::new();
@@ -65,14 +70,23 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
         .filter_map(|sort| look_at(case, &view, &tree, sort, "so a fetch reads all that is due"))
         .map(|found| Finding {
             rule: RULE.id.to_owned(),
-            severity: if found.sorted < CRITICAL_SORTED {
-                Severity::Warning
-            } else {
-                RULE.severity
-            },
+            severity: severity(&found, view.work.has_buffers),
             ..found.finding
         })
         .collect()
+}
+
+fn severity(found: &LimitedSort, has_pages: bool) -> Severity {
+    let is_cheap = has_pages
+        && (found.pages as f64) < CHEAP_PAGES * found.kept.max(1.0)
+        && found.sorted < CHEAP_ROWS * found.kept.max(1.0);
+    if is_cheap {
+        Severity::Note
+    } else if found.sorted < CRITICAL_SORTED {
+        Severity::Warning
+    } else {
+        RULE.severity
+    }
 }
 
 /// The nodes that sort.
