@@ -7,6 +7,7 @@
 //! Only the order of columns counts, not how far lines are indented. A line that nothing is known of is kept with its node.
 
 mod assembly;
+mod extent;
 mod figures;
 mod head;
 mod line;
@@ -14,6 +15,8 @@ mod property;
 mod statement;
 
 use serde_json::Value;
+
+pub use self::extent::{Extent, extent};
 
 use self::assembly::Assembly;
 use self::line::{Line, behind_arrow, has_figures, lines};
@@ -69,17 +72,6 @@ pub fn may_begin_plan(line: &str) -> bool {
     } else {
         line
     })
-}
-
-/// Whether a line can be one of a plan that has begun: of a node, a header, or of what is known of node and statement.
-#[must_use]
-pub fn continues_plan(line: &str) -> bool {
-    let line = line.trim();
-    behind_arrow(line).is_some()
-        || line::is_header(line)
-        || line::begins_trigger(line)
-        || line::key_and_value(line).is_some()
-        || has_figures(line)
 }
 
 /// Columns of white space before a line's text, tabs to the next multiple of 8.

@@ -1,6 +1,11 @@
 //! Plans wherever somebody has them: files, folders, standard input, server logs.
 
+pub mod document;
+pub mod input;
 pub mod log;
+pub mod log_signs;
+pub mod recorded;
+mod walk;
 
 use crate::plan::Plan;
 use crate::run::review::Source;

@@ -9,35 +9,40 @@ use crate::{VERSIONS, golden_plans};
 /// Does everything that can be done with a text.
 fn exercise(text: &str) {
     for plan in Plan::parse(text).unwrap_or_default() {
-        let worked = work(&plan);
-        assert_eq!(worked.nodes.len(), plan.preorder().count());
-        let sum = worked
+        exercise_plan(&plan, text);
+    }
+}
+
+/// Does everything that can be done with a plan, which was read from this text.
+pub(crate) fn exercise_plan(plan: &Plan, text: &str) {
+    let worked = work(plan);
+    assert_eq!(worked.nodes.len(), plan.preorder().count());
+    let sum = worked
+        .nodes
+        .iter()
+        .fold(Work::default(), |sum, node| sum.plus(node));
+    assert!(
+        worked
             .nodes
             .iter()
-            .fold(Work::default(), |sum, node| sum.plus(node));
-        assert!(
-            worked
-                .nodes
-                .iter()
-                .all(|node| node.time_ms >= 0.0 && node.cpu_ms >= 0.0),
-            "{text}"
-        );
-        let tolerance = 1e-9 * worked.total.time_ms.max(1.0);
-        assert!(
-            (sum.time_ms - worked.total.time_ms).abs() <= tolerance,
-            "{} {} {text}",
-            sum.time_ms,
-            worked.total.time_ms
-        );
-        assert_eq!(
-            (sum.buffers, sum.wal),
-            (worked.total.buffers, worked.total.wal),
-            "{text}"
-        );
-        assert!(!digest(&plan).is_empty());
-        assert_eq!(PlanShape::of(&plan).id().len(), 12);
-        let _rows: u64 = plan.rows();
-    }
+            .all(|node| node.time_ms >= 0.0 && node.cpu_ms >= 0.0),
+        "{text}"
+    );
+    let tolerance = 1e-9 * worked.total.time_ms.max(1.0);
+    assert!(
+        (sum.time_ms - worked.total.time_ms).abs() <= tolerance,
+        "{} {} {text}",
+        sum.time_ms,
+        worked.total.time_ms
+    );
+    assert_eq!(
+        (sum.buffers, sum.wal),
+        (worked.total.buffers, worked.total.wal),
+        "{text}"
+    );
+    assert!(!digest(plan).is_empty());
+    assert_eq!(PlanShape::of(plan).id().len(), 12);
+    let _rows: u64 = plan.rows();
 }
 
 fn all_golden_plans() -> Vec<String> {

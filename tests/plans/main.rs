@@ -1,8 +1,10 @@
 //! Golden plans: what PostgreSQL 14 to 18 print for the statements in `cases/`, read, digested and worked out.
 
 mod arbitrary;
+mod documents;
 mod golden;
 mod oracles;
+mod text;
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the golden plans of one server version: tests/plans/pg<major>/<case>.json, of every file in tests/plans/cases, each in a database
-# of its own. CASES=name makes those of one file.
+# Makes the golden plans of one server version: tests/plans/pg<major>/<case>.json and, of the same statements in text format, <case>.txt,
+# of every file in tests/plans/cases, each in databases of its own. CASES=name makes those of one file.
 #
 #   tests/plans/make.sh /usr/lib/postgresql/15/bin     starts a server of its own, removes it afterwards
 #   tests/plans/make.sh 'host=/tmp port=5432 user=me'  works in a new database of a running server, removes that afterwards
@@ -51,9 +51,12 @@ major=$("$psql" -XAtq -d "$base dbname=postgres" -c "select current_setting('ser
 out=$here/pg$major
 mkdir -p "$out"
 status=0
+in_text='s/format json/format text/; s/^\(\\o .*\)\.json$/\1.txt/'
 for cases in "$here"/cases/${CASES:-*}.sql; do
-    "$psql" -XAtq -d "$base dbname=postgres" -c "drop database if exists $database" -c "create database $database"
-    "$psql" -XAtq -v ON_ERROR_STOP=1 -v out="$out" -d "$base dbname=$database" -f "$cases" || status=$?
+    for edit in '' "$in_text"; do
+        "$psql" -XAtq -d "$base dbname=postgres" -c "drop database if exists $database" -c "create database $database"
+        sed "$edit" "$cases" | "$psql" -XAtq -v ON_ERROR_STOP=1 -v out="$out" -d "$base dbname=$database" -f - || status=$?
+    done
 done
 "$psql" -XAtq -d "$base dbname=postgres" -c "drop database if exists $database"
 exit $status

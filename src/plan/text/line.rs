@@ -103,8 +103,8 @@ pub(super) fn lines(text: &str) -> Vec<Line<'_>> {
             continue;
         }
         match lines.last_mut() {
-            Some(last) if open.is_open() && !begins(trimmed, open.quote.is_some()) => {
-                let joint = if open.quote.is_some() { '\n' } else { ' ' };
+            Some(last) if open.is_open() && !begins(trimmed, open.is_quoted()) => {
+                let joint = if open.is_quoted() { '\n' } else { ' ' };
                 let text = last.text.to_mut();
                 text.push(joint);
                 text.push_str(trimmed);
@@ -187,16 +187,21 @@ pub(super) fn key_and_value(text: &str) -> Option<(&str, &str)> {
 }
 
 /// Whether a line begins something new, though the one before has open brackets or, so `quoted`, an open quote.
-fn begins(text: &str, quoted: bool) -> bool {
+pub(super) fn begins(text: &str, quoted: bool) -> bool {
     if has_costs(text) || begins_trigger(text) {
         return true;
     }
     if let Some((key, _)) = key_and_value(text)
-        && (!quoted || KEYS.binary_search(&key).is_ok())
+        && (!quoted || is_known_key(key))
     {
         return true;
     }
     !quoted && (behind_arrow(text).is_some() || has_figures_alone(text) || is_header(text))
+}
+
+/// Whether PostgreSQL prints lines with this key.
+pub(super) fn is_known_key(key: &str) -> bool {
+    KEYS.binary_search(&key).is_ok()
 }
 
 /// A node's line without costs; the second half of a wrapped one begins with the bracket.
@@ -223,13 +228,13 @@ pub(super) fn is_header(text: &str) -> bool {
 
 /// What is open at the end of a text: a quote, or brackets.
 #[derive(Default)]
-struct Openness {
+pub(super) struct Openness {
     quote: Option<u8>,
     brackets: usize,
 }
 
 impl Openness {
-    fn read(&mut self, text: &str) {
+    pub(super) fn read(&mut self, text: &str) {
         for byte in text.bytes() {
             match (self.quote, byte) {
                 (Some(quote), byte) if quote == byte => self.quote = None,
@@ -242,8 +247,12 @@ impl Openness {
         }
     }
 
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.quote.is_some() || self.brackets > 0
+    }
+
+    pub(super) fn is_quoted(&self) -> bool {
+        self.quote.is_some()
     }
 }
 
