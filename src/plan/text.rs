@@ -74,17 +74,6 @@ pub fn may_begin_plan(line: &str) -> bool {
     })
 }
 
-/// Whether a line can be one of a plan that has begun: of a node, a header, or of what is known of node and statement.
-#[must_use]
-pub fn continues_plan(line: &str) -> bool {
-    let line = line.trim();
-    behind_arrow(line).is_some()
-        || line::is_header(line)
-        || line::begins_trigger(line)
-        || line::key_and_value(line).is_some()
-        || has_figures(line)
-}
-
 /// Columns of white space before a line's text, tabs to the next multiple of 8.
 #[must_use]
 pub fn column(line: &str) -> usize {

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::part::{Part, parts};
-use super::token::TokenKind;
+use super::token::{PsqlForm, TokenKind};
 
 /// Key words that stand apart from a parenthesis behind them; a name there would be a function's.
 const APART: &[&str] = &[
@@ -67,18 +67,18 @@ pub fn normalised(sql: &str) -> String {
 }
 
 /// Appends a text without its plain literals, at a fraction of what [`normalised`] takes: texts with the same skeleton have the same
-/// normalised text. A text with comments, quoted names, dollar quotes or backslashes (but for `\n`, `\r` and `\t`, as JSON writes white
-/// space) is appended as it is.
-pub fn push_skeleton(sql: &[u8], skeleton: &mut Vec<u8>) {
+/// normalised text. One with comments, quoted names, dollar quotes or backslashes is appended as it is; of a text with JSON's escapes
+/// (`escaped`) the white space `\n`, `\r` and `\t` is taken for that.
+pub fn push_skeleton(sql: &[u8], escaped: bool, skeleton: &mut Vec<u8>) {
     let length = skeleton.len();
-    if push_without_literals(sql, skeleton).is_none() {
+    if push_without_literals(sql, escaped, skeleton).is_none() {
         skeleton.truncate(length);
         skeleton.extend_from_slice(sql);
     }
 }
 
 /// None if the text has what only a lexer can tell from a literal.
-fn push_without_literals(sql: &[u8], skeleton: &mut Vec<u8>) -> Option<()> {
+fn push_without_literals(sql: &[u8], escaped: bool, skeleton: &mut Vec<u8>) -> Option<()> {
     let in_word =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || byte >= 0x80;
     let (mut at, mut before) = (0, b' ');
@@ -97,7 +97,7 @@ fn push_without_literals(sql: &[u8], skeleton: &mut Vec<u8>) -> Option<()> {
                 skeleton.push(byte);
             }
             (b'-', b'-') | (b'/', b'*') | (b'"', _) => return None,
-            (b'\\', next) if !matches!(next, b'n' | b'r' | b't') => return None,
+            (b'\\', next) if !(escaped && matches!(next, b'n' | b'r' | b't')) => return None,
             (b'$', next) if !next.is_ascii_digit() => return None,
             (b'0'..=b'9', _) if !in_word(before) => {
                 let rest = sql.get(at..)?;
@@ -146,6 +146,7 @@ fn is_literal(kind: TokenKind) -> bool {
             | TokenKind::DollarQuoted
             | TokenKind::Number
             | TokenKind::Unterminated(_)
+            | TokenKind::Psql(PsqlForm::Literal)
     )
 }
 
@@ -385,7 +386,7 @@ mod tests {
 
     fn skeleton(sql: &str) -> Vec<u8> {
         let mut skeleton = Vec::new();
-        push_skeleton(sql.as_bytes(), &mut skeleton);
+        push_skeleton(sql.as_bytes(), false, &mut skeleton);
         skeleton
     }
 
@@ -398,6 +399,7 @@ mod tests {
                 true,
             ),
             ("select 1.5", "select 22.75", true),
+            (r"\n'a'", r"\n'b'", false),
             ("select a1, $1", "select a2, $1", false),
             ("select $1", "select $2", false),
             ("select 0x1e+5", "select 7x1e+5", false),

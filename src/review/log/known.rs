@@ -263,7 +263,7 @@ impl Known {
                 | u8::from(escapes == Escapes::Json) << 2,
         );
         key.extend_from_slice(&query_id.unwrap_or_default().to_le_bytes());
-        push_skeleton(query, &mut key);
+        push_skeleton(query, escapes == Escapes::Json, &mut key);
         self.statements.get(&key).unwrap_or_else(|| {
             let text = normalised(&escapes.resolved(query));
             self.statements.learn(

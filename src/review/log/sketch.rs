@@ -2,17 +2,20 @@
 //!
 //! Two entries with the same structure have the same shape ([`PlanShape`](crate::plan::PlanShape)); the reverse need not be true, since
 //! aliases are kept. So a structure is read in full once, and entries that have it again are counted by what the pass saw. A text
-//! that is not laid out as the server does it has no sketch and is read in full.
+//! that is not laid out as the server does it has no sketch and is read in full. Of JSON the structure has all brackets, commas and kinds
+//! of values, so that a text which is damaged has not the structure of one that is not.
 
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr2, memrchr};
 
 use super::after_root::{NodePages, total};
 use super::entry::Body;
 
 static FIND_COST: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"  (cost="));
+static FIND_FIGURES: LazyLock<[Finder<'static>; 3]> =
+    LazyLock::new(|| ["(cost=", "(actual ", "(never executed)"].map(Finder::new));
 static FIND_HASHED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"hashed "));
 
 /// Room for what a pass keeps, used again for the next entry.
@@ -245,49 +248,65 @@ impl<'s> TextPass<'s> {
         let structure = &mut self.scratch.structure;
         match text.first()? {
             b'-' if text.starts_with(ARROW) => return self.node(line),
-            b'B' if text.starts_with(BUFFERS) => self.buffers(line),
+            b'B' if text.starts_with(BUFFERS) => return self.buffers(line),
             b'C' | b'I' | b'S' if is_label(text) => keep(structure, line.depth, b'=', text),
             b'C' if text.starts_with(b"Conflict Resolution: ") => {
                 keep(structure, line.depth, b'!', text)
             }
-            b'I' | b'O' | b'R' | b'T' | b'H' | b'M' | b'J' | b'F' => {
-                let key = memchr(b':', text)
-                    .and_then(|end| text.get(..end))
-                    .unwrap_or_default();
+            b'A'..=b'Z' => {
+                let key = text.get(..memchr(b':', text)?)?;
                 if is_condition(key) {
                     keep_condition(structure, line.depth, key, text);
                 }
             }
-            _ => {}
+            _ => return None,
         }
-        Some(())
+        (memchr(b'(', text).is_none() || !has_figures(text)).then_some(())
     }
 
     /// Such as `shared hit=4 read=2 dirtied=1, local hit=3, temp read=1 written=1`.
-    fn buffers(&mut self, line: &Line<'_>) {
+    fn buffers(&mut self, line: &Line<'_>) -> Option<()> {
         self.has_pages = true;
         let own = line.depth == self.own_depth;
-        let Some(pages) = self.scratch.nodes.last_mut().filter(|_| own) else {
-            return;
-        };
-        // Where the counts stand that the words belong to: shared, local, or neither.
-        let mut kind = None;
-        for word in line.text.split(|byte| matches!(byte, b' ' | b',')) {
-            let figure = word.strip_prefix(b"hit=").map(|digits| (0, digits));
-            let figure = figure.or_else(|| word.strip_prefix(b"read=").map(|digits| (1, digits)));
-            match (word, figure, kind) {
-                (b"shared", ..) => kind = Some(0),
-                (b"local", ..) => kind = Some(2),
-                (b"temp", ..) => kind = None,
-                (_, Some((at, digits)), Some(first)) => {
-                    if let Some(pages) = pages.get_mut(first + at) {
-                        *pages = count(digits);
+        let mut ignored = NodePages::default();
+        let pages = self
+            .scratch
+            .nodes
+            .last_mut()
+            .filter(|_| own)
+            .unwrap_or(&mut ignored);
+        let [shared_hit, shared_read, local_hit, local_read] = pages;
+        let (mut hit, mut read) = (None, None);
+        for word in line.text.get(BUFFERS.len()..)?.split(|byte| *byte == b' ') {
+            let word = word.strip_suffix(b",").unwrap_or(word);
+            match word {
+                b"shared" => (hit, read) = (Some(&mut *shared_hit), Some(&mut *shared_read)),
+                b"local" => (hit, read) = (Some(&mut *local_hit), Some(&mut *local_read)),
+                b"temp" => (hit, read) = (None, None),
+                _ => {
+                    let equals = memchr(b'=', word)?;
+                    let number = whole_number(word.get(equals + 1..)?)?;
+                    match word.get(..equals)? {
+                        b"hit" => *hit.as_deref_mut()? = number,
+                        b"read" => read.iter_mut().for_each(|read| **read = number),
+                        b"dirtied" | b"written" => {}
+                        _ => return None,
                     }
                 }
-                _ => {}
             }
         }
+        Some(())
     }
+}
+
+/// Whether a line has what only a node's has.
+fn has_figures(text: &[u8]) -> bool {
+    FIND_FIGURES.iter().any(|begin| begin.find(text).is_some())
+}
+
+/// A number of digits only.
+fn whole_number(digits: &[u8]) -> Option<u64> {
+    (!digits.is_empty() && digits.iter().all(u8::is_ascii_digit)).then(|| count(digits))
 }
 
 /// The line above a plan that is no input of the node it belongs to.
@@ -342,15 +361,18 @@ impl<'s> JsonPass<'s> {
             if closed {
                 return None;
             }
-            match line.text.first()? {
+            let first = *line.text.first()?;
+            match first {
                 b'"' => self.key(&line, &mut sketch)?,
                 b'}' if line.depth == 0 => closed = line.text == b"}",
-                b'{' | b'}' => {
+                b'{' | b'}' | b'[' | b']' => {
                     let bracket = line.text.strip_suffix(b",").unwrap_or(line.text);
-                    self.own_depth = self.own_depth.filter(|own| line.depth >= *own);
                     (bracket.len() == 1).then_some(())?;
+                    if first == b'}' {
+                        self.own_depth = self.own_depth.filter(|own| line.depth >= *own);
+                    }
+                    keep(&mut self.scratch.structure, line.depth, b'{', line.text);
                 }
-                b'[' | b']' => is_flat(line.text).then_some(())?,
                 _ => return None,
             }
         }
@@ -364,10 +386,9 @@ impl<'s> JsonPass<'s> {
         let text = line.text.get(1..)?;
         let end = memchr(b'"', text)?;
         let (key, rest) = text.split_at_checked(end)?;
-        let Some(value) = rest.strip_prefix(b"\": ") else {
-            return Some(()); // a member of a list
-        };
+        let value = rest.strip_prefix(b"\": ")?;
         let structure = &mut self.scratch.structure;
+        structure.extend_from_slice(&[b':', key.len() as u8, kind(value)?]);
         match key {
             b"Node Type" => {
                 self.own_depth = Some(line.depth);
@@ -397,7 +418,7 @@ impl<'s> JsonPass<'s> {
             key if is_condition(key) => keep_condition(structure, line.depth, key, value),
             _ => {}
         }
-        is_flat(value).then_some(())
+        Some(())
     }
 
     /// Of a node; those of its workers and of planning stand elsewhere.
@@ -413,13 +434,58 @@ impl<'s> JsonPass<'s> {
     }
 }
 
-/// Whether no key is hidden on this line: an object begins on lines of its own.
-fn is_flat(value: &[u8]) -> bool {
-    match value {
-        [b'{', rest @ ..] => rest.is_empty() || rest.starts_with(b"}"),
-        [b'[', rest @ ..] => !rest.starts_with(b"{"),
-        _ => true,
+/// What kind of value stands behind a key, and whether a comma follows it: a lower-case letter then. None if it is none that the server
+/// writes on one line, or one that has to be looked at more closely.
+fn kind(line: &[u8]) -> Option<u8> {
+    let (value, comma) = match line.strip_suffix(b",") {
+        Some(value) => (value, 0x20),
+        None => (line, 0),
+    };
+    let kind = match value {
+        [b'"', rest @ ..] if is_text(rest) => b'T',
+        b"true" | b"false" => b'B',
+        b"{" | b"[" => b'O',
+        b"{}" | b"[]" => b'E',
+        [b'[', b'"', ..] => serde_json::from_slice::<Vec<String>>(value)
+            .ok()
+            .map(|_| b'L')?,
+        [b'-', number @ ..] if is_number(number) => b'M',
+        number if is_number(number) => b'N',
+        _ => return None,
+    };
+    Some(kind | comma)
+}
+
+/// The rest of a text up to and with its closing quote, with no escapes but the usual ones.
+fn is_text(rest: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(found) = rest.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += found;
+        match rest.get(at..) {
+            Some([b'"']) => return rest.iter().all(|byte| *byte >= 0x20),
+            Some(
+                [
+                    b'\\',
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
+                    ..,
+                ],
+            ) => at += 2,
+            _ => return false,
+        }
     }
+    false
+}
+
+/// `12` or `0.25`.
+fn is_number(text: &[u8]) -> bool {
+    let (whole, decimals) = match memchr(b'.', text) {
+        Some(point) => (text.get(..point), text.get(point + 1..)),
+        None => (Some(text), None),
+    };
+    let digits = |part: &[u8]| whole_number(part).is_some();
+    let whole = whole
+        .is_some_and(|whole| digits(whole) && (whole.len() == 1 || whole.first() != Some(&b'0')));
+    whole && decimals.is_none_or(digits)
 }
 
 /// The text between the quotes.
