@@ -1,7 +1,9 @@
 //! Each failure of queues from both sides: the counts in which it shows on one built-in queue, and those of the one it does not hurt.
 //!
-//! A dead head and statistics have their tests in `disturbed`; counters, semaphores and the like show under load.
+//! Where a rule is about the failure, it names it there and is quiet here. A dead head and statistics have their tests in `disturbed`;
+//! counters, semaphores and the like show under load.
 
+use pgq_analyze::finding::Severity;
 use pgq_analyze::run::growth::is_settled_on;
 use pgq_analyze::run::plan_result::PlanMode;
 use pgq_analyze::run::{PlanResult, Run};
@@ -95,6 +97,20 @@ impl Measured {
 
 const CLEAN: &str = "heavy-single-queue";
 
+/// The rules that found something that matters.
+fn named(result: &PlanResult) -> Vec<&str> {
+    let findings = result.findings.iter();
+    let mattering = findings.filter(|finding| finding.severity > Severity::Note);
+    mattering.map(|finding| finding.rule.as_str()).collect()
+}
+
+/// A rule names what hurts one statement, and nothing is said of the other.
+#[track_caller]
+fn assert_named(rule: &str, hurt: &PlanResult, well: &PlanResult) {
+    assert!(named(hurt).contains(&rule), "{hurt:#?}");
+    assert_eq!(named(well), [] as [&str; 0], "{well:#?}");
+}
+
 #[test]
 fn a_fetch_that_finds_nothing_reads_the_history_or_nothing() {
     let queues = ["query-traps", "status-partial"];
@@ -109,6 +125,12 @@ fn a_fetch_that_finds_nothing_reads_the_history_or_nothing() {
     for (queue, statement) in [("query-traps", "fetch"), ("status-partial", "fetch")] {
         assert!(pages(queue, statement) <= 5, "{queue}");
     }
+    let of = |queue, statement| measured.custom(queue, "empty-fetch", statement, "batch-10");
+    let (hurt, well) = (
+        of("query-traps", "fetch-or-state"),
+        of("status-partial", "fetch"),
+    );
+    assert_named("partial-index-lost", hurt, well);
 }
 
 #[test]
@@ -123,6 +145,12 @@ fn jobs_of_the_future_stand_in_front_or_elsewhere() {
     // What is not due waits in a table of its own.
     let elsewhere = measured.times("ready-claimed", fixtures, "batch-10");
     assert!(elsewhere <= 1.2, "{elsewhere} times");
+    let of = |queue| measured.custom(queue, "future-first-99", "fetch", "batch-10");
+    assert_named(
+        "future-rows-scanned",
+        of("status-partial"),
+        of("ready-claimed"),
+    );
 }
 
 #[test]
@@ -138,6 +166,8 @@ fn a_backlog_of_many_queues_is_sorted_or_walked() {
     let sorted = growth("natural-mistake");
     assert!(sorted >= 2.0, "{sorted} times: it sorts what waits");
     assert!(growth("status-partial") <= 1.2, "it walks an index");
+    let of = |queue| large.custom(queue, fixture, "fetch", "batch-10");
+    assert_named("sort-in-fetch", of("natural-mistake"), of("status-partial"));
 }
 
 #[test]
@@ -166,6 +196,8 @@ fn a_partial_index_is_lost_to_a_parameter_or_an_or() {
             && one.plan_mode == PlanMode::Generic
     });
     assert!(generic.is_none(), "it has the same shape");
+    let hurt = measured.custom("query-traps", CLEAN, "fetch-or-state", "batch-10");
+    assert_named("partial-index-lost", hurt, fetch);
 }
 
 #[test]
@@ -176,6 +208,23 @@ fn a_limit_in_exists_is_overshot_and_one_in_an_array_is_not() {
     assert_eq!(rows("query-traps", "fetch-exists"), 2000, "all there are");
     assert_eq!(rows("query-traps", "fetch"), 10);
     assert_eq!(rows("status-partial", "fetch"), 10);
+    let of = |queue, statement| measured.custom(queue, CLEAN, statement, "batch-10");
+    let (hurt, well) = (
+        of("query-traps", "fetch-exists"),
+        of("status-partial", "fetch"),
+    );
+    assert_named("skip-locked-in-subquery", hurt, well);
+    assert_named(
+        "lock-without-of",
+        of("query-traps", "fetch-joined-lock"),
+        well,
+    );
+    assert_named(
+        "lock-after-limit",
+        of("query-traps", "fetch-lock-after-limit"),
+        well,
+    );
+    assert_named("include-on-claim-index", of("query-traps", "fetch"), well);
 }
 
 #[test]
@@ -188,6 +237,8 @@ fn a_stuck_head_is_read_job_by_job_or_within_an_index() {
     // The index of what is ready holds the task key: what is not asked for is passed over without a look at its row.
     let index = measured.times("ready-claimed", fixtures, "batch-10-filtered");
     assert!(index <= 4.0, "{index} times");
+    let of = |fixture| measured.custom("status-partial", fixture, "fetch", "batch-10-filtered");
+    assert_named("pages-per-row", of("stuck-head"), of(CLEAN));
 }
 
 #[test]
@@ -208,6 +259,8 @@ fn a_locked_head_is_waited_for_or_stepped_over() {
     let narrow = measured.pages_per_job("ready-claimed", "locked-head", "batch-10")
         / measured.pages_per_job("status-partial", "locked-head", "batch-10");
     assert!(wide >= 8.0 && narrow <= 0.7, "{wide} times, {narrow}");
+    let of = |fixture| measured.custom("status-partial", fixture, "fetch", "batch-10");
+    assert_named("locked-head", of("locked-head"), of(CLEAN));
 }
 
 #[test]
@@ -337,6 +390,8 @@ fn updates_are_heap_only_where_no_index_and_no_full_page_forbids_it() {
     let [heap_only, indexed, no_room] = bytes;
     assert!(indexed >= 1.2 * heap_only, "{bytes:?} bytes a row");
     assert!(no_room >= 2.0 * heap_only, "{bytes:?} bytes a row");
+    let of = |fixture| measured.custom("unindexed-status", fixture, "fetch", "batch-100");
+    assert_named("non-hot-update", of("no-room-for-hot"), of(CLEAN));
 }
 
 #[test]

@@ -7,13 +7,14 @@ use pgq_analyze::definition::payload::payload_checksum;
 use pgq_analyze::definition::queue::Batch;
 use pgq_analyze::definition::{Fixture, Library, Operation, Queue};
 use pgq_analyze::experiment::selection::Selection;
+use pgq_analyze::finding::Severity;
 use pgq_analyze::fixture::cache;
 use pgq_analyze::fixture::rows::{Rows, State};
 use pgq_analyze::postgres::connect::Session;
 use pgq_analyze::postgres::managed::Managed;
-use pgq_analyze::run::Run;
 use pgq_analyze::run::event::Events;
 use pgq_analyze::run::plan_result::PlanMode;
+use pgq_analyze::run::{PlanResult, Run};
 
 use crate::place::Place;
 use crate::program::{managed_options, measured};
@@ -49,9 +50,22 @@ fn selected(queues: &[&str], fixtures: &[&str], patterns: &[&str]) -> BTreeSet<N
         for queue in queues {
             let queue = library.queue(queue).expect("reads");
             let subjects = selection.subjects(&queue, &fixture);
-            for file in &queue.statements {
+            let about = fixture.measure.operations.as_ref();
+            let asked = |operation| about.is_none_or(|about| about.contains(operation));
+            for file in queue
+                .statements
+                .iter()
+                .filter(|file| asked(&file.operation))
+            {
                 let taken = subjects.iter().any(|one| one.file.name == file.name);
-                assert!(taken, "no variant of {} {}", queue.name, file.name);
+                // A list of rows written into a statement has one length, which may be none of those.
+                let is_of_one_size = file.variants.len() == 1;
+                assert!(
+                    taken || is_of_one_size,
+                    "no variant of {} {}",
+                    queue.name,
+                    file.name
+                );
             }
             names.extend(subjects.iter().map(|subject| {
                 let (queue, variant) = (queue.name.clone(), subject.variant.name.clone());
@@ -88,6 +102,46 @@ fn assert_all_run(queues: &[&str], fixtures: &[&str], patterns: &[&str]) {
         .collect();
     assert_eq!(found, selected(queues, fixtures, patterns));
     assert_bounded(&run);
+    assert_quiet(&run);
+}
+
+/// Statements of healthy queues that have findings of their own, with reason.
+const NOT_QUIET: [(&str, &str); 7] = [
+    // What is worse about another way to say it is what these are there to show.
+    ("partitioned", "fetch-all-days"),
+    ("partitioned", "complete-ids-only"),
+    ("visibility-timeout", "complete-archive"),
+    // A generic plan does not know how many jobs it completes: in a small table it looks each up in each partition.
+    ("partitioned", "complete"),
+    // No index serves what runs once in a while.
+    ("delete-on-complete", "rescue"),
+    ("unindexed-status", "rescue"),
+    // One index for all queues: a fetch from one of them passes over the others' jobs.
+    ("delete-on-complete", "fetch"),
+];
+
+/// Nothing above a note is said of what is sound.
+fn assert_quiet(run: &Run) {
+    let is_sound = |one: &&PlanResult| {
+        let file = one.statement.split('/').next().unwrap_or_default();
+        !["natural-mistake", "query-traps"].contains(&&*one.queue)
+            && !NOT_QUIET.contains(&(&*one.queue, file))
+    };
+    let mut loud = Vec::new();
+    for one in run.results.iter().filter(is_sound) {
+        let findings = one.findings.iter();
+        for finding in findings.filter(|finding| finding.severity > Severity::Note) {
+            let place = (
+                &one.queue,
+                &one.fixture,
+                &one.statement,
+                &one.variant,
+                one.plan_mode,
+            );
+            loud.push(format!("{place:?} {}: {}", finding.rule, finding.message));
+        }
+    }
+    assert_eq!(loud, [] as [String; 0]);
 }
 
 /// Whether a statement is the one of its file whose rows are the operation's: the last.
@@ -149,7 +203,7 @@ fn every_statement_runs_on_jobs_with_steps() {
 }
 
 #[test]
-fn every_statement_runs_on_a_deep_history() {
+fn what_a_deep_history_is_about_runs_there() {
     let every = Library::built_in().queue_names();
     assert_all_run(&every, &["deep-history"], &SOME_VARIANTS);
 }

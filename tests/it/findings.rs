@@ -1,6 +1,7 @@
 //! The reference design against the natural mistake: the pages say which one scales, the finding says why.
 
 use pgq_analyze::finding::Severity;
+use pgq_analyze::report::{self, Format, Layout};
 use pgq_analyze::run::plan_result::PlanMode;
 
 use crate::place::Place;
@@ -63,4 +64,33 @@ fn the_natural_mistake_reads_twenty_times_the_pages_and_is_told_why() {
         .filter(|finding| finding.severity > Severity::Note)
         .collect();
     assert!(serious.is_empty(), "{serious:#?}");
+}
+
+#[test]
+fn a_run_says_of_each_queue_whether_its_fetch_is_bounded() {
+    let place = Place::with_warm_cache();
+    let fixtures = [("few", 1_000), ("many", 40_000)].map(|(name, jobs)| {
+        let path = place.path().join(name).with_extension("toml");
+        let text = format!("description = 'x'\njobs = {jobs}\npriorities = {{ levels = 5 }}");
+        std::fs::write(&path, text).expect("the folder is there");
+        path.to_str().expect("UTF-8").to_owned()
+    });
+    let queues = ["--queue", "status-partial", "--queue", "natural-mistake"];
+    let which = ["--operation", "fetch", "--variant", "batch-10"];
+    let fixtures = ["--fixture", &fixtures[0], "--fixture", &fixtures[1]];
+    let run = measured(&place, &[&queues[..], &which, &fixtures].concat());
+    let grows = |queue: &str| {
+        let of_queue = run.results.iter().filter(|result| result.queue == queue);
+        let mut findings = of_queue.flat_map(|result| &result.findings);
+        findings.any(|finding| finding.rule == "fetch-not-bounded")
+    };
+    assert!(grows("natural-mistake") && !grows("status-partial"));
+    let layout = Layout {
+        width: 100,
+        color: false,
+        folder: None,
+    };
+    let text = report::render(&run, Format::Markdown, layout);
+    assert!(text.contains("natural-mistake: not bounded: "), "{text}");
+    assert!(text.contains("status-partial: bounded: "), "{text}");
 }

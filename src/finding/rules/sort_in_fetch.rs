@@ -22,7 +22,7 @@
 //! # Thresholds
 //! The operation is `fetch`, or is not known and the plan locks rows. A Limit stands above the Sort; at least 100 rows are sorted, and
 //! at least twice as many as are returned. A warning below 1,000 sorted rows; a note where it read fewer than 8 pages and sorted at most 100
-//! rows for each row it returned.
+//! rows for each row it returned, or sorted rows of a batch that was read before.
 //!
 //! # Source
 //! pgqueuer#667 (11,450 pages a fetch became 85), pg-boss#418.
@@ -77,9 +77,10 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
 }
 
 fn severity(found: &LimitedSort, has_pages: bool) -> Severity {
-    let is_cheap = has_pages
-        && (found.pages as f64) < CHEAP_PAGES * found.kept.max(1.0)
-        && found.sorted < CHEAP_ROWS * found.kept.max(1.0);
+    let kept = found.kept.max(1.0);
+    let reads_little = has_pages && (found.pages as f64) < CHEAP_PAGES * kept;
+    // Rows without pages are those of a batch that was read before.
+    let is_cheap = reads_little && (found.pages == 0 || found.sorted < CHEAP_ROWS * kept);
     if is_cheap {
         Severity::Note
     } else if found.sorted < CRITICAL_SORTED {
