@@ -1,6 +1,6 @@
 //! The pages of a statement whose data-modifying CTE may run on after the root, from the pages of its nodes alone.
 //!
-//! What [`crate::plan::work`] finds for such a plan, without the plan: the CTE's pages less those of the scans that read it are the
+//! What [`crate::plan::work()`] finds for such a plan, without the plan: the CTE's pages less those of the scans that read it are the
 //! statement's beyond the root's. That holds for plans with one such CTE, owned by the root, and no InitPlan, as long as no node claims
 //! more than the one above it has; for all others there is no answer here.
 

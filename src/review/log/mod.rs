@@ -1,7 +1,7 @@
 //! auto_explain's entries in the logs of a server: counted by statement and shape, the dearest of each kept.
 //!
 //! A log is read in blocks that end between entries; several are worked on at once and their counts are joined in order, so the result
-//! does not depend on where a block ends, and the memory not on the size of the log. Most entries are never parsed: see [`sketch`].
+//! does not depend on where a block ends, and the memory not on the size of the log. Most entries are never parsed: see `sketch`.
 
 mod after_root;
 mod blocks;
