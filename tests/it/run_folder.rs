@@ -118,7 +118,10 @@ fn assert_subject_matter(environment: &Value) {
     let catalogs = &environment["catalogs"]["heavy-single-queue"];
     assert_keys(catalogs, queues);
     let job = &catalogs["status-partial"]["relations"][0];
-    assert_keys(job, "name pages rows live_rows dead_rows indexes");
+    assert_keys(
+        job,
+        "name pages rows live_rows dead_rows columns options indexes",
+    );
     assert_eq!(
         (&job["name"], &job["rows"]),
         (&json!("job"), &json!(20_000))

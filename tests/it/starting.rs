@@ -89,7 +89,8 @@ fn a_new_queue_runs_at_once_with_every_statement() {
                 (&*result.statement, &*result.variant) == (&*file.name, &*variant.name)
             };
             let count = all.results.iter().filter(fits).count();
-            assert!(count >= 4, "{} {}: {count}", file.name, variant.name);
+            // A deep history is about some of them only.
+            assert!(count >= 3, "{} {}: {count}", file.name, variant.name);
         }
     }
     let operations: Vec<&str> = Operation::ALL
